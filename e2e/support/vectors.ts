@@ -1,0 +1,13 @@
+/** The test vectors that lie beside the checkout, for suites that run in Node. Absent vectors are skipped and counted, never faked. */
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const FOLDER = process.env['ISOQUIC_VECTORS'] ?? fileURLToPath(new URL('../../../shared/vectors', import.meta.url))
+
+/** Whether the folder of vectors is there: `describe.skipIf(!hasVectors)`. */
+export const hasVectors: boolean = existsSync(FOLDER)
+
+/** The parsed JSON of one file, such as `quic/varint.json`. @throws where the file is absent. */
+export function readVectors<T>(name: string): T {
+  return JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as T
+}
