@@ -237,7 +237,9 @@ export function isAllowedIn(frameType: number, packetType: ProtectedPacketType):
     case PacketType.initial:
     case PacketType.handshake:
       return (
-        frameType <= FrameType.ackEcn || frameType === FrameType.crypto || frameType === FrameType.connectionCloseTransport
+        frameType <= FrameType.ackEcn ||
+        frameType === FrameType.crypto ||
+        frameType === FrameType.connectionCloseTransport
       )
     case PacketType.zeroRtt:
       switch (frameType) {
