@@ -1,19 +1,8 @@
 /** Ends a test run with the one line that continuous integration reads: `N passed, N failed`. */
 import { readFileSync } from 'node:fs'
 import type { Reporter, TestModule } from 'vitest/node'
+import { type Counts, closingLine, vectorsLine } from './closing-line.ts'
 import { hasVectors } from './vectors.ts'
-
-/** The numbers of the closing line. */
-export interface Counts {
-  passed: number
-  failed: number
-  skipped: number
-}
-
-/** `N passed, N failed`, and `, N skipped` when there are any. */
-export function closingLine({ passed, failed, skipped }: Counts): string {
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
-}
 
 /** Vitest makes one of these from its configuration, which wants a default export. */
 export default class CountReporter implements Reporter {
@@ -29,10 +18,7 @@ export default class CountReporter implements Reporter {
       counts.failed += own.failed
       counts.skipped += own.skipped
     }
-    if (withoutVectors > 0)
-      console.log(
-        `\n${withoutVectors} skipped because the test vectors are absent (ISOQUIC_VECTORS names their folder)`,
-      )
+    if (withoutVectors > 0) console.log(`\n${vectorsLine(withoutVectors)}`)
     console.log(`\n${closingLine(counts)}`)
   }
 }

@@ -1,0 +1,69 @@
+/**
+ * Packs the package as it is published, installs it into a folder of its own, compiles a user's file against its types, and
+ * uses it there on the Node given as argument.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { closingLine, readClosingLine } from '../support/closing-line.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const TYPES = {
+  compilerOptions: {
+    target: 'es2023',
+    lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    types: [],
+  },
+  files: ['types.ts'],
+}
+
+const consumer = mkdtempSync(join(tmpdir(), 'isoquic-smoke-'))
+try {
+  install()
+  const counts = useModules(process.argv[2] ?? process.execPath)
+  if (typesAreUsable()) counts.passed++
+  else counts.failed++
+  console.log(`\n${closingLine(counts)}`)
+  process.exitCode = counts.failed > 0 ? 1 : 0
+} finally {
+  rmSync(consumer, { recursive: true, force: true })
+}
+
+function install(): void {
+  npm(ROOT, 'pack', '--pack-destination', consumer)
+  const [tarball] = readdirSync(consumer)
+  writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  npm(consumer, 'install', '--prefer-offline', `./${tarball}`)
+  for (const file of ['smoke.mjs', 'types.ts']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify(TYPES))
+}
+
+function npm(folder: string, ...args: string[]): void {
+  const options = ['--no-audit', '--no-fund', '--loglevel=error']
+  execFileSync('npm', [...args, ...options], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+function useModules(node: string): { passed: number; failed: number; skipped: number } {
+  console.log(`The package on ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
+  const { stdout } = spawnSync(node, ['smoke.mjs'], {
+    cwd: consumer,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 180_000,
+  })
+  console.log(stdout)
+  return readClosingLine(stdout) ?? { passed: 0, failed: 1, skipped: 0 }
+}
+
+function typesAreUsable(): boolean {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const { status } = spawnSync(process.execPath, [compiler], { cwd: consumer, stdio: 'inherit' })
+  console.log(status === 0 ? 'ok: types' : 'FAILED: types')
+  return status === 0
+}

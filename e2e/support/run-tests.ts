@@ -1,0 +1,63 @@
+/**
+ * All tests, in all runtimes that the machine has: types, lint, the suite in Node, Chromium, Firefox and workerd, the packed
+ * package on Node 20, and the neutral part of the suite on the other versions of Node. Arguments go to vitest, which then runs alone.
+ */
+import { closingLine, vectorsLine } from './closing-line.ts'
+import { findNode, provideBrowsers, provideNodes } from './runtimes.ts'
+import { type Command, runStep, type StepResult } from './steps.ts'
+
+const OTHER_NODES = [22, 26]
+const PACKAGE_NODE = 20
+
+const node = process.execPath
+const vitest = (program: string, ...args: string[]): Command => [
+  program,
+  'node_modules/vitest/vitest.mjs',
+  'run',
+  ...args,
+]
+const args = process.argv.slice(2)
+
+const missing = args.length > 0 ? [] : provideRuntimes()
+const results: StepResult[] = []
+for (const [name, command] of args.length > 0 ? someSteps() : allSteps()) results.push(await runStep(name, command))
+
+const sum = (of: (result: StepResult) => number): number => results.reduce((total, result) => total + of(result), 0)
+const required = process.env['CI'] === 'true'
+const total = { passed: sum((r) => r.passed), failed: sum((r) => r.failed), skipped: sum((r) => r.skipped) }
+if (required) total.failed += missing.length
+
+console.log()
+for (const result of results) console.log(`${result.name}, ${result.seconds} s: ${closingLine(result)}`)
+for (const name of missing)
+  console.log(`${name} is missing and could not be installed: its tests ${required ? 'failed' : 'did not run'}`)
+const withoutVectors = sum((result) => result.withoutVectors)
+if (withoutVectors > 0) console.log(vectorsLine(withoutVectors))
+console.log(closingLine(total))
+process.exitCode = total.failed > 0 ? 1 : 0
+
+function provideRuntimes(): string[] {
+  const nodes = provideNodes([PACKAGE_NODE, ...OTHER_NODES])
+  return [...provideBrowsers(), ...nodes.map((major) => `Node ${major}`)]
+}
+
+function someSteps(): [string, Command][] {
+  return [['vitest', vitest(node, ...args)]]
+}
+
+function allSteps(): [string, Command][] {
+  const steps: [string, Command][] = [
+    ['types', [node, 'node_modules/typescript/bin/tsc', '--noEmit']],
+    ['lint', [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']],
+    [`Node ${process.versions.node}, browsers and workerd`, vitest(node)],
+  ]
+  const packageNode = findNode(PACKAGE_NODE)
+  if (packageNode !== undefined)
+    steps.push([`package on Node ${PACKAGE_NODE}`, [node, 'e2e/smoke/run.ts', packageNode]])
+  for (const major of OTHER_NODES) {
+    const other = findNode(major)
+    // What lies beside the sources; the long runs of e2e/ speak of the protocol, not of the runtime.
+    if (other !== undefined) steps.push([`Node ${major}`, vitest(other, '--project', 'node', 'src/', 'transports/')])
+  }
+  return steps
+}

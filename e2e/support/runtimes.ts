@@ -1,0 +1,55 @@
+/** Finds the runtimes the tests want, and installs those that are missing where that is possible. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type BrowserName, launchOptions } from './browsers.ts'
+import { ROOT } from './steps.ts'
+
+const BROWSERS: readonly BrowserName[] = ['chromium', 'firefox']
+const PACKAGES: Readonly<Record<BrowserName, string>> = { chromium: 'chromium', firefox: 'firefox-esr' }
+const PINNED = 'e2e/runtimes'
+
+/** Installs the browsers that are missing, with apt as root, else with Playwright. Returns those that stay missing. */
+export function provideBrowsers(): BrowserName[] {
+  const isMissing = (name: BrowserName): boolean => launchOptions(name) === undefined
+  const wanted = BROWSERS.filter(isMissing)
+  if (wanted.length > 0 && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    show('apt-get', ['update', '-qq'])
+    show('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...wanted.map((name) => PACKAGES[name])])
+  }
+  const still = wanted.filter(isMissing)
+  if (still.length > 0) show(process.execPath, ['node_modules/playwright/cli.js', 'install', ...still])
+  return still.filter(isMissing)
+}
+
+/** The binary of a Node of that major version: the one that runs this, the one that runs npm, or the pinned one. */
+export function findNode(major: number): string | undefined {
+  const pinned = join(ROOT, PINNED, `node_modules/node-${major}/bin/node`)
+  const candidates = [pinned, process.execPath, process.env['npm_node_execpath']]
+  return candidates.find((path) => path !== undefined && existsSync(path) && majorOf(path) === major)
+}
+
+/** Installs the pinned versions of Node unless all of `majors` are there. Returns those that stay missing. */
+export function provideNodes(majors: readonly number[]): number[] {
+  const isMissing = (major: number): boolean => findNode(major) === undefined
+  if (majors.some(isMissing)) show('npm', ['ci', '--prefix', PINNED, '--no-audit', '--no-fund', '--no-bin-links'])
+  return majors.filter(isMissing)
+}
+
+function majorOf(node: string): number {
+  return Number(execFileSync(node, ['--version'], { encoding: 'utf8' }).slice(1).split('.')[0])
+}
+
+// What an installer has to say matters only where it fails, and then its caller names what is missing.
+function show(program: string, args: readonly string[]): void {
+  console.log(`${program} ${args.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const { status, stderr, error } = spawnSync(program, args, { cwd: ROOT, env, encoding: 'utf8', timeout: 600_000 })
+  if (status !== 0)
+    console.error(
+      String(error?.message ?? stderr)
+        .trimEnd()
+        .split('\n')
+        .at(-1),
+    )
+}
