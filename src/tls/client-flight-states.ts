@@ -1,0 +1,195 @@
+/** The client's states while the server's flight arrives, from EncryptedExtensions to CertificateVerify (RFC 8446 §A.1). */
+import { decodeUtf8, equalBytes } from '../base/bytes.ts'
+import type { Eventually } from '../crypto/eventually.ts'
+import { parseCertificate } from '../x509/certificate.ts'
+import { CertificateError } from '../x509/certificate-error.ts'
+import { AlertDescription, TlsAlert } from './alert.ts'
+import {
+  type CertificateRequest,
+  type CertificateVerify,
+  decodeCertificate,
+  decodeCertificateRequest,
+  decodeCertificateVerify,
+  signedContent,
+} from './certificate-messages.ts'
+import { WaitFinished } from './client-finish-states.ts'
+import type { ClientAgreement, ClientFlight, ClientKeys } from './client-progress.ts'
+import { ExtensionType, HandshakeType } from './code-points.ts'
+import { checkAnswers, decodeAlpn, decodeCodePoints, type Extensions } from './extensions.ts'
+import { type HandshakeMessage, unexpectedMessage } from './message.ts'
+import { decodeEncryptedExtensions } from './server-hello.ts'
+import { TlsLevel } from './session.ts'
+import { keyFitsScheme } from './signature-schemes.ts'
+import type { State } from './state.ts'
+import { whenDone } from './work.ts'
+
+/** EncryptedExtensions are awaited. */
+export class WaitEncryptedExtensions implements State {
+  readonly readLevel: TlsLevel = TlsLevel.handshake
+  readonly #keys: ClientKeys
+
+  constructor(keys: ClientKeys) {
+    this.#keys = keys
+  }
+
+  handle(message: HandshakeMessage): State {
+    if (message.type !== HandshakeType.encryptedExtensions) throw unexpectedMessage(message, 'EncryptedExtensions')
+    const { context, offered } = this.#keys
+    const extensions = decodeEncryptedExtensions(message.body)
+    const { alpn: alpnType, quicTransportParameters, serverName, supportedGroups } = ExtensionType
+    const allowed = [alpnType, quicTransportParameters, serverName, supportedGroups]
+    checkAnswers(extensions, offered, allowed, 'EncryptedExtensions')
+    const groups = extensions.get(supportedGroups)
+    // RFC 8446 §4.2.7: for later connections at most; only its form is looked at.
+    if (groups !== undefined) decodeCodePoints(groups, 'supported_groups')
+    if ((extensions.get(serverName)?.length ?? 0) > 0) {
+      throw new TlsAlert(AlertDescription.decodeError, 'The acknowledgement of server_name is not empty')
+    }
+    const alpn = this.#checkAlpn(extensions)
+    const parameters = extensions.get(quicTransportParameters)
+    if (parameters === undefined) {
+      // RFC 9001 §8.2: without them there is no QUIC.
+      throw new TlsAlert(AlertDescription.missingExtension, 'EncryptedExtensions have no quic_transport_parameters')
+    }
+    context.transcript.add(message.bytes)
+    context.emit({ type: 'peer-parameters', bytes: parameters.slice() })
+    return new WaitCertificateOrRequest({ ...this.#keys, alpn })
+  }
+
+  /** RFC 7301 §3.1: one name, of those offered; RFC 9001 §8.1: anything else is no_application_protocol. */
+  #checkAlpn(extensions: Extensions): string {
+    const body = extensions.get(ExtensionType.alpn)
+    if (body === undefined) {
+      throw new TlsAlert(AlertDescription.noApplicationProtocol, 'The server chose no application protocol')
+    }
+    const names = decodeAlpn(body)
+    const [name] = names
+    if (name === undefined || names.length !== 1) {
+      throw new TlsAlert(AlertDescription.decodeError, `The server chose ${names.length} application protocols`)
+    }
+    const { alpn } = this.#keys.fields
+    const chosen = alpn.findIndex((offered) => equalBytes(offered, name))
+    const text = this.#keys.config.alpn[chosen]
+    if (text === undefined) {
+      throw new TlsAlert(AlertDescription.noApplicationProtocol, `The server chose ${decodeUtf8(name)}, not offered`)
+    }
+    return text
+  }
+}
+
+/** The server's Certificate is awaited; before it a CertificateRequest may come. */
+export class WaitCertificateOrRequest implements State {
+  readonly readLevel: TlsLevel = TlsLevel.handshake
+  readonly #agreement: ClientAgreement
+
+  constructor(agreement: ClientAgreement) {
+    this.#agreement = agreement
+  }
+
+  handle(message: HandshakeMessage): State {
+    if (message.type !== HandshakeType.certificateRequest) {
+      return new WaitCertificate(this.#agreement, undefined).handle(message)
+    }
+    const request = decodeCertificateRequest(message.body)
+    // RFC 8446 §4.3.2: a context belongs to requests after the handshake.
+    if (request.context.length > 0) {
+      throw new TlsAlert(AlertDescription.illegalParameter, 'CertificateRequest has a context')
+    }
+    this.#agreement.context.transcript.add(message.bytes)
+    return new WaitCertificate(this.#agreement, request)
+  }
+}
+
+/** The server's Certificate is awaited. */
+class WaitCertificate implements State {
+  readonly readLevel: TlsLevel = TlsLevel.handshake
+  readonly #agreement: ClientAgreement
+  readonly #request: CertificateRequest | undefined
+
+  constructor(agreement: ClientAgreement, request: CertificateRequest | undefined) {
+    this.#agreement = agreement
+    this.#request = request
+  }
+
+  handle(message: HandshakeMessage): State {
+    if (message.type !== HandshakeType.certificate) throw unexpectedMessage(message, 'Certificate')
+    const { context, entries } = decodeCertificate(message.body)
+    if (context.length > 0) throw new TlsAlert(AlertDescription.illegalParameter, 'Certificate has a context')
+    // RFC 8446 §4.4.2.4.
+    if (entries.length === 0) throw new TlsAlert(AlertDescription.decodeError, 'The server showed no certificate')
+    for (const { extensions } of entries) checkAnswers(extensions, this.#agreement.offered, [], 'Certificate')
+    this.#agreement.context.transcript.add(message.bytes)
+    const chain = entries.map(({ certificate }) => certificate.slice())
+    return new WaitCertificateVerify({ ...this.#agreement, chain, request: this.#request })
+  }
+}
+
+/** The server's proof that the certificate is its own is awaited; then the chain is judged. */
+class WaitCertificateVerify implements State {
+  readonly readLevel: TlsLevel = TlsLevel.handshake
+  readonly #flight: ClientFlight
+
+  constructor(flight: ClientFlight) {
+    this.#flight = flight
+  }
+
+  handle(message: HandshakeMessage): Eventually<State> {
+    if (message.type !== HandshakeType.certificateVerify) throw unexpectedMessage(message, 'CertificateVerify')
+    const proof = decodeCertificateVerify(message.body)
+    return whenDone(
+      () => this.#verifySignature(proof),
+      (isValid) => {
+        if (!isValid) {
+          throw new TlsAlert(AlertDescription.decryptError, 'The signature of CertificateVerify does not match')
+        }
+        return this.#judgeChain(message)
+      },
+      (cause) => new TlsAlert(AlertDescription.internalError, 'The signature could not be verified', { cause }),
+    )
+  }
+
+  #verifySignature(proof: CertificateVerify): Eventually<boolean> {
+    const { config, context, fields } = this.#flight
+    const { scheme, signature } = proof
+    const verifier = config.crypto.verifiers.find((candidate) => candidate.scheme === scheme)
+    // RFC 8446 §4.4.3: one that was offered for it, and of the kind of the key.
+    if (verifier === undefined || !fields.schemes.includes(scheme)) {
+      throw new TlsAlert(AlertDescription.illegalParameter, `CertificateVerify uses scheme ${scheme}, not offered`)
+    }
+    const spki = leafKey(this.#flight.chain)
+    if (!keyFitsScheme(spki, scheme)) {
+      throw new TlsAlert(AlertDescription.illegalParameter, `Scheme ${scheme} does not fit the key of the certificate`)
+    }
+    return verifier.verify(spki, signedContent('server', context.transcript.digest()), signature)
+  }
+
+  #judgeChain(message: HandshakeMessage): Eventually<State> {
+    const { config, context, chain } = this.#flight
+    return whenDone(
+      () => config.verifier.verify(chain, config.serverName, 'server', config.wallClock()),
+      () => {
+        context.transcript.add(message.bytes)
+        return new WaitFinished(this.#flight)
+      },
+      certificateAlert,
+    )
+  }
+}
+
+/** The public key of the first certificate. */
+function leafKey(chain: readonly Uint8Array[]): Uint8Array {
+  const [leaf] = chain
+  if (leaf === undefined) throw new TlsAlert(AlertDescription.decodeError, 'There is no certificate')
+  try {
+    return parseCertificate(leaf).spki
+  } catch (reason) {
+    throw certificateAlert(reason)
+  }
+}
+
+/** RFC 8446 §6.2: what was wrong with a certificate, as an alert. */
+function certificateAlert(reason: unknown): TlsAlert {
+  if (reason instanceof CertificateError)
+    return new TlsAlert(reason.alert, `The server's ${reason.message}`, { cause: reason })
+  return new TlsAlert(AlertDescription.certificateUnknown, 'The certificate was not accepted', { cause: reason })
+}

@@ -1,0 +1,109 @@
+/** The client's first step: key shares, ClientHello; and the second ClientHello that a HelloRetryRequest asks for (RFC 8446 §4.1.2). */
+import { encodeUtf8 } from '../base/bytes.ts'
+import { randomBytes } from '../base/random.ts'
+import { andThen, type Eventually } from '../crypto/eventually.ts'
+import type { KeyExchange } from '../crypto/provider.ts'
+import { AlertDescription, TlsAlert } from './alert.ts'
+import { type ClientHelloFields, drawGrease, encodeClientHello, offeredExtensions } from './client-hello.ts'
+import type { ClientOffer, PendingShare } from './client-progress.ts'
+import { checkConfig, groupsOf, type TlsClientConfig } from './config.ts'
+import type { HandshakeContext } from './context.ts'
+import { isAddressLiteral } from './extensions.ts'
+import { TlsLevel } from './session.ts'
+import { isHandshakeScheme } from './signature-schemes.ts'
+import { whenDone } from './work.ts'
+
+/**
+ * Checks a client's configuration.
+ * @throws RangeError naming the option and its value.
+ */
+export function checkClientConfig(config: TlsClientConfig): void {
+  checkConfig(config)
+  if (handshakeSchemes(config).length === 0) {
+    throw new RangeError('crypto must have a verifier of a scheme that TLS 1.3 signs handshakes with')
+  }
+  for (const group of config.shares ?? []) {
+    if (!groupsOf(config).includes(group)) throw new RangeError(`shares must be among groups, got ${group}`)
+  }
+}
+
+/** Sends the first ClientHello as soon as its key shares are made. */
+export function makeOffer(config: TlsClientConfig, context: HandshakeContext): Eventually<ClientOffer> {
+  const groups = groupsOf(config)
+  const schemes = handshakeSchemes(config)
+  const certificateSchemes = config.crypto.verifiers.map(({ scheme }) => scheme)
+  const fields: ClientHelloFields = {
+    random: randomBytes(config.random, 32),
+    suites: config.suites.map(({ id }) => id),
+    groups,
+    keyShares: [],
+    schemes,
+    certificateSchemes: certificateSchemes.length > schemes.length ? certificateSchemes : undefined,
+    alpn: config.alpn.map((name) => encodeUtf8(name)),
+    serverName: sniOf(config.serverName),
+    cookie: undefined,
+    parameters: config.parameters(undefined),
+    grease: config.grease === false ? undefined : drawGrease(config.random),
+  }
+  const wanted = groups.filter((group) => (config.shares ?? groups.slice(0, 1)).includes(group))
+  return andThen(makeShares(config, wanted, 0, []), (shares) => sendOffer(config, context, fields, shares))
+}
+
+/**
+ * Sends the second ClientHello (RFC 8446 §4.1.2): the cookie returned, and, if the server asked for another group, a share
+ * of that group alone. The rest is as it was, grease included (RFC 8701 §5).
+ */
+export function makeSecondOffer(
+  first: ClientOffer,
+  group: number | undefined,
+  cookie: Uint8Array | undefined,
+): Eventually<ClientOffer> {
+  const { config, context } = first
+  const fields = { ...first.fields, cookie }
+  if (group === undefined) return sendOffer(config, context, fields, first.shares)
+  return andThen(makeShares(config, [group], 0, []), (shares) => sendOffer(config, context, fields, shares))
+}
+
+function sendOffer(
+  config: TlsClientConfig,
+  context: HandshakeContext,
+  before: ClientHelloFields,
+  shares: readonly PendingShare[],
+): ClientOffer {
+  const fields = { ...before, keyShares: shares.map(({ group, share }) => ({ group, share: share.share })) }
+  const bytes = encodeClientHello(fields)
+  context.transcript.add(bytes)
+  context.emit({ type: 'message', level: TlsLevel.initial, bytes })
+  return { config, context, fields, shares, offered: offeredExtensions(fields) }
+}
+
+/** Shares of the groups from index `at` on, behind those made already. */
+function makeShares(
+  config: TlsClientConfig,
+  groups: readonly number[],
+  at: number,
+  made: readonly PendingShare[],
+): Eventually<readonly PendingShare[]> {
+  const exchange = exchangeOf(config, groups[at])
+  if (exchange === undefined) return made
+  return whenDone(
+    () => exchange.generate(config.random),
+    (share) => makeShares(config, groups, at + 1, [...made, { group: exchange.group, share }]),
+    (cause) => new TlsAlert(AlertDescription.internalError, 'No key share could be made', { cause }),
+  )
+}
+
+function exchangeOf(config: TlsClientConfig, group: number | undefined): KeyExchange | undefined {
+  return config.crypto.groups.find((exchange) => exchange.group === group)
+}
+
+/** The schemes for `signature_algorithms`; those that only certificates may use go into `signature_algorithms_cert`. */
+function handshakeSchemes(config: TlsClientConfig): readonly number[] {
+  return config.crypto.verifiers.map(({ scheme }) => scheme).filter((scheme) => isHandshakeScheme(scheme))
+}
+
+/** RFC 6066 §3: host names only, no literal address, no dot at the end. */
+function sniOf(serverName: string | undefined): string | undefined {
+  if (serverName === undefined || serverName === '' || isAddressLiteral(serverName)) return undefined
+  return serverName.endsWith('.') ? serverName.slice(0, -1) : serverName
+}

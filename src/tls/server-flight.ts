@@ -1,0 +1,144 @@
+/**
+ * The server's flight, from ServerHello to Finished (RFC 8446 §2, §4.4). Three steps may take time: the choice of an identity,
+ * the key exchange, the signature. What they lead to comes out together at the end.
+ */
+import { concat, decodeUtf8, encodeUtf8 } from '../base/bytes.ts'
+import { randomBytes } from '../base/random.ts'
+import type { Eventually } from '../crypto/eventually.ts'
+import { AlertDescription, TlsAlert } from './alert.ts'
+import { encodeCertificate, encodeCertificateVerify, signedContent } from './certificate-messages.ts'
+import type { ServerIdentity, TlsServerConfig } from './config.ts'
+import type { HandshakeContext } from './context.ts'
+import type { KeyShareEntry } from './extensions.ts'
+import { encodeFinished } from './finished-message.ts'
+import { finishedVerifyData, type KeySchedule, type TrafficSecrets } from './key-schedule.ts'
+import { WaitClientFinished } from './server-finish-states.ts'
+import { encodeEncryptedExtensions, encodeServerHello } from './server-hello.ts'
+import { type CompleteHello, chooseScheme, type Negotiated } from './server-negotiation.ts'
+import { TlsLevel } from './session.ts'
+import type { State } from './state.ts'
+import { whenDone } from './work.ts'
+
+/** What is known when the ClientHello, or the second one, is accepted. */
+export interface ServerOffer extends Negotiated {
+  readonly config: TlsServerConfig
+  readonly context: HandshakeContext
+  readonly hello: CompleteHello
+  readonly share: KeyShareEntry
+  /** Our transport parameters. */
+  readonly parameters: Uint8Array
+}
+
+/** Who signs, and how. */
+interface Authentication {
+  readonly identity: ServerIdentity
+  readonly scheme: number
+}
+
+/** Answers a ClientHello. */
+export function sendFlight(offer: ServerOffer): Eventually<State> {
+  const { config, hello } = offer
+  const summary = {
+    serverName: hello.serverName,
+    schemes: hello.schemes,
+    alpn: hello.alpn.map((name) => decodeUtf8(name)),
+  }
+  return whenDone(
+    () => config.selectIdentity(summary),
+    (identity) => exchangeKeys(offer, authenticationOf(identity, hello)),
+    (cause) => new TlsAlert(AlertDescription.internalError, 'No identity could be selected', { cause }),
+  )
+}
+
+function authenticationOf(identity: ServerIdentity | undefined, hello: CompleteHello): Authentication {
+  if (identity !== undefined && identity.chain.length > 0) {
+    return { identity, scheme: chooseScheme(identity.signer, hello) }
+  }
+  throw hello.serverName === undefined
+    ? new TlsAlert(AlertDescription.handshakeFailure, 'There is no certificate for a client that names no server')
+    : new TlsAlert(AlertDescription.unrecognizedName, `There is no certificate for ${hello.serverName}`)
+}
+
+function exchangeKeys(offer: ServerOffer, authentication: Authentication): Eventually<State> {
+  const { config, exchange, share } = offer
+  return whenDone(
+    () => exchange.respond(share.share, config.random),
+    (response) => enterHandshake(offer, authentication, response.share, response.secret),
+    (cause) => new TlsAlert(AlertDescription.illegalParameter, 'The key share of the client is invalid', { cause }),
+  )
+}
+
+function enterHandshake(
+  offer: ServerOffer,
+  authentication: Authentication,
+  ownShare: Uint8Array,
+  shared: Uint8Array,
+): Eventually<State> {
+  const { config, context, hello, suite } = offer
+  const bytes = encodeServerHello(randomBytes(config.random, 32), suite.id, {
+    group: offer.exchange.group,
+    share: ownShare,
+  })
+  context.transcript.add(bytes)
+  const schedule = context.beginSchedule(suite.hash)
+  const secrets = schedule.enterHandshake(shared, context.transcript.digest())
+  shared.fill(0)
+  context.keep(secrets.client)
+  context.keep(secrets.server)
+  context.log('CLIENT_HANDSHAKE_TRAFFIC_SECRET', hello.random, secrets.client)
+  context.log('SERVER_HANDSHAKE_TRAFFIC_SECRET', hello.random, secrets.server)
+  context.emit({ type: 'message', level: TlsLevel.initial, bytes })
+  context.emitSecret(TlsLevel.handshake, 'read', secrets.client, suite)
+  context.emitSecret(TlsLevel.handshake, 'write', secrets.server, suite)
+  return authenticate(offer, authentication, schedule, secrets)
+}
+
+function authenticate(
+  offer: ServerOffer,
+  { identity, scheme }: Authentication,
+  schedule: KeySchedule,
+  secrets: TrafficSecrets,
+): Eventually<State> {
+  const { transcript } = offer.context
+  const head = concat(
+    encodeEncryptedExtensions({
+      serverNameUsed: offer.hello.serverName !== undefined,
+      alpn: encodeUtf8(offer.alpn),
+      parameters: offer.parameters,
+    }),
+    encodeCertificate(identity.chain),
+  )
+  transcript.add(head)
+  return whenDone(
+    () => identity.signer.sign(scheme, signedContent('server', transcript.digest())),
+    (signature) =>
+      finish(offer, schedule, secrets, concat(head, encodeCertificateVerify(scheme, signature)), head.length),
+    (cause) => new TlsAlert(AlertDescription.internalError, 'The handshake could not be signed', { cause }),
+  )
+}
+
+/** @param flight EncryptedExtensions to CertificateVerify, of which the first `hashed` bytes are in the transcript. */
+function finish(
+  offer: ServerOffer,
+  schedule: KeySchedule,
+  secrets: TrafficSecrets,
+  flight: Uint8Array,
+  hashed: number,
+): State {
+  const { context, hello, suite } = offer
+  const { transcript } = context
+  transcript.add(flight.subarray(hashed))
+  const finished = encodeFinished(finishedVerifyData(suite.hash, secrets.server, transcript.digest()))
+  transcript.add(finished)
+  context.wipe(secrets.server)
+  const application = schedule.enterApplication(transcript.digest())
+  context.keep(application.client)
+  context.keep(application.exporter)
+  context.log('CLIENT_TRAFFIC_SECRET_0', hello.random, application.client)
+  context.log('SERVER_TRAFFIC_SECRET_0', hello.random, application.server)
+  context.log('EXPORTER_SECRET', hello.random, application.exporter)
+  context.emit({ type: 'message', level: TlsLevel.handshake, bytes: concat(flight, finished) })
+  context.emitSecret(TlsLevel.application, 'write', application.server, suite)
+  application.server.fill(0)
+  return new WaitClientFinished({ ...offer, handshakeSecret: secrets.client, application })
+}

@@ -1,0 +1,172 @@
+/** What a server makes of a ClientHello (RFC 8446 §4.1.1, §4.1.2, §9.2): checks and choices, without any effect. */
+import { decodeUtf8, encodeUtf8, equalBytes } from '../base/bytes.ts'
+import type { CipherSuite, KeyExchange, Signer } from '../crypto/provider.ts'
+import { AlertDescription, TlsAlert } from './alert.ts'
+import type { ClientHello } from './client-hello.ts'
+import { ExtensionType, TLS_1_2, TLS_1_3 } from './code-points.ts'
+import { groupsOf, type TlsServerConfig } from './config.ts'
+import type { KeyShareEntry } from './extensions.ts'
+import { isHandshakeScheme } from './signature-schemes.ts'
+
+/** A ClientHello that has all that TLS 1.3 over QUIC needs. */
+export interface CompleteHello extends ClientHello {
+  readonly groups: readonly number[]
+  readonly keyShares: readonly KeyShareEntry[]
+  readonly schemes: readonly number[]
+  readonly alpn: readonly Uint8Array[]
+  readonly parameters: Uint8Array
+}
+
+/** What a ClientHello is answered with. */
+export interface Negotiated {
+  readonly suite: CipherSuite
+  readonly alpn: string
+  readonly exchange: KeyExchange
+  /** The client's share for `exchange`; `undefined`: it must be asked for by a HelloRetryRequest. */
+  readonly share: KeyShareEntry | undefined
+}
+
+/**
+ * Checks that a ClientHello is of TLS 1.3 over QUIC and complete.
+ * @throws TlsAlert protocol_version, illegal_parameter, missing_extension, no_application_protocol.
+ */
+export function checkHello(hello: ClientHello): CompleteHello {
+  // RFC 9001 §4.2: nothing older. RFC 9846 §4.2.2: and the old field says what it always says.
+  if (hello.versions?.includes(TLS_1_3) !== true) {
+    throw new TlsAlert(AlertDescription.protocolVersion, 'The client does not offer TLS 1.3')
+  }
+  if (hello.legacyVersion !== TLS_1_2) {
+    throw new TlsAlert(AlertDescription.protocolVersion, `legacy_version of ClientHello is ${hello.legacyVersion}`)
+  }
+  if (hello.legacySessionId.length > 0) {
+    throw new TlsAlert(AlertDescription.illegalParameter, 'ClientHello asks for compatibility mode', {
+      protocolViolation: true,
+    })
+  }
+  if (hello.compressionMethods.length !== 1 || hello.compressionMethods[0] !== 0) {
+    throw new TlsAlert(AlertDescription.illegalParameter, 'ClientHello offers compression')
+  }
+  if (hello.extensions.has(ExtensionType.preSharedKey) && !hello.extensions.has(ExtensionType.pskKeyExchangeModes)) {
+    throw missing('psk_key_exchange_modes')
+  }
+  const { groups, keyShares, schemes, alpn, parameters } = hello
+  if (groups === undefined) throw missing('supported_groups')
+  if (keyShares === undefined) throw missing('key_share')
+  if (schemes === undefined) throw missing('signature_algorithms')
+  // RFC 9001 §8.1, §8.2.
+  if (alpn === undefined) {
+    throw new TlsAlert(AlertDescription.noApplicationProtocol, 'ClientHello has no ALPN extension')
+  }
+  if (parameters === undefined) throw missing('quic_transport_parameters')
+  checkShares(groups, keyShares)
+  return { ...hello, groups, keyShares, schemes, alpn, parameters }
+}
+
+function missing(extension: string): TlsAlert {
+  return new TlsAlert(AlertDescription.missingExtension, `ClientHello has no ${extension}`)
+}
+
+/** RFC 8446 §4.2.8: one share for a group, and only for groups offered. */
+function checkShares(groups: readonly number[], shares: readonly KeyShareEntry[]): void {
+  const seen = new Set<number>()
+  for (const { group } of shares) {
+    if (!groups.includes(group) || seen.has(group)) {
+      throw new TlsAlert(
+        AlertDescription.illegalParameter,
+        `ClientHello must not have this key share of group ${group}`,
+      )
+    }
+    seen.add(group)
+  }
+}
+
+/**
+ * Chooses suite, protocol and group, each the best of ours that the client has as well; a group with a share goes before
+ * a better one without, since that would cost a round trip.
+ * @throws TlsAlert handshake_failure, no_application_protocol.
+ */
+export function negotiate(config: TlsServerConfig, hello: CompleteHello): Negotiated {
+  const suite = config.suites.find(({ id }) => hello.suites.includes(id))
+  if (suite === undefined) throw nothingInCommon('cipher suite')
+  const alpn = config.alpn.find((name) => {
+    const bytes = encodeUtf8(name)
+    return hello.alpn.some((offered) => equalBytes(offered, bytes))
+  })
+  if (alpn === undefined) {
+    const offered = hello.alpn.map((name) => decodeUtf8(name)).join(', ')
+    throw new TlsAlert(
+      AlertDescription.noApplicationProtocol,
+      `The client speaks ${offered}, we ${config.alpn.join(', ')}`,
+    )
+  }
+  const common = groupsOf(config).filter((group) => hello.groups.includes(group))
+  const group = common.find((candidate) => shareOf(hello, candidate) !== undefined) ?? common[0]
+  const exchange = config.crypto.groups.find((candidate) => candidate.group === group)
+  if (exchange === undefined) throw nothingInCommon('group')
+  return { suite, alpn, exchange, share: shareOf(hello, exchange.group) }
+}
+
+function shareOf(hello: CompleteHello, group: number): KeyShareEntry | undefined {
+  return hello.keyShares.find((entry) => entry.group === group)
+}
+
+function nothingInCommon(what: string): TlsAlert {
+  return new TlsAlert(AlertDescription.handshakeFailure, `There is no ${what} in common with the client`)
+}
+
+/**
+ * The signer's best scheme that the client can verify (RFC 8446 §4.4.3).
+ * @throws TlsAlert handshake_failure where there is none.
+ */
+export function chooseScheme(signer: Signer, hello: CompleteHello): number {
+  const scheme = signer.schemes.find((candidate) => isHandshakeScheme(candidate) && hello.schemes.includes(candidate))
+  if (scheme === undefined) throw nothingInCommon('signature scheme')
+  return scheme
+}
+
+/**
+ * Checks that the second ClientHello is the first with what was asked for (RFC 8446 §4.1.2). Returns that: the share.
+ * @throws TlsAlert illegal_parameter.
+ */
+export function checkSecondHello(first: CompleteHello, second: CompleteHello, group: number): KeyShareEntry {
+  const { cookie, earlyData } = ExtensionType
+  const isSame =
+    equalBytes(first.random, second.random) &&
+    equalLists(first.suites, second.suites) &&
+    UNCHANGED.every((type) => equalExtensions(first, second, type))
+  if (!isSame) throw new TlsAlert(AlertDescription.illegalParameter, 'The second ClientHello differs from the first')
+  const [share] = second.keyShares
+  if (share === undefined || second.keyShares.length !== 1 || share.group !== group) {
+    throw new TlsAlert(
+      AlertDescription.illegalParameter,
+      `The second ClientHello must have one share, of group ${group}`,
+    )
+  }
+  if (second.extensions.has(cookie) || second.extensions.has(earlyData)) {
+    throw new TlsAlert(
+      AlertDescription.illegalParameter,
+      'The second ClientHello has a cookie or early data, not asked for',
+    )
+  }
+  return share
+}
+
+/** The extensions that decide here; how others may change is for those who know them. */
+const UNCHANGED: readonly number[] = [
+  ExtensionType.serverName,
+  ExtensionType.supportedGroups,
+  ExtensionType.signatureAlgorithms,
+  ExtensionType.alpn,
+  ExtensionType.supportedVersions,
+  ExtensionType.quicTransportParameters,
+]
+
+function equalExtensions(first: ClientHello, second: ClientHello, type: number): boolean {
+  const before = first.extensions.get(type)
+  const after = second.extensions.get(type)
+  return before === undefined || after === undefined ? before === after : equalBytes(before, after)
+}
+
+function equalLists(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index])
+}
