@@ -37,7 +37,7 @@ export const TLS_CHACHA20_POLY1305_SHA256: CipherSuite = {
   integrityLimit: 68_719_476_736,
 }
 
-/** The suite of a code point, or `undefined` for one that is not implemented. */
+/** The suite of a code point, or `undefined` for one that isoquic does not have. */
 export function suiteById(id: number): CipherSuite | undefined {
   switch (id) {
     case TLS_AES_128_GCM_SHA256.id:
