@@ -1,0 +1,73 @@
+/**
+ * Certificates by subject, parsed only when somebody asks for one: 150 system roots cost a glance at their names, and an unusable
+ * certificate of the peer costs nothing unless it is needed.
+ */
+import { equalBytes, toLatin1 } from '../base/bytes.ts'
+import { type Certificate, parseCertificate, peekSubject } from './certificate.ts'
+import { DerError } from './der.ts'
+
+/** A certificate that may not have been parsed yet. */
+export class PooledCertificate {
+  readonly der: Uint8Array
+  readonly isAnchor: boolean
+  #parsed: Certificate | undefined
+
+  constructor(der: Uint8Array, isAnchor: boolean) {
+    this.der = der
+    this.isAnchor = isAnchor
+  }
+
+  /** @throws CertificateError if it is malformed. */
+  get certificate(): Certificate {
+    this.#parsed ??= parseCertificate(this.der)
+    return this.#parsed
+  }
+}
+
+/** A set of certificates, indexed by subject at the first question. Keeps the bytes it is given. */
+export class CertificatePool {
+  readonly #certificates: readonly Uint8Array[]
+  readonly #areAnchors: boolean
+  #bySubject: Map<string, PooledCertificate[]> | undefined
+
+  constructor(certificates: readonly Uint8Array[], areAnchors: boolean) {
+    this.#certificates = certificates
+    this.#areAnchors = areAnchors
+  }
+
+  /** The certificates whose subject has this comparison key. Those whose subject cannot be read have none. */
+  withSubject(key: string): readonly PooledCertificate[] {
+    this.#bySubject ??= this.#index()
+    return this.#bySubject.get(key) ?? []
+  }
+
+  /** Whether this very certificate is in the pool. */
+  has(certificate: Certificate): boolean {
+    return this.withSubject(certificate.subject.key).some((pooled) => equalBytes(pooled.der, certificate.der))
+  }
+
+  #index(): Map<string, PooledCertificate[]> {
+    const index = new Map<string, PooledCertificate[]>()
+    const seen = new Set<string>()
+    for (const der of this.#certificates) {
+      const key = subjectKey(der)
+      const identity = toLatin1(der)
+      if (key === undefined || seen.has(identity)) continue
+      seen.add(identity)
+      const pooled = new PooledCertificate(der, this.#areAnchors)
+      const others = index.get(key)
+      if (others === undefined) index.set(key, [pooled])
+      else others.push(pooled)
+    }
+    return index
+  }
+}
+
+function subjectKey(der: Uint8Array): string | undefined {
+  try {
+    return peekSubject(der).key
+  } catch (error) {
+    if (error instanceof DerError) return undefined
+    throw error
+  }
+}
