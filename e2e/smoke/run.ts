@@ -40,7 +40,8 @@ function install(): void {
   const [tarball] = readdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   npm(consumer, 'install', '--prefer-offline', `./${tarball}`)
-  for (const file of ['smoke.mjs', 'types.ts']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
+  for (const file of ['smoke.mjs', 'echo.mjs', 'types.ts'])
+    copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
   writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify(TYPES))
 }
 
