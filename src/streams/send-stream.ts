@@ -1,0 +1,377 @@
+/**
+ * The sending half of a stream: the state machine of RFC 9000 §3.1, what it writes into packets, what it makes of acks,
+ * losses, MAX_STREAM_DATA and STOP_SENDING. The bytes lie in `send-buffer.ts`; whose turn it is `scheduler.ts` says.
+ */
+import { EMPTY } from '../base/bytes.ts'
+import type { Time } from '../base/time.ts'
+import { Latest, Once } from '../recovery/delivery.ts'
+import { FrameType, type ResetStreamFrame, type StreamDataBlockedFrame, type StreamFrame } from '../wire/frame.ts'
+import { streamPayloadRoom } from '../wire/frame-encode.ts'
+import type { FrameOwner, PacketWriter } from '../wire/packet-content.ts'
+import { SendWindow } from './flow-control.ts'
+import type { StreamPriority } from './scheduler.ts'
+import type { BudgetWaiter } from './send-budget.ts'
+import { SendBuffer } from './send-buffer.ts'
+import type { Stream } from './stream.ts'
+import { type ControlSource, queueControl, type StreamContext } from './stream-context.ts'
+import { checkErrorCode, StreamClosedError } from './stream-error.ts'
+
+/** RFC 9000 §3.1: Ready, Send, Data Sent, Data Recvd, Reset Sent, Reset Recvd. A reset counts as sent when it is decided. */
+export type SendState = 'ready' | 'send' | 'dataSent' | 'dataReceived' | 'resetSent' | 'resetReceived'
+
+/** The frames that a sending half writes and is told the fate of. */
+export type SendStreamFrame = StreamFrame | ResetStreamFrame | StreamDataBlockedFrame
+
+// A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet.
+const LEAST_CUT = 32
+
+/**
+ * The sending half of a stream. Once it has ended for the application (`isWritable` is false), `write` and `finish` throw
+ * {@link StreamClosedError}; `reset` is always harmless. The methods called `on…`, `write…` and `close` are for its set.
+ */
+export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, BudgetWaiter {
+  readonly id: number
+  controlQueued = false
+  readonly #stream: Stream
+  readonly #context: StreamContext
+  readonly #window: SendWindow
+  readonly #buffer: SendBuffer
+  readonly #highWaterMark: number
+  #state: SendState = 'ready'
+  /** `finish` was called: the final size is what was written. */
+  #finished = false
+  /** FIN is to be sent, the first time or again. */
+  #finPending = false
+  #finAcked = false
+  #reset: Once<ResetStreamFrame> | undefined
+  /** Made when the stream is blocked first. */
+  #blocked: Latest<StreamDataBlockedFrame> | undefined
+  #stopCode: bigint | undefined
+  #closed: Error | undefined
+  #wantsWritable = false
+
+  constructor(stream: Stream, context: StreamContext, limit: number, highWaterMark: number) {
+    this.id = stream.id
+    this.#stream = stream
+    this.#context = context
+    this.#window = new SendWindow(limit)
+    this.#buffer = new SendBuffer(context.pages)
+    this.#highWaterMark = highWaterMark
+  }
+
+  get state(): SendState {
+    return this.#state
+  }
+
+  get priority(): StreamPriority {
+    return this.#stream.priority
+  }
+
+  /** Whether `write` and `finish` may be called. */
+  get isWritable(): boolean {
+    return !this.#finished && this.#reset === undefined && this.#closed === undefined
+  }
+
+  /** Bytes that `write` would take now. */
+  get writableBytes(): number {
+    if (!this.isWritable) return 0
+    return Math.max(0, Math.min(this.#highWaterMark - this.#buffer.unsent, this.#context.budget.room))
+  }
+
+  /** All bytes that `write` ever took; after a reset, those that were sent. */
+  get bytesWritten(): number {
+    return this.#buffer.end
+  }
+
+  /** Bytes sent at least once. */
+  get bytesSent(): number {
+    return this.#buffer.sent
+  }
+
+  /** Bytes at the beginning of the stream that are known to have arrived, without a gap. */
+  get bytesAcknowledged(): number {
+    return this.#buffer.acknowledged
+  }
+
+  /** Bytes that wait to be sent. */
+  get queuedBytes(): number {
+    return this.#buffer.unsent
+  }
+
+  /** Whether nothing of this half is left to be done: Data Recvd or Reset Recvd. */
+  get isTerminal(): boolean {
+    return this.#state === 'dataReceived' || this.#state === 'resetReceived'
+  }
+
+  /** The code of the peer's STOP_SENDING, if that ended this half. */
+  get stopCode(): bigint | undefined {
+    return this.#stopCode
+  }
+
+  /**
+   * Takes a copy of as many bytes as the high-water marks of the stream and of the connection have room for; returns how
+   * many. After a return of fewer than were given, `stream-writable` follows.
+   * @throws StreamClosedError after `finish`, a reset by either side, or the end of the connection.
+   */
+  write(bytes: Uint8Array): number {
+    this.#checkWritable()
+    if (this.#finished) throw new StreamClosedError(this.id, 'finished')
+    const length = Math.min(bytes.length, this.writableBytes)
+    if (length > 0) {
+      this.#buffer.append(bytes, length)
+      this.#context.budget.add(length)
+      this.#schedule()
+    }
+    if (length < bytes.length) {
+      this.#wantsWritable = true
+      if (this.#context.budget.room === 0) this.#context.budget.wait(this)
+    }
+    return length
+  }
+
+  /**
+   * Ends the stream behind what was written. A second call does nothing.
+   * @throws StreamClosedError after a reset by either side or the end of the connection.
+   */
+  finish(): void {
+    this.#checkWritable()
+    if (this.#finished) return
+    this.#finished = true
+    this.#finPending = true
+    this.#wantsWritable = false
+    this.#context.budget.forget(this)
+    this.#schedule()
+  }
+
+  /**
+   * Gives the stream up: RESET_STREAM goes out, bytes not acknowledged are dropped (RFC 9000 §3.1). Does nothing where
+   * the stream was reset before, all has arrived, or the connection is over.
+   * @throws RangeError for a code that a varint cannot carry.
+   */
+  reset(code: bigint): void {
+    checkErrorCode(code)
+    if (this.#reset !== undefined || this.isTerminal || this.#closed !== undefined) return
+    this.#beginReset(code)
+  }
+
+  /** RFC 9000 §19.10: a limit that is no higher is ignored, and so is any once nothing new is to be sent. */
+  onMaxStreamData(maximum: number): void {
+    if (!this.#window.raise(maximum) || !this.#isLive()) return
+    this.#blocked?.clear()
+    this.#schedule()
+  }
+
+  /** RFC 9000 §3.5: answered by a reset with the same code, unless all has arrived or a reset is under way. */
+  onStopSending(code: bigint): void {
+    if (!this.#isLive()) return
+    this.#stopCode = code
+    this.#context.emit({ type: 'stream-stopped', stream: this.#stream, code })
+    this.#beginReset(code)
+  }
+
+  /** Writes RESET_STREAM or STREAM_DATA_BLOCKED, if due. */
+  writeControlFrames(packet: PacketWriter): boolean {
+    const reset = this.#reset
+    if (reset?.wantsToSend) {
+      reset.writeWith(packet, this)
+      if (reset.wantsToSend) return false
+    }
+    const blocked = this.#blocked
+    if (blocked?.wantsToSend) {
+      blocked.writeWith(packet, this)
+      if (blocked.wantsToSend) return false
+      if (this.#state === 'ready') this.#state = 'send'
+    }
+    return true
+  }
+
+  /** Writes one frame of lost bytes, or the end alone. `false`: there is too little room. */
+  writeRepair(packet: PacketWriter): boolean {
+    const buffer = this.#buffer
+    const wanted = buffer.lostLength
+    const offset = wanted > 0 ? buffer.lostStart : buffer.end
+    const room = streamPayloadRoom(packet.remaining, this.id, offset, wanted)
+    if (room < Math.min(wanted, LEAST_CUT)) return false
+    this.#writeStream(packet, offset, room)
+    buffer.onSentAgain(room)
+    this.#schedule()
+    return true
+  }
+
+  /** Writes one frame of new bytes, within the credit of stream and connection. `false`: there is too little room. */
+  writeFresh(packet: PacketWriter): boolean {
+    const buffer = this.#buffer
+    const connection = this.#context.credit.send
+    const offset = buffer.sent
+    // RFC 9000 §4.1: never beyond either limit.
+    const wanted = Math.min(buffer.unsent, this.#window.available, connection.available)
+    const room = streamPayloadRoom(packet.remaining, this.id, offset, wanted)
+    if (room < Math.min(wanted, LEAST_CUT)) return false
+    this.#window.take(room)
+    connection.take(room)
+    buffer.onSent(room)
+    this.#writeStream(packet, offset, room)
+    this.#schedule()
+    this.#context.budget.release(room)
+    if (this.#wantsWritable) this.#announceRoom()
+    return true
+  }
+
+  onBudget(): void {
+    this.#announceRoom()
+  }
+
+  onAcked(frame: SendStreamFrame, now: Time): void {
+    if (frame.type === FrameType.resetStream) {
+      this.#reset?.onAcked(frame, now)
+      if (this.#state === 'resetSent' && this.#closed === undefined) this.#end('resetReceived')
+    } else if (frame.type === FrameType.stream && this.#isLive()) {
+      this.#buffer.onAcked(frame.offset, frame.length)
+      if (frame.fin) {
+        this.#finAcked = true
+        this.#finPending = false
+      }
+      if (this.#finAcked && this.#buffer.isAcknowledged) this.#end('dataReceived')
+      else this.#schedule()
+    }
+  }
+
+  onLost(frame: SendStreamFrame, now: Time): void {
+    if (this.#closed !== undefined) return
+    switch (frame.type) {
+      case FrameType.stream:
+        // RFC 9000 §13.3: after a reset no STREAM frame is needed.
+        if (!this.#isLive()) return
+        this.#buffer.onLost(frame.offset, frame.length)
+        if (frame.fin && !this.#finAcked) this.#finPending = true
+        this.#schedule()
+        return
+      case FrameType.resetStream:
+        this.#reset?.onLost(frame, now)
+        queueControl(this.#context, this)
+        return
+      case FrameType.streamDataBlocked:
+        // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
+        this.#blocked?.onLost(frame, now)
+        queueControl(this.#context, this)
+    }
+  }
+
+  /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
+  close(error: Error): void {
+    this.#closed = error
+    this.#buffer.discard()
+    this.#wantsWritable = false
+  }
+
+  /** Throws if the parts contradict one another. For tests. */
+  checkInvariants(): void {
+    this.#window.checkInvariants()
+    this.#buffer.checkInvariants()
+    if (this.#window.used !== this.#buffer.sent) {
+      throw new Error(`Stream ${this.id} sent ${this.#buffer.sent} bytes on a credit of ${this.#window.used}`)
+    }
+    const { repairs, fresh } = this.#context
+    const live = this.#isLive()
+    if (repairs.has(this) !== (live && this.#wantsRepair()))
+      throw new Error(`Stream ${this.id}: repairs are not scheduled`)
+    if (fresh.has(this) !== (live && this.#wantsFresh()))
+      throw new Error(`Stream ${this.id}: new bytes are not scheduled`)
+  }
+
+  #checkWritable(): void {
+    if (this.#closed !== undefined) throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
+    const reset = this.#reset
+    if (reset === undefined) return
+    const reason = this.#stopCode === undefined ? 'reset' : 'stopped'
+    throw new StreamClosedError(this.id, reason, { code: reset.frame?.errorCode })
+  }
+
+  /** Whether bytes may still be sent: Ready, Send or Data Sent. */
+  #isLive(): boolean {
+    return this.#reset === undefined && this.#state !== 'dataReceived' && this.#closed === undefined
+  }
+
+  #wantsRepair(): boolean {
+    return this.#buffer.hasLost || (this.#finPending && this.#buffer.unsent === 0)
+  }
+
+  #wantsFresh(): boolean {
+    return this.#buffer.unsent > 0 && this.#window.available > 0
+  }
+
+  /** Takes the places that what is to be sent entitles to. */
+  #schedule(): void {
+    const { repairs, fresh } = this.#context
+    if (this.#wantsRepair()) repairs.add(this)
+    else repairs.remove(this)
+    if (this.#wantsFresh()) {
+      fresh.add(this)
+      return
+    }
+    fresh.remove(this)
+    if (this.#buffer.unsent > 0 && this.#window.block()) {
+      this.#blocked ??= new Latest()
+      this.#blocked.set({ type: FrameType.streamDataBlocked, streamId: this.id, limit: this.#window.limit })
+      queueControl(this.#context, this)
+    }
+  }
+
+  #writeStream(packet: PacketWriter, offset: number, length: number): void {
+    const fin = this.#finished && !this.#finAcked && offset + length === this.#buffer.end
+    const frame: StreamFrame = {
+      type: FrameType.stream,
+      buffer: EMPTY,
+      start: 0,
+      length,
+      streamId: this.id,
+      offset,
+      fin,
+    }
+    packet.writePayload(frame, this.#buffer, this)
+    if (fin) {
+      this.#finPending = false
+      this.#state = 'dataSent'
+    } else if (this.#state === 'ready') {
+      this.#state = 'send'
+    }
+  }
+
+  #beginReset(code: bigint): void {
+    const { budget, repairs, fresh } = this.#context
+    // RFC 9000 §4.5: the final size is what was sent, since that is the credit taken.
+    const finalSize = this.#buffer.sent
+    this.#reset = new Once()
+    this.#reset.send({ type: FrameType.resetStream, streamId: this.id, errorCode: code, finalSize })
+    this.#state = 'resetSent'
+    this.#wantsWritable = false
+    this.#finPending = false
+    budget.forget(this)
+    budget.release(this.#buffer.unsent)
+    this.#buffer.discard()
+    repairs.remove(this)
+    fresh.remove(this)
+    // RFC 9000 §3.3: none of these after a reset.
+    this.#blocked?.clear()
+    queueControl(this.#context, this)
+  }
+
+  /** Tells a waiting writer, once half of the stream's mark is free and the connection has room too. */
+  #announceRoom(): void {
+    if (!this.#wantsWritable || 2 * this.#buffer.unsent > this.#highWaterMark) return
+    if (this.#context.budget.room === 0) {
+      this.#context.budget.wait(this)
+      return
+    }
+    this.#wantsWritable = false
+    this.#context.emit({ type: 'stream-writable', stream: this.#stream })
+  }
+
+  #end(state: SendState): void {
+    this.#state = state
+    this.#context.repairs.remove(this)
+    this.#context.fresh.remove(this)
+    this.#context.emit({ type: 'stream-send-finished', stream: this.#stream })
+    this.#stream.onHalfEnded()
+  }
+}

@@ -1,0 +1,80 @@
+/** One stream: its id, its priority, and its one or two halves (RFC 9000 §2, §3.4). */
+import { isBidirectional, type Role, type StreamDirection, streamInitiator } from '../wire/stream-id.ts'
+import { ReceiveStream } from './receive-stream.ts'
+import { checkPriority, DEFAULT_PRIORITY, type StreamPriority } from './scheduler.ts'
+import { SendStream } from './send-stream.ts'
+import type { StreamContext } from './stream-context.ts'
+
+/** What a stream is made with; sizes in bytes. */
+export interface StreamLimits {
+  /** What the peer lets us send at first. */
+  readonly sendLimit: number
+  /** Bytes that may wait to be sent. */
+  readonly sendHighWaterMark: number
+  /** What we let the peer send at first. */
+  readonly receiveLimit: number
+  /** What the receive window may grow to. */
+  readonly maxReceiveWindow: number
+}
+
+/** A stream. It leaves its set, and no state of it is kept there, when both halves have ended; this object stays usable. */
+export class Stream {
+  readonly id: number
+  readonly direction: StreamDirection
+  /** Whether this side opened it. */
+  readonly isLocal: boolean
+  /** `undefined` where only the peer sends. */
+  readonly send: SendStream | undefined
+  /** `undefined` where only this side sends. */
+  readonly receive: ReceiveStream | undefined
+  readonly #context: StreamContext
+  #priority: StreamPriority = DEFAULT_PRIORITY
+
+  constructor(id: number, role: Role, context: StreamContext, limits: StreamLimits) {
+    this.id = id
+    this.direction = isBidirectional(id) ? 'bidirectional' : 'unidirectional'
+    this.isLocal = streamInitiator(id) === role
+    this.#context = context
+    const both = this.direction === 'bidirectional'
+    this.send =
+      both || this.isLocal ? new SendStream(this, context, limits.sendLimit, limits.sendHighWaterMark) : undefined
+    this.receive =
+      both || !this.isLocal ? new ReceiveStream(this, context, limits.receiveLimit, limits.maxReceiveWindow) : undefined
+  }
+
+  /** How it competes with the others for what is sent (RFC 9218); urgency 3, not incremental, at first. */
+  get priority(): StreamPriority {
+    return this.#priority
+  }
+
+  /** @throws RangeError for an urgency that is no integer from 0 to 7. */
+  set priority(priority: StreamPriority) {
+    checkPriority(priority)
+    this.#priority = { urgency: priority.urgency, incremental: priority.incremental }
+    if (this.send === undefined) return
+    this.#context.repairs.reprioritize(this.send)
+    this.#context.fresh.reprioritize(this.send)
+  }
+
+  /** Whether both halves have ended. */
+  get isTerminal(): boolean {
+    return (this.send?.isTerminal ?? true) && (this.receive?.isTerminal ?? true)
+  }
+
+  /** For its halves: one of them has ended. */
+  onHalfEnded(): void {
+    if (this.isTerminal) this.#context.retire(this)
+  }
+
+  /** For its set: the connection is over. */
+  close(error: Error): void {
+    this.send?.close(error)
+    this.receive?.close(error)
+  }
+
+  /** Throws if the parts contradict one another. For tests. */
+  checkInvariants(): void {
+    this.send?.checkInvariants()
+    this.receive?.checkInvariants()
+  }
+}
