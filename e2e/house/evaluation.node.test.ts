@@ -29,6 +29,7 @@ describe('the rule itself', () => {
     'export class A { #b = make(); static c(): void { d() } }',
     'export const EMPTY = new Uint8Array(0)',
     'const x = Object.freeze({ y: 1 })',
+    'export const x = /* @__PURE__ */ make(() => f())',
     "import type { T } from './t.ts'\nexport interface X extends T {}",
   ])('nothing: %s', (source) => {
     expect(evaluationEffects(source)).toEqual([])

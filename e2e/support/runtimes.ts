@@ -45,11 +45,9 @@ function show(program: string, args: readonly string[]): void {
   console.log(`${program} ${args.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   const { status, stderr, error } = spawnSync(program, args, { cwd: ROOT, env, encoding: 'utf8', timeout: 600_000 })
-  if (status !== 0)
-    console.error(
-      String(error?.message ?? stderr)
-        .trimEnd()
-        .split('\n')
-        .at(-1),
-    )
+  if (status === 0) return
+  const lines = String(error?.message ?? stderr)
+    .trim()
+    .split('\n')
+  console.error(lines.find((line) => /error|unable|failed/i.test(line)) ?? lines.at(-1))
 }
