@@ -1,0 +1,7 @@
+/** All cryptography by `node:crypto`: Node, Deno, Bun, and Workers with `nodejs_compat`. */
+import type { CryptoProvider } from '../provider.ts'
+import { nodePackets } from './packets.ts'
+import { nodePublicKey } from './public-key.ts'
+
+/** The provider of Node. */
+export const node: CryptoProvider = { ...nodePackets, ...nodePublicKey }
