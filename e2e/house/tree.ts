@@ -34,10 +34,10 @@ export function readText(path: string): string {
   return readFileSync(ROOT + path, 'utf8')
 }
 
-/** The library's own TypeScript, tests left out. */
+/** The library's own TypeScript; tests and their fixtures are left out. */
 export function librarySources(): SourceFile[] {
   return listFiles()
-    .filter((path) => /^(src|transports)\/.*\.ts$/.test(path) && !path.endsWith('.test.ts'))
+    .filter((path) => /^(src|transports)\/.*\.ts$/.test(path) && !/\.(test|fixtures)\.ts$/.test(path))
     .map((path) => parseSource(path, readText(path)))
 }
 
