@@ -15,8 +15,9 @@ export type SignatureHash = 'sha256' | 'sha384' | 'sha512'
 export type KeyAlgorithm =
   | { readonly kind: 'ec'; readonly curve: CurveName }
   | { readonly kind: 'ed25519' }
-  /** `pssHash`: the only hash that the key may be used with; absent if the key does not say. */
-  | { readonly kind: 'rsa' | 'rsa-pss'; readonly pssHash: SignatureHash | undefined }
+  | { readonly kind: 'rsa' }
+  /** `hash`: the only one that the key may be used with; absent if the key does not say. */
+  | { readonly kind: 'rsa-pss'; readonly hash: SignatureHash | undefined }
 
 /** A public key. */
 export interface PublicKey {
@@ -150,7 +151,7 @@ function parseAlgorithm(fields: Asn1Reader): KeyAlgorithm | undefined {
     case OID_RSA:
       // RFC 3279 §2.3.1 demands NULL; some leave it out.
       if (fields.tag === Asn1Tag.null) fields.read(Asn1Tag.null)
-      return fields.isComplete ? { kind: 'rsa', pssHash: undefined } : undefined
+      return fields.isComplete ? { kind: 'rsa' } : undefined
     case OID_RSA_PSS:
       return parsePss(fields)
     default:
@@ -169,7 +170,7 @@ function curveOf(oid: string): CurveName | undefined {
  * may have (§3.3); TLS signatures have the hash's length (RFC 8446 §4.2.3).
  */
 function parsePss(fields: Asn1Reader): KeyAlgorithm | undefined {
-  if (fields.isComplete) return { kind: 'rsa-pss', pssHash: undefined }
+  if (fields.isComplete) return { kind: 'rsa-pss', hash: undefined }
   const parameters = fields.enter(Asn1Tag.sequence)
   const hash = parseHash(parameters.enter(0xa0))
   const generator = parameters.enter(0xa1).enter(Asn1Tag.sequence)
@@ -179,7 +180,7 @@ function parsePss(fields: Asn1Reader): KeyAlgorithm | undefined {
   // The default is 20 bytes, and DER leaves a default out.
   const salt = parameters.tag === 0xa2 ? parameters.enter(0xa2).read(Asn1Tag.integer) : Uint8Array.of(20)
   const isUsable = salt.length === 1 && (salt[0] ?? 0) <= signatureHashLength(hash)
-  return parameters.isComplete && isUsable ? { kind: 'rsa-pss', pssHash: hash } : undefined
+  return parameters.isComplete && isUsable ? { kind: 'rsa-pss', hash } : undefined
 }
 
 function parseHash(parent: Asn1Reader): SignatureHash | undefined {

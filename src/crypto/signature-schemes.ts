@@ -74,7 +74,7 @@ export function takesKey(scheme: SchemeAlgorithm, key: PublicKey): boolean {
     case 'rsa-pss':
       return (
         algorithm.kind === scheme.key &&
-        (algorithm.pssHash === undefined || algorithm.pssHash === scheme.hash) &&
+        (algorithm.kind !== 'rsa-pss' || algorithm.hash === undefined || algorithm.hash === scheme.hash) &&
         hasUsableModulus(key)
       )
   }
@@ -92,7 +92,7 @@ export function signingSchemes(algorithm: KeyAlgorithm): readonly number[] {
     case 'rsa-pss':
       return [0x0809, 0x080a, 0x080b].filter((scheme) => {
         const parts = schemeAlgorithm(scheme)
-        return algorithm.pssHash === undefined || (parts?.family === 'rsa-pss' && parts.hash === algorithm.pssHash)
+        return algorithm.hash === undefined || (parts?.family === 'rsa-pss' && parts.hash === algorithm.hash)
       })
   }
 }
