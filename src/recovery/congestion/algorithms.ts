@@ -1,0 +1,17 @@
+/** The built-in congestion controllers by name. */
+import type { CongestionAlgorithm, ControllerFactory } from './controller.ts'
+import { cubic } from './cubic.ts'
+import { newReno } from './new-reno.ts'
+
+/** The factory of an algorithm. @throws TypeError for an unknown name. */
+export function controllerFactory(algorithm: CongestionAlgorithm): ControllerFactory {
+  if (typeof algorithm === 'function') return algorithm
+  switch (algorithm) {
+    case 'newreno':
+      return newReno
+    case 'cubic':
+      return cubic
+    default:
+      throw new TypeError(`congestionControl must be 'newreno', 'cubic' or a factory, got ${String(algorithm)}`)
+  }
+}

@@ -1,0 +1,464 @@
+/**
+ * Loss detection of a connection (RFC 9002 §6 and Appendix A): one object for three packet number spaces and all paths. It
+ * reads ACK frames, declares packets lost by packet and time threshold, runs the probe timeout, establishes persistent
+ * congestion, and tells the owners of frames what became of them. Windows, RTT and pacing are each path's (`path-recovery.ts`).
+ *
+ * Whatever carries a packet calls `beginPacket`, fills the record in, then `onPacketSent` or `cancelPacket`; controller and
+ * pacer of the path are told from here. `nextTimeout` is valid after every call; setting a property may change it as well.
+ */
+import type { RandomSource } from '../base/random.ts'
+import { type Duration, NEVER, type Time } from '../base/time.ts'
+import type { AckFrame } from '../wire/frame.ts'
+import type { LossTrigger, Observer } from '../wire/observer.ts'
+import { PacketSpace } from '../wire/packet-type.ts'
+import { checkBooks } from './books.ts'
+import { PacketNumberSkips } from './packet-number-skips.ts'
+import type { PathRecovery } from './path-recovery.ts'
+import { PacketState, type SentPacket } from './sent-packets.ts'
+import { SpaceRecovery } from './space-recovery.ts'
+
+/** kPacketThreshold (RFC 9002 §6.1.1). */
+const PACKET_THRESHOLD = 3
+
+/** kPersistentCongestionThreshold (RFC 9002 §7.6.1). */
+const PERSISTENT_CONGESTION_THRESHOLD = 3
+
+/** Probe packets in the space whose PTO expired (RFC 9002 §6.2.4); one in each other space with data in flight. */
+const PROBES = 2
+
+/** Records beyond which packets that hold nothing but ACK are forgotten; they may never be acknowledged. */
+const MAX_ACK_ONLY = 1024
+
+/** Records beyond which the oldest packet is given up, so that a peer that acknowledges nothing takes no more memory. */
+const MAX_TRACKED = 32768
+
+/** 2 to this power is the longest back-off; far beyond any idle timeout. */
+const MAX_BACKOFF = 20
+
+/** What loss detection is made of. */
+export interface LossDetectorOptions {
+  readonly role: 'client' | 'server'
+  /** kGranularity in ms; 1 (RFC 9002 §6.1.2). */
+  readonly granularity?: Duration
+  readonly random: RandomSource
+  readonly observer?: Observer | undefined
+}
+
+/** The loss detector of one connection. */
+export class LossDetector {
+  readonly #isClient: boolean
+  readonly #granularity: Duration
+  readonly #observer: Observer | undefined
+  readonly #skips: PacketNumberSkips
+  readonly #initial = new SpaceRecovery(PacketSpace.initial)
+  readonly #handshake = new SpaceRecovery(PacketSpace.handshake)
+  readonly #application = new SpaceRecovery(PacketSpace.application)
+  readonly #spaces: readonly SpaceRecovery[] = [this.#initial, this.#handshake, this.#application]
+  readonly #paths: PathRecovery[] = []
+  #ptoCount = 0
+  // What the PTO that is armed would probe.
+  #ptoSpace: PacketSpace = PacketSpace.initial
+  #isDeadlockPto = false
+  // The anti-deadlock PTO runs from the last time that something happened.
+  #lastEvent: Time = 0
+  // Whether the ACK frame at hand acknowledges its largest number anew.
+  #isLargestNew = false
+
+  /** The peer's max_ack_delay in ms; known from its transport parameters. */
+  maxAckDelay: Duration = 25
+  /** Set once the handshake is confirmed (RFC 9001 §4.1.2): the application space has a PTO from then on. */
+  handshakeConfirmed = false
+  /** Set once there are keys to send Handshake packets. */
+  handshakeKeys = false
+  /** Of a client: whether the server is known to have validated our address (RFC 9002 §6.2.2.1). */
+  peerValidatedAddress = false
+  /** Of a server: whether the amplification limit lets nothing leave; no PTO is armed meanwhile (RFC 9002 §6.2.2.1). */
+  amplificationLimited = false
+
+  /** Counts since the start, in packets. Lost are packets in flight other than MTU probes. */
+  packetsSent = 0
+  packetsAcked = 0
+  packetsLost = 0
+  /** Of the lost ones, those that were acknowledged after all. */
+  spuriousLosses = 0
+  /** The highest key generation among acknowledged packets; -1 before the first (RFC 9001 §6.2). */
+  ackedKeyGeneration = -1
+
+  constructor(options: LossDetectorOptions) {
+    this.#isClient = options.role === 'client'
+    this.#granularity = options.granularity ?? 1
+    this.#observer = options.observer
+    this.#skips = new PacketNumberSkips(options.random)
+  }
+
+  /** PTOs in a row without an acknowledgement. */
+  get ptoCount(): number {
+    return this.#ptoCount
+  }
+
+  /** bytes, on all paths */
+  get bytesInFlight(): number {
+    let bytes = 0
+    for (const path of this.#paths) bytes += path.bytesInFlight
+    return bytes
+  }
+
+  /** The largest number that the peer acknowledged; -1: none yet. */
+  largestAcked(space: PacketSpace): number {
+    return this.#of(space).largestAcked
+  }
+
+  /** Packets of the space that are neither acknowledged nor lost, ACK-only ones included. */
+  outstanding(space: PacketSpace): number {
+    return this.#of(space).outstanding
+  }
+
+  /** Ack-eliciting packets that a PTO owes in the space; each one sent takes one off. Neither window nor pacer holds them back. */
+  probes(space: PacketSpace): number {
+    return this.#of(space).probes
+  }
+
+  /** The record of a new packet, with its number; its fields are then the caller's to fill. */
+  beginPacket(space: PacketSpace, path: PathRecovery): SentPacket {
+    const state = this.#of(space)
+    if (space === PacketSpace.application && this.#skips.shouldSkip(path.congestionWindow / path.maxDatagramSize)) {
+      state.skip()
+    }
+    return state.sent.begin(path)
+  }
+
+  /** Nothing was written: gives the number back. @throws Error unless it is the packet that was begun last in its space. */
+  cancelPacket(packet: SentPacket): void {
+    this.#of(packet.space).sent.cancel(packet)
+  }
+
+  /** The packet leaves now. Tells controller and pacer of its path. */
+  onPacketSent(packet: SentPacket, now: Time): void {
+    const { path } = packet
+    if (path === undefined || packet.state !== PacketState.building) {
+      throw new Error(`Packet ${packet.number} was not begun, or was sent before`)
+    }
+    const state = this.#of(packet.space)
+    packet.state = PacketState.outstanding
+    packet.sentTime = now
+    this.packetsSent += 1
+    state.outstanding += 1
+    if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths.push(path)
+    if (packet.ackEliciting) packet.inFlight = true
+    if (packet.inFlight) {
+      this.#lastEvent = now
+      path.onPacketSent(packet, now)
+      if (packet.ackEliciting && state.probes > 0) state.probes -= 1
+    }
+    if (state.sent.next - state.sent.base > MAX_ACK_ONLY) this.#bound(state, now)
+  }
+
+  /**
+   * Takes in an ACK frame. Returns whether it acknowledged anything anew.
+   * @param ackDelay the frame's delay in ms
+   * @param now when the frame arrived
+   * @throws TransportError PROTOCOL_VIOLATION where it acknowledges a packet that was never sent
+   */
+  onAckReceived(space: PacketSpace, frame: AckFrame, ackDelay: Duration, now: Time): boolean {
+    const state = this.#of(space)
+    if (state.isDiscarded) return false
+    state.checkAcknowledged(frame)
+    const largest = frame.ranges.max - 1
+    state.largestAcked = Math.max(state.largestAcked, largest)
+    const eliciting = this.#acknowledge(state, frame, now)
+    if (eliciting < 0) return false
+    // RFC 9002 §5.1: the largest must be newly acknowledged, and something ack-eliciting with it.
+    const newest = largest >= state.sent.base ? state.sent.at(largest) : undefined
+    if (newest?.path !== undefined && eliciting > 0 && this.#isLargestNew) {
+      const delay = space === PacketSpace.initial ? 0 : ackDelay
+      newest.path.rtt.onSample(now - newest.sentTime, delay, this.handshakeConfirmed, this.maxAckDelay)
+    }
+    this.#detectLosses(state, now)
+    if (this.#isClient && space === PacketSpace.handshake) this.peerValidatedAddress = true
+    // RFC 9002 §6.2.1: a client keeps backing off until the server is sure of its address.
+    if (this.#isPeerSure) this.#ptoCount = 0
+    this.#finish(state, now)
+    return true
+  }
+
+  /** When `onTimeout` is to be called: the time threshold of a packet, else the PTO. */
+  nextTimeout(): Time {
+    const loss = this.#earliestLoss()
+    // RFC 9002 §6.2.1: no PTO while a loss timer runs; nor while the server could not send a probe (§6.2.2.1).
+    if (loss !== NEVER) return loss
+    if (!this.#isClient && this.amplificationLimited) return NEVER
+    return this.#findPto()
+  }
+
+  /** Declares losses whose time has come, or lets the PTO expire. Too early it does nothing. */
+  onTimeout(now: Time): void {
+    const loss = this.#earliestLoss()
+    if (loss === NEVER) {
+      if (this.nextTimeout() <= now) this.#onPto(now)
+      return
+    }
+    for (const state of this.#spaces) {
+      if (state.lossTime > now) continue
+      this.#detectLosses(state, now)
+      this.#finish(state, now)
+    }
+  }
+
+  /** The keys of the space are gone: its packets are forgotten, and nobody is told (RFC 9002 §6.4). */
+  discardSpace(space: PacketSpace, now: Time): void {
+    const state = this.#of(space)
+    if (state.isDiscarded) return
+    this.#forgetAll(state, undefined)
+    state.isDiscarded = true
+    this.#ptoCount = 0
+    this.#lastEvent = now
+  }
+
+  /**
+   * The packets of the space were not, and will not be, processed by the peer (Retry, Version Negotiation, refused 0-RTT):
+   * each outstanding frame is lost to its owner. The controller hears nothing. Packet numbers go on.
+   */
+  resendSpace(space: PacketSpace, now: Time): void {
+    this.#forgetAll(this.#of(space), now)
+    this.#ptoCount = 0
+    this.#lastEvent = now
+  }
+
+  /** The path is given up: what is outstanding on it is lost to its owners; its controller hears nothing. */
+  onPathRemoved(path: PathRecovery, now: Time): void {
+    for (const state of this.#spaces) {
+      for (let number = state.sent.base; number < state.sent.next; number++) {
+        const packet = state.sent.at(number)
+        if (packet.path !== path || packet.state !== PacketState.outstanding) continue
+        this.#leave(state, packet)
+        packet.state = PacketState.lost
+        packet.lostTime = now
+        packet.lossEpoch = -1
+        packet.tellLost(now)
+      }
+    }
+    const index = this.#paths.indexOf(path)
+    if (index >= 0) this.#paths.splice(index, 1)
+    this.#lastEvent = now
+  }
+
+  /** Marks what the frame newly acknowledges; returns how much of it was ack-eliciting, -1 where nothing was new. */
+  #acknowledge(state: SpaceRecovery, frame: AckFrame, now: Time): number {
+    const { sent } = state
+    const { ranges } = frame
+    const largest = ranges.max - 1
+    const numbers: number[] | undefined = this.#observer?.packetsAcked === undefined ? undefined : []
+    let eliciting = -1
+    this.#isLargestNew = false
+    for (let i = state.firstRange(frame); i < ranges.size; i++) {
+      const start = Math.max(ranges.startAt(i), sent.base)
+      const end = ranges.endAt(i)
+      for (let number = sent.nextLive(start); number < end; number = sent.nextLive(number + 1)) {
+        const packet = sent.at(number)
+        this.#onPacketAcked(state, packet, now)
+        eliciting = Math.max(eliciting, 0) + (packet.ackEliciting ? 1 : 0)
+        this.#isLargestNew = number === largest
+        numbers?.push(number)
+      }
+      sent.join(start, end)
+    }
+    if (numbers !== undefined && numbers.length > 0) this.#observer?.packetsAcked?.(state.space, numbers, now)
+    return eliciting
+  }
+
+  #onPacketAcked(state: SpaceRecovery, packet: SentPacket, now: Time): void {
+    const { path } = packet
+    const wasLost = packet.state === PacketState.lost
+    packet.state = PacketState.acked
+    this.packetsAcked += 1
+    this.ackedKeyGeneration = Math.max(this.ackedKeyGeneration, packet.keyGeneration)
+    if (!wasLost) state.outstanding -= 1
+    if (path !== undefined && packet.inFlight) {
+      const newest = path.newestAckedSentTime[state.space] ?? -Infinity
+      path.newestAckedSentTime[state.space] = Math.max(newest, packet.sentTime)
+      if (wasLost) this.#onLateAck(state, packet, path, now)
+      else path.onPacketAcked(packet, now)
+    }
+    packet.tellAcked(now)
+  }
+
+  #onLateAck(state: SpaceRecovery, packet: SentPacket, path: PathRecovery, now: Time): void {
+    // A loss that was none does not belong to a run of losses; what came before it is no longer in a row with what follows.
+    state.run.break()
+    if (packet.lossEpoch >= 0 && !packet.isMtuProbe) this.spuriousLosses += 1
+    path.onLateAck(packet, now)
+  }
+
+  /** Declares lost what an acknowledgement of a later packet shows to be (RFC 9002 §6.1, Appendix A.10). */
+  #detectLosses(state: SpaceRecovery, now: Time): void {
+    const { sent, largestAcked } = state
+    state.lossTime = NEVER
+    let isSettled = true
+    let congested: PathRecovery | undefined
+    // Never more than PACKET_THRESHOLD numbers lie between the first unsettled packet and the largest acknowledged one.
+    for (let number = Math.max(state.settled, sent.base); number <= largestAcked; number++) {
+      const packet = sent.at(number)
+      if (packet.state === PacketState.outstanding) {
+        const lossTime = packet.sentTime + (packet.path?.rtt.lossDelay(this.#granularity) ?? 0)
+        if (largestAcked >= number + PACKET_THRESHOLD) this.#onPacketLost(state, packet, 'reordering_threshold', now)
+        else if (lossTime <= now) this.#onPacketLost(state, packet, 'time_threshold', now)
+        else {
+          isSettled = false
+          state.lossTime = Math.min(state.lossTime, lossTime)
+        }
+      }
+      if (isSettled) {
+        state.settle(packet)
+        if (packet.state === PacketState.lost) congested = this.#persistentlyCongested(state) ?? congested
+      }
+    }
+    // After all losses of the round: they are one event, and this is the last word on it (Appendix B.8).
+    congested?.onPersistentCongestion()
+  }
+
+  #onPacketLost(state: SpaceRecovery, packet: SentPacket, trigger: LossTrigger, now: Time): void {
+    packet.state = PacketState.lost
+    packet.lostTime = now
+    state.outstanding -= 1
+    if (packet.inFlight) {
+      if (!packet.isMtuProbe) this.packetsLost += 1
+      packet.path?.onPacketLost(packet, now)
+      this.#observer?.packetLost?.(state.space, packet.number, trigger, now)
+    }
+    // What a PTO gave back went out again in a packet with a fate of its own.
+    if (!packet.isRepeated) packet.tellLost(now)
+  }
+
+  /** The path whose run of losses lasts longer than persistent congestion takes (RFC 9002 §7.6.2). */
+  #persistentlyCongested({ run, space }: SpaceRecovery): PathRecovery | undefined {
+    const { path } = run
+    if (path === undefined) return undefined
+    const period = path.rtt.ptoPeriod(this.maxAckDelay, this.#granularity) * PERSISTENT_CONGESTION_THRESHOLD
+    if (run.duration <= period) return undefined
+    // Something sent since the run began arrived in another space: rather no congestion than a false one.
+    for (const other of this.#spaces) {
+      const newest = path.newestAckedSentTime[other.space] ?? -Infinity
+      if (other.space !== space && newest > run.start) return undefined
+    }
+    run.break()
+    return path
+  }
+
+  /** The end of every processing of acknowledgements or losses. */
+  #finish(state: SpaceRecovery, now: Time): void {
+    let keep: Duration = 0
+    for (const path of this.#paths) {
+      path.onAckProcessed(now)
+      keep = Math.max(keep, path.rtt.ptoPeriod(this.maxAckDelay, this.#granularity))
+      if (this.#observer?.metricsUpdated !== undefined) this.#observer.metricsUpdated(path.metrics(this.#ptoCount), now)
+    }
+    state.release(now, keep)
+    this.#lastEvent = Math.max(this.#lastEvent, now)
+  }
+
+  #earliestLoss(): Time {
+    return Math.min(this.#initial.lossTime, this.#handshake.lossTime, this.#application.lossTime)
+  }
+
+  /** RFC 9002 Appendix A.8, PeerCompletedAddressValidation. */
+  get #isPeerSure(): boolean {
+    return !this.#isClient || this.peerValidatedAddress || this.handshakeConfirmed
+  }
+
+  /** When the PTO expires, and for which space (RFC 9002 Appendix A.8). */
+  #findPto(): Time {
+    const backoff = 2 ** Math.min(this.#ptoCount, MAX_BACKOFF)
+    let earliest: Time = NEVER
+    this.#isDeadlockPto = false
+    for (const { space } of this.#spaces) {
+      // RFC 9002 §6.2.1: none for application data until the handshake is confirmed.
+      const isApplication = space === PacketSpace.application
+      if (isApplication && !this.handshakeConfirmed) continue
+      for (const path of this.#paths) {
+        if (!path.armsPto || !((path.ackElicitingInFlight[space] ?? 0) > 0)) continue
+        const period = path.rtt.ptoPeriod(isApplication ? this.maxAckDelay : 0, this.#granularity) * backoff
+        const time = (path.lastAckElicitingSent[space] ?? 0) + period
+        if (time >= earliest) continue
+        earliest = time
+        this.#ptoSpace = space
+      }
+    }
+    const path = this.#paths[this.#paths.length - 1]
+    if (earliest !== NEVER || path === undefined || this.#isPeerSure) return earliest
+    // RFC 9002 §6.2.2.1: the server may be waiting for more bytes from us, whatever is in flight.
+    this.#isDeadlockPto = true
+    this.#ptoSpace = this.handshakeKeys ? PacketSpace.handshake : PacketSpace.initial
+    return this.#lastEvent + path.rtt.ptoPeriod(0, this.#granularity) * backoff
+  }
+
+  /** The PTO that `#findPto` found expires: probes are owed, and the oldest frames are given back for them to carry. */
+  #onPto(now: Time): void {
+    this.#ptoCount += 1
+    this.#lastEvent = now
+    for (const path of this.#paths) path.mtu?.onPto(this.#ptoCount)
+    if (this.#isDeadlockPto) this.#of(this.#ptoSpace).probes = 1
+    for (const state of this.#spaces) {
+      // RFC 9002 §6.2.4: other spaces with data in flight send a packet too; the peer may have keys for one of them only.
+      const count = state.space === this.#ptoSpace ? PROBES : 1
+      if (state.outstanding === 0 || !this.#elicits(state.space)) continue
+      state.probes = Math.max(state.probes, count)
+      state.repeatOldest(count, now)
+    }
+  }
+
+  #elicits(space: PacketSpace): boolean {
+    for (const path of this.#paths) if (path.armsPto && (path.ackElicitingInFlight[space] ?? 0) > 0) return true
+    return false
+  }
+
+  /** Keeps the books of a space within bounds where acknowledgements do not come. */
+  #bound(state: SpaceRecovery, now: Time): void {
+    const { sent } = state
+    for (; sent.next - sent.base > MAX_ACK_ONLY; sent.dropFirst()) {
+      const first = sent.at(sent.base)
+      if (first.state === PacketState.lost || first.state === PacketState.building) break
+      if (first.state === PacketState.outstanding) {
+        if (first.inFlight) break
+        state.outstanding -= 1
+      }
+    }
+    if (sent.next - sent.base > MAX_TRACKED) {
+      const first = sent.at(sent.base)
+      if (first.state === PacketState.outstanding) this.#onPacketLost(state, first, 'time_threshold', now)
+      sent.dropFirst()
+    }
+    state.settled = Math.max(state.settled, sent.base)
+  }
+
+  /** Forgets every packet of a space; with `lostAt` its owners hear that their frames are lost. */
+  #forgetAll(state: SpaceRecovery, lostAt: Time | undefined): void {
+    const { sent } = state
+    for (let number = sent.base; number < sent.next; number++) {
+      const packet = sent.at(number)
+      if (packet.state !== PacketState.outstanding) continue
+      this.#leave(state, packet)
+      packet.state = PacketState.none
+      if (lostAt !== undefined) packet.tellLost(lostAt)
+    }
+    state.clear()
+  }
+
+  /** Takes an outstanding packet out of what is in flight; its path's controller hears nothing. */
+  #leave(state: SpaceRecovery, packet: SentPacket): void {
+    state.outstanding -= 1
+    if (packet.inFlight) packet.path?.onPacketDiscarded(packet)
+  }
+
+  /** Throws where the books do not agree: bytes in flight, counts of packets, order of the rings. For tests. */
+  checkInvariants(): void {
+    checkBooks(this.#spaces, this.#paths)
+  }
+
+  #of(space: PacketSpace): SpaceRecovery {
+    return space === PacketSpace.application
+      ? this.#application
+      : space === PacketSpace.handshake
+        ? this.#handshake
+        : this.#initial
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Datagram packetization layer path MTU discovery (RFC 8899, RFC 9000 §14.3) for one path: which size to probe next, what
+ * the path carries, and when it carries less than it did. Sizes are bytes of UDP payload. The probe is a padded PING that
+ * the transmitter writes; the path's recovery reports its fate, and that of all other packets.
+ */
+import { type Duration, NEVER, type Time } from '../base/time.ts'
+import type { PathRecovery } from './path-recovery.ts'
+
+/** BASE_PLPMTU: what every QUIC path carries (RFC 9000 §14.3). */
+export const BASE_MTU = 1200
+
+/** The largest payload of a 1,500-byte link over IPv6. */
+export const DEFAULT_MAX_MTU = 1452
+
+/** MAX_PROBES: losses of one size after which it counts as too large (RFC 8899 §5.1.2). */
+const MAX_PROBES = 3
+
+/** PMTU_RAISE_TIMER (RFC 8899 §5.1.1), in ms. */
+const RAISE_INTERVAL: Duration = 600_000
+
+/** A gain that is not worth a probe (RFC 8899 §5.3.2), bytes. */
+const MIN_GAIN = 16
+
+/** Rounds of losses of large packets, none of them acknowledged in between, that make a black hole (RFC 8899 §4.3). */
+const BLACK_HOLE_ROUNDS = 3
+
+/** PTOs in a row after which the size itself is suspected: in a black hole no acknowledgement comes that could tell of losses. */
+const BLACK_HOLE_PTOS = 3
+
+/** What discovery on a path is made of. */
+export interface MtuDiscoveryOptions {
+  /** The path that carries packets of the size found; discovery reports to it and is reported to by it. */
+  readonly path: PathRecovery
+  /** The largest size to try; 1452. */
+  readonly max?: number
+  /** Told of every change of the size that may be used. */
+  readonly onChange?: (mtu: number) => void
+}
+
+/** DPLPMTUD of one path. It does nothing until `start`. */
+export class MtuDiscovery {
+  readonly #path: PathRecovery
+  readonly #onChange: ((mtu: number) => void) | undefined
+  #max: number
+  #current = BASE_MTU
+  // The least size known, or believed, to be too large; #max + 1 while nothing is.
+  #tooLarge: number
+  #isRunning = false
+  // Losses of probes of #probed.
+  #failures = 0
+  #probed = 0
+  #isProbeInFlight = false
+  #raiseAt: Time = NEVER
+  // Rounds of losses of packets above the base size since one of them was last acknowledged.
+  #lossRounds = 0
+  #lastLossTime: Time = -Infinity
+  // After a black hole: no probe until the path is seen to carry anything again.
+  #awaitsBase = false
+
+  /** @throws RangeError if `max` is below 1200. */
+  constructor(options: MtuDiscoveryOptions) {
+    const max = options.max ?? DEFAULT_MAX_MTU
+    if (!(Number.isInteger(max) && max >= BASE_MTU && max <= 65527)) {
+      throw new RangeError(`mtu.max must be an integer from ${BASE_MTU} to 65527, got ${max}`)
+    }
+    this.#path = options.path
+    this.#onChange = options.onChange
+    this.#max = max
+    this.#tooLarge = max + 1
+    options.path.mtu = this
+  }
+
+  /** The size that datagrams may have now. */
+  get current(): number {
+    return this.#current
+  }
+
+  /** The largest size that will be tried. */
+  get max(): number {
+    return this.#max
+  }
+
+  /** Whether the search goes on. */
+  get isSearching(): boolean {
+    return this.#isRunning && this.#nextSize() !== undefined
+  }
+
+  /** Begins to search: the handshake has shown that the path carries the base size (RFC 9000 §14.3.1). */
+  start(): void {
+    this.#isRunning = true
+  }
+
+  /** Lowers what is tried to what the peer or the carrier takes, at least 1200. Never raises it. */
+  setLimit(bytes: number): void {
+    const max = Math.max(BASE_MTU, Math.floor(bytes))
+    if (max >= this.#max) return
+    this.#max = max
+    this.#tooLarge = Math.min(this.#tooLarge, max + 1)
+    if (this.#current > max) this.#setCurrent(max)
+  }
+
+  /** The size of the probe to be sent now, or `undefined` where none is. Asking again gives the same answer. */
+  probeSize(now: Time): number | undefined {
+    if (!this.#isRunning || this.#isProbeInFlight || this.#awaitsBase) return undefined
+    if (now >= this.#raiseAt) this.onTimeout(now)
+    return this.#nextSize()
+  }
+
+  /** The probe that `probeSize` asked for has left. */
+  onProbeSent(_now: Time): void {
+    const size = this.#nextSize()
+    if (size === undefined) return
+    if (size !== this.#probed) this.#failures = 0
+    this.#probed = size
+    this.#isProbeInFlight = true
+  }
+
+  /** A probe of `size` has arrived, be it late. */
+  onProbeAcked(size: number, now: Time): void {
+    if (size === this.#probed) this.#isProbeInFlight = false
+    this.onPacketAcked(size, now)
+    // A late acknowledgement refutes that the size is too large.
+    if (size >= this.#tooLarge) this.#tooLarge = this.#max + 1
+    if (size > this.#current && size <= this.#max) {
+      this.#failures = 0
+      this.#setCurrent(size)
+    }
+    this.#endSearch(now)
+  }
+
+  /** A probe of `size` is lost; which is no sign of congestion. */
+  onProbeLost(size: number, now: Time): void {
+    if (size !== this.#probed || !this.#isProbeInFlight) return
+    this.#isProbeInFlight = false
+    this.#failures += 1
+    if (this.#failures < MAX_PROBES) return
+    this.#failures = 0
+    this.#tooLarge = Math.min(this.#tooLarge, size)
+    this.#endSearch(now)
+  }
+
+  /** A packet that was no probe has arrived. */
+  onPacketAcked(size: number, _now: Time): void {
+    this.#awaitsBase = false
+    if (size > BASE_MTU) this.#lossRounds = 0
+  }
+
+  /** A packet that was no probe is lost. */
+  onPacketLost(size: number, now: Time): void {
+    if (size <= BASE_MTU || this.#current === BASE_MTU || now === this.#lastLossTime) return
+    // What is lost at one time is one round, however much: congestion loses much at a time, a black hole loses every time.
+    this.#lastLossTime = now
+    this.#lossRounds += 1
+    if (this.#lossRounds >= BLACK_HOLE_ROUNDS) this.#onBlackHole()
+  }
+
+  /** A PTO expired, the `count`th in a row. */
+  onPto(count: number): void {
+    if (count < BLACK_HOLE_PTOS || this.#current === BASE_MTU) return
+    this.#awaitsBase = true
+    this.#onBlackHole()
+  }
+
+  /** When the search may be taken up again; `NEVER` while it goes on. */
+  nextTimeout(): Time {
+    return this.#raiseAt
+  }
+
+  onTimeout(now: Time): void {
+    if (now < this.#raiseAt) return
+    this.#raiseAt = NEVER
+    this.#tooLarge = this.#max + 1
+    this.#failures = 0
+  }
+
+  #onBlackHole(): void {
+    this.#lossRounds = 0
+    this.#failures = 0
+    this.#isProbeInFlight = false
+    this.#probed = 0
+    this.#tooLarge = this.#max + 1
+    this.#raiseAt = NEVER
+    this.#setCurrent(BASE_MTU)
+  }
+
+  /** The largest size first, as most links are alike; where it fails, the middle. */
+  #nextSize(): number | undefined {
+    if (this.#current >= this.#max) return undefined
+    if (this.#tooLarge > this.#max) return this.#max
+    if (this.#tooLarge - this.#current <= MIN_GAIN) return undefined
+    return Math.floor((this.#current + this.#tooLarge) / 2)
+  }
+
+  #endSearch(now: Time): void {
+    if (this.#nextSize() === undefined && this.#current < this.#max && this.#raiseAt === NEVER) {
+      this.#raiseAt = now + RAISE_INTERVAL
+    }
+  }
+
+  #setCurrent(bytes: number): void {
+    if (bytes === this.#current) return
+    this.#current = bytes
+    this.#path.setMaxDatagramSize(bytes)
+    this.#onChange?.(bytes)
+  }
+}

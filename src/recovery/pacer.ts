@@ -1,0 +1,114 @@
+/**
+ * A leaky bucket that spreads a window over a round trip (RFC 9002 §7.7). A burst is 10 packets, or what the rate earns while
+ * the host's timer is asleep. It holds bytes, no packets: whoever sends asks first.
+ */
+import { type Duration, NEVER, type Time } from '../base/time.ts'
+import type { CongestionController } from './congestion/controller.ts'
+import type { RttEstimator } from './rtt.ts'
+
+/** Packets that may leave at once: the initial window (RFC 9002 §7.7). */
+const BURST_PACKETS = 10
+
+/** N of RFC 9002 §7.7: how much faster than a window each RTT, so that the window is used up. */
+const GAIN = 1.25
+
+/** What a pacer is made of. */
+export interface PacerOptions {
+  /** bytes of UDP payload */
+  readonly maxDatagramSize: number
+  /** How late a timer may fire, in ms. */
+  readonly granularity?: Duration
+  /** `false`: everything may leave at once. */
+  readonly enabled?: boolean
+}
+
+/** The pacer of one path. */
+export class Pacer {
+  /** Off: nothing is held back. */
+  enabled: boolean
+  /** How late a timer may fire, in ms; may change. */
+  granularity: Duration
+  #maxDatagramSize: number
+  // bytes per ms; Infinity: not known to be limited.
+  #rate = Infinity
+  // Bytes that may leave now; negative after probes, which ask nobody.
+  #budget: number
+  #refilledAt: Time = -Infinity
+  // Ran dry: closed until a few packets are earned, so that a flight is worth its system call.
+  #isDry = false
+
+  constructor(options: PacerOptions) {
+    this.#maxDatagramSize = options.maxDatagramSize
+    this.granularity = options.granularity ?? 1
+    this.enabled = options.enabled ?? true
+    this.#budget = this.burst
+  }
+
+  /**
+   * The most that may leave at once, in bytes. A wait is never shorter than the timer's granularity and may be late by as
+   * much again: what is earned in two granules must not be lost, or the rate is not reached.
+   */
+  get burst(): number {
+    const packets = BURST_PACKETS * this.#maxDatagramSize
+    return this.#rate === Infinity ? packets : Math.max(packets, 2 * this.#rate * this.granularity)
+  }
+
+  /** bytes per ms; `Infinity` where nothing is held back. */
+  get rate(): number {
+    return this.enabled ? this.#rate : Infinity
+  }
+
+  /** Whether a packet of `bytes` may leave now. */
+  canSend(bytes: number, now: Time): boolean {
+    if (!this.enabled || this.#rate === Infinity) return true
+    this.#refill(now)
+    // A byte of tolerance: at the very time that nextTime named, rounding must not say no.
+    if (this.#budget + 1 >= this.#needed(bytes)) {
+      this.#isDry = false
+      return true
+    }
+    this.#isDry = true
+    return false
+  }
+
+  /** When a packet of `bytes` may leave, if nothing else does: `now` if it may at once. */
+  nextTime(bytes: number, now: Time): Time {
+    if (this.canSend(bytes, now)) return now
+    return this.#rate > 0 ? now + (this.#needed(bytes) - this.#budget) / this.#rate : NEVER
+  }
+
+  /** A packet in flight has left; probes and acknowledgements do not ask but count. */
+  onPacketSent(bytes: number, now: Time, controller: CongestionController, rtt: RttEstimator): void {
+    this.#refill(now)
+    this.update(controller, rtt)
+    // A long run of probes is not to be paid for longer than a burst takes.
+    this.#budget = Math.max(this.#budget - bytes, -this.burst)
+  }
+
+  /** Takes over the rate after window or RTT changed. */
+  update(controller: CongestionController, rtt: RttEstimator): void {
+    const rate = controller.pacingRate
+    if (rate !== undefined) this.#rate = rate
+    else this.#rate = rtt.smoothed > 0 ? (GAIN * controller.congestionWindow) / rtt.smoothed : Infinity
+  }
+
+  onMaxDatagramSize(bytes: number): void {
+    this.#maxDatagramSize = bytes
+  }
+
+  /** What the bucket must hold for a packet of `bytes`: after it ran dry, what a granule earns, up to a burst. */
+  #needed(bytes: number): number {
+    const burst = this.burst
+    if (!this.#isDry) return Math.min(bytes, burst)
+    const quantum = Math.min(this.#rate * this.granularity, BURST_PACKETS * this.#maxDatagramSize)
+    return Math.min(Math.max(bytes, quantum), burst)
+  }
+
+  #refill(now: Time): void {
+    if (now > this.#refilledAt) {
+      const isFull = this.#rate === Infinity || this.#refilledAt === -Infinity
+      this.#budget = isFull ? this.burst : Math.min(this.#budget + this.#rate * (now - this.#refilledAt), this.burst)
+      this.#refilledAt = now
+    }
+  }
+}

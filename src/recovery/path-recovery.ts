@@ -1,0 +1,264 @@
+/**
+ * What loss recovery knows of one path: RTT, congestion controller, pacer, bytes in flight, and which losses belong to one
+ * congestion event. Packet number spaces are shared by paths, these are not (RFC 9000 §9.4, RFC 9002 §5, §7).
+ */
+import type { Duration, Time } from '../base/time.ts'
+import type { ObservedMetrics } from '../wire/observer.ts'
+import type { PathId } from '../wire/packet-content.ts'
+import type { CongestionController, ControllerFactory, ControllerOptions } from './congestion/controller.ts'
+import type { MtuDiscovery } from './mtu-discovery.ts'
+import { Pacer } from './pacer.ts'
+import { RateSampler } from './rate-sample.ts'
+import { INITIAL_RTT, RttEstimator } from './rtt.ts'
+import { SentPacket } from './sent-packets.ts'
+
+/** What recovery on a path is made of. */
+export interface PathRecoveryOptions {
+  readonly id: PathId
+  /** Makes the controller, here and when it is exchanged. */
+  readonly controller: ControllerFactory
+  /** bytes of UDP payload; 1200 until more is known to pass. */
+  readonly maxDatagramSize?: number
+  /** ms; 333 (RFC 9002 §6.2.2). */
+  readonly initialRtt?: Duration
+  /** bytes; RFC 9002 §7.2 if absent. */
+  readonly initialWindow?: number | undefined
+  /** bytes; RFC 9002 §7.2 if absent. */
+  readonly minimumWindow?: number | undefined
+  /** `false`: no pacing. */
+  readonly pacing?: boolean
+  /** How late a timer may fire, in ms. */
+  readonly granularity?: Duration
+}
+
+/** Recovery's side of one path. */
+export class PathRecovery {
+  readonly id: PathId
+  readonly rtt: RttEstimator
+  readonly pacer: Pacer
+  /** DPLPMTUD of this path; it puts itself here. */
+  mtu: MtuDiscovery | undefined = undefined
+  /** `false`: packets here arm no PTO, as on a path that is only being validated and has a timer of its own (RFC 9000 §8.2.1). */
+  armsPto = true
+  /** For `LossDetector` alone: of each packet number space. */
+  readonly ackElicitingInFlight: number[] = [0, 0, 0]
+  readonly lastAckElicitingSent: Time[] = [0, 0, 0]
+  readonly newestAckedSentTime: Time[] = [-Infinity, -Infinity, -Infinity]
+  #controller: CongestionController
+  #maxDatagramSize: number
+  readonly #initialWindow: number | undefined
+  readonly #minimumWindow: number | undefined
+  readonly #sampler = new RateSampler(new SentPacket())
+  // When the newest congestion event began; packets sent up to then belong to it (RFC 9002 §7.3.2).
+  #recoveryStart: Time = -Infinity
+  #isInRecovery = false
+  #lossEpoch = 0
+  // Losses of that event that have not turned out spurious.
+  #epochLosses = 0
+
+  /** @throws RangeError for sizes and times that are not positive. */
+  constructor(options: PathRecoveryOptions) {
+    this.id = options.id
+    this.#maxDatagramSize = options.maxDatagramSize ?? 1200
+    this.#initialWindow = options.initialWindow
+    this.#minimumWindow = options.minimumWindow
+    this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT)
+    this.#controller = options.controller(this.#controllerOptions(undefined))
+    this.pacer = new Pacer({
+      maxDatagramSize: this.#maxDatagramSize,
+      granularity: options.granularity ?? 1,
+      enabled: options.pacing ?? true,
+    })
+  }
+
+  get controller(): CongestionController {
+    return this.#controller
+  }
+
+  /** bytes */
+  get congestionWindow(): number {
+    return this.#controller.congestionWindow
+  }
+
+  /** bytes of packets that are ack-eliciting or padded, neither acknowledged nor lost */
+  get bytesInFlight(): number {
+    return this.#sampler.bytesInFlight
+  }
+
+  /** bytes */
+  get totalDelivered(): number {
+    return this.#sampler.totalDelivered
+  }
+
+  /** bytes */
+  get totalLost(): number {
+    return this.#sampler.totalLost
+  }
+
+  /** bytes of UDP payload */
+  get maxDatagramSize(): number {
+    return this.#maxDatagramSize
+  }
+
+  /** Whether packets are in flight that left while data was lacking (RFC 9002 §7.8). */
+  get isAppLimited(): boolean {
+    return this.#sampler.isAppLimited
+  }
+
+  /** Whether the window was reduced and nothing sent since has been acknowledged (RFC 9002 §7.3.2). */
+  get isInRecovery(): boolean {
+    return this.#isInRecovery
+  }
+
+  /** Whether a packet of `bytes` fits into the congestion window (RFC 9002 §7). */
+  hasWindowFor(bytes: number): boolean {
+    return this.#sampler.bytesInFlight + bytes <= this.#controller.congestionWindow
+  }
+
+  /** Sets the datagram size that packets of this path may have, bytes. */
+  setMaxDatagramSize(bytes: number): void {
+    if (bytes === this.#maxDatagramSize) return
+    this.#maxDatagramSize = bytes
+    this.#controller.onMaxDatagramSize(bytes)
+    this.pacer.onMaxDatagramSize(bytes)
+    this.pacer.update(this.#controller, this.rtt)
+  }
+
+  /**
+   * Exchanges the controller of a live path. Bytes in flight, RTT and pacing go on; the new one is told window and
+   * threshold of the old one and starts from no more than that window.
+   */
+  setController(factory: ControllerFactory): void {
+    this.#controller = factory(this.#controllerOptions(this.#controller))
+    // Losses from before say nothing to the new controller.
+    this.#epochLosses = Infinity
+    this.pacer.update(this.#controller, this.rtt)
+  }
+
+  /**
+   * There is no more data to send: not application data, not credit for it. Call it whenever a flight ends for that reason;
+   * it has an effect only where the window has room (RFC 9002 §7.8).
+   */
+  onAppLimited(): void {
+    if (this.hasWindowFor(this.#maxDatagramSize)) this.#sampler.onAppLimited()
+  }
+
+  // What follows is called by LossDetector.
+
+  /** A packet in flight leaves. */
+  onPacketSent(packet: SentPacket, now: Time): void {
+    packet.hadRttSample = this.rtt.hasSample
+    this.#sampler.onPacketSent(packet, now)
+    if (packet.ackEliciting) {
+      this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) + 1
+      this.lastAckElicitingSent[packet.space] = now
+    }
+    this.#controller.onPacketSent(packet, now)
+    this.pacer.onPacketSent(packet.size, now, this.#controller, this.rtt)
+  }
+
+  /** A packet in flight is acknowledged. */
+  onPacketAcked(packet: SentPacket, now: Time): void {
+    this.#leaveFlight(packet)
+    this.#sampler.onPacketAcked(packet, true, now)
+    if (packet.sentTime > this.#recoveryStart) this.#isInRecovery = false
+    if (packet.isMtuProbe) this.mtu?.onProbeAcked(packet.size, now)
+    else this.mtu?.onPacketAcked(packet.size, now)
+  }
+
+  /** A packet that had been declared lost is acknowledged. */
+  onLateAck(packet: SentPacket, now: Time): void {
+    this.#sampler.onPacketAcked(packet, false, now)
+    if (packet.isMtuProbe) {
+      this.mtu?.onProbeAcked(packet.size, now)
+      return
+    }
+    this.mtu?.onPacketAcked(packet.size, now)
+    if (packet.lossEpoch !== this.#lossEpoch) return
+    this.#epochLosses -= 1
+    if (this.#epochLosses === 0) {
+      this.#recoveryStart = -Infinity
+      this.#isInRecovery = false
+      this.#controller.onSpuriousLoss()
+    }
+  }
+
+  /** A packet in flight is declared lost. */
+  onPacketLost(packet: SentPacket, now: Time): void {
+    this.#leaveFlight(packet)
+    this.#sampler.onPacketLost(packet)
+    // RFC 9000 §14.4: the loss of a probe is no sign of congestion.
+    if (packet.isMtuProbe) {
+      this.mtu?.onProbeLost(packet.size, now)
+      return
+    }
+    if (packet.sentTime > this.#recoveryStart) {
+      this.#recoveryStart = now
+      this.#isInRecovery = true
+      this.#lossEpoch += 1
+      this.#epochLosses = 0
+    }
+    packet.lossEpoch = this.#lossEpoch
+    this.#epochLosses += 1
+    this.#controller.onPacketLost(packet, this.#sampler.totalLost, now)
+    this.mtu?.onPacketLost(packet.size, now)
+  }
+
+  /** A packet in flight is forgotten: its keys are gone, or its frames go out anew. The controller hears nothing. */
+  onPacketDiscarded(packet: SentPacket): void {
+    this.#leaveFlight(packet)
+    this.#sampler.bytesInFlight -= packet.size
+  }
+
+  /** RFC 9002 §7.6. */
+  onPersistentCongestion(): void {
+    this.rtt.onPersistentCongestion()
+    this.#epochLosses = Infinity
+    this.#recoveryStart = -Infinity
+    this.#isInRecovery = false
+    this.#controller.onPersistentCongestion()
+  }
+
+  /** The ACK frame at hand and its losses are done with. */
+  onAckProcessed(now: Time): void {
+    const sampler = this.#sampler
+    if (sampler.hasSample) {
+      sampler.finish(this.rtt.min)
+      if (sampler.bytes > 0) this.#controller.onPacketsAcked(sampler, this.rtt, now)
+      sampler.clear()
+    }
+    this.pacer.update(this.#controller, this.rtt)
+  }
+
+  /** The path's figures as an observer sees them. */
+  metrics(ptoCount: number): ObservedMetrics {
+    return {
+      smoothedRtt: this.rtt.smoothed,
+      minRtt: this.rtt.min,
+      latestRtt: this.rtt.latest,
+      rttVariance: this.rtt.variance,
+      congestionWindow: this.#controller.congestionWindow,
+      bytesInFlight: this.bytesInFlight,
+      slowStartThreshold: this.#controller.slowStartThreshold,
+      ptoCount,
+    }
+  }
+
+  #leaveFlight(packet: SentPacket): void {
+    if (packet.ackEliciting) {
+      this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) - 1
+    }
+  }
+
+  #controllerOptions(old: CongestionController | undefined): ControllerOptions {
+    return {
+      maxDatagramSize: this.#maxDatagramSize,
+      initialWindow: this.#initialWindow,
+      minimumWindow: this.#minimumWindow,
+      inherited:
+        old === undefined
+          ? undefined
+          : { congestionWindow: old.congestionWindow, slowStartThreshold: old.slowStartThreshold },
+    }
+  }
+}

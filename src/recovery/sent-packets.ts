@@ -1,0 +1,245 @@
+/**
+ * The packets sent in one packet number space, from the lowest number still of interest to the next to be used: recycled
+ * records in a ring indexed by packet number (RFC 9002 Appendix A.1). Decides nothing; `loss-detector.ts` does.
+ */
+import type { Time } from '../base/time.ts'
+import { type Frame, FrameType } from '../wire/frame.ts'
+import type { FrameOwner } from '../wire/packet-content.ts'
+import { PacketSpace } from '../wire/packet-type.ts'
+import type { PathRecovery } from './path-recovery.ts'
+import type { SampledPacket } from './rate-sample.ts'
+
+/** What became of a packet number. */
+export const PacketState = {
+  /** Skipped, given back, or forgotten: there is no packet of this number, or nobody cares. */
+  none: 0,
+  /** Being written. */
+  building: 1,
+  /** Sent, neither acknowledged nor lost. */
+  outstanding: 2,
+  /** Declared lost, and kept to notice a late acknowledgement. */
+  lost: 3,
+  acked: 4,
+} as const
+export type PacketState = (typeof PacketState)[keyof typeof PacketState]
+
+/** Fills the places of frames that are gone, so that a record keeps nothing alive. */
+const NO_FRAME: Frame = { type: FrameType.ping }
+const NO_OWNER: FrameOwner = { onAcked() {}, onLost() {} }
+
+/**
+ * The record of one sent packet; recycled. The packet builder fills in `size`, the flags and the frames between
+ * `LossDetector.beginPacket` and `onPacketSent`; after that all of it belongs to recovery.
+ */
+export class SentPacket implements SampledPacket {
+  number = 0
+  state: PacketState = PacketState.none
+  space: PacketSpace = PacketSpace.initial
+  /** Bytes of the whole packet, tag included. */
+  size = 0
+  ackEliciting = false
+  /** Counts against the congestion window: ack-eliciting, or padded (RFC 9002 §2). */
+  inFlight = false
+  /** A probe of DPLPMTUD, whose loss says nothing of congestion (RFC 9000 §14.4). */
+  isMtuProbe = false
+  /** Its frames were given back by a PTO and need not be given back again. */
+  isRepeated = false
+  /** An RTT sample existed when it was sent (RFC 9002 §7.6.2). */
+  hadRttSample = false
+  /** Generation of the 1-RTT keys that protect it; -1 for other keys. */
+  keyGeneration = -1
+  path: PathRecovery | undefined = undefined
+  /** The first `frameCount` places of both arrays: what it carries, and who is told of its fate. */
+  readonly frames: Frame[] = []
+  readonly owners: FrameOwner[] = []
+  frameCount = 0
+  sentTime: Time = 0
+  /** When it was declared lost. */
+  lostTime: Time = 0
+  /** The congestion event that its loss belongs to, from 1; 0 or less: none. */
+  lossEpoch = 0
+  appLimited = false
+  bytesInFlight = 0
+  totalDelivered = 0
+  totalLost = 0
+  deliveredTime: Time = 0
+  firstSentTime: Time = 0
+  /** Of a number that cannot be acknowledged any more: neither can any between it and this one. */
+  nextLive = 0
+
+  get bytes(): number {
+    return this.size
+  }
+
+  /** Records a frame and the owner that is told of its fate. */
+  addFrame<F extends Frame>(frame: F, owner: FrameOwner<NoInfer<F>>): void {
+    const index = this.frameCount
+    this.frames[index] = frame
+    // An owner is only ever given frames that it was recorded with, so its narrower parameter type is met.
+    this.owners[index] = owner as FrameOwner<never> as FrameOwner
+    this.frameCount = index + 1
+  }
+
+  /** Tells the owners that their frames have arrived, and forgets them. */
+  tellAcked(now: Time): void {
+    for (let i = 0; i < this.frameCount; i++) {
+      const frame = this.frames[i]
+      if (frame !== undefined) this.owners[i]?.onAcked(frame, now)
+    }
+    this.dropFrames()
+  }
+
+  /** Tells the owners that their frames are lost. The frames stay: an acknowledgement may still come. */
+  tellLost(now: Time): void {
+    for (let i = 0; i < this.frameCount; i++) {
+      const frame = this.frames[i]
+      if (frame !== undefined) this.owners[i]?.onLost(frame, now)
+    }
+  }
+
+  /** Forgets the frames. */
+  dropFrames(): void {
+    for (let i = 0; i < this.frameCount; i++) {
+      this.frames[i] = NO_FRAME
+      this.owners[i] = NO_OWNER
+    }
+    this.frameCount = 0
+  }
+
+  /** Becomes the record of another packet. */
+  begin(number: number, state: PacketState, space: PacketSpace, path: PathRecovery | undefined): void {
+    this.dropFrames()
+    this.number = number
+    this.state = state
+    this.space = space
+    this.size = 0
+    this.ackEliciting = false
+    this.inFlight = false
+    this.isMtuProbe = false
+    this.isRepeated = false
+    this.hadRttSample = false
+    this.keyGeneration = -1
+    this.path = path
+    this.lossEpoch = 0
+    this.nextLive = number + 1
+  }
+}
+
+const INITIAL_CAPACITY = 8
+
+/**
+ * The ring of one space. Every number from `base` up to `next` has a record, skipped numbers too; the place of a number is
+ * its low bits, so nothing moves but when the ring grows.
+ */
+export class SentPackets {
+  readonly #space: PacketSpace
+  #slots: SentPacket[] = []
+  #capacity = INITIAL_CAPACITY
+  #base = 0
+  #next = 0
+  readonly #absent = new SentPacket()
+
+  constructor(space: PacketSpace) {
+    this.#space = space
+  }
+
+  /** The lowest number with a record. */
+  get base(): number {
+    return this.#base
+  }
+
+  /** The next number to be used; all numbers below have been used or skipped. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** The record of a number from `base` up to `next`. */
+  at(number: number): SentPacket {
+    return this.#slots[number & (this.#capacity - 1)] ?? this.#absent
+  }
+
+  /** Takes the next number and its record. */
+  begin(path: PathRecovery): SentPacket {
+    return this.#take(PacketState.building, path)
+  }
+
+  /** Leaves the next number out for ever (RFC 9000 §21.4). */
+  skip(): void {
+    this.#take(PacketState.none, undefined)
+  }
+
+  /** Gives the number of a packet that was never sent back. @throws Error unless it was the last to be taken. */
+  cancel(packet: SentPacket): void {
+    if (packet.number !== this.#next - 1 || packet.state !== PacketState.building) {
+      throw new Error(`Only the packet begun last can be given back, got ${packet.number} of ${this.#next}`)
+    }
+    packet.begin(packet.number, PacketState.none, this.#space, undefined)
+    this.#next -= 1
+  }
+
+  /** The lowest number, not below `from`, of a packet that may still be acknowledged; `next` if there is none. */
+  nextLive(from: number): number {
+    let number = from
+    while (number < this.#next) {
+      const packet = this.at(number)
+      if (packet.state !== PacketState.none && packet.state !== PacketState.acked) break
+      number = packet.nextLive
+    }
+    // All that was stepped over points to the end now, so that walking the same numbers again costs one step.
+    for (let at = from; at < number; ) {
+      const packet = this.at(at)
+      at = packet.nextLive
+      packet.nextLive = number
+    }
+    return number
+  }
+
+  /** Notes that no packet from `start` up to `end` can be acknowledged any more: the next walk over them is one step. */
+  join(start: number, end: number): void {
+    if (start < this.#base || start >= end) return
+    const packet = this.at(start)
+    if (packet.nextLive < end) packet.nextLive = end
+  }
+
+  /** Forgets the record of the lowest number. */
+  dropFirst(): void {
+    const packet = this.at(this.#base)
+    packet.dropFrames()
+    packet.path = undefined
+    packet.state = PacketState.none
+    this.#base += 1
+  }
+
+  /** Forgets all records; numbers go on. */
+  clear(): void {
+    this.#slots = []
+    this.#capacity = INITIAL_CAPACITY
+    this.#base = this.#next
+  }
+
+  #take(state: PacketState, path: PathRecovery | undefined): SentPacket {
+    if (this.#next - this.#base === this.#capacity) this.#grow()
+    const number = this.#next
+    const index = number & (this.#capacity - 1)
+    let packet = this.#slots[index]
+    if (packet === undefined) {
+      packet = new SentPacket()
+      this.#slots[index] = packet
+    }
+    packet.begin(number, state, this.#space, path)
+    this.#next = number + 1
+    return packet
+  }
+
+  #grow(): void {
+    const old = this.#slots
+    const oldMask = this.#capacity - 1
+    this.#capacity *= 2
+    const mask = this.#capacity - 1
+    const slots = new Array<SentPacket>(this.#capacity)
+    for (let number = this.#base; number < this.#next; number++) {
+      slots[number & mask] = old[number & oldMask] ?? new SentPacket()
+    }
+    this.#slots = slots
+  }
+}
