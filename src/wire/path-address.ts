@@ -58,8 +58,8 @@ function ipv4Bytes(text: string): Uint8Array | undefined {
 function ipv6Bytes(text: string): Uint8Array | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const head = groups(halves[0] ?? '')
-  const tail = halves.length === 2 ? groups(halves[1] ?? '') : []
+  const head = groups(halves[0] ?? '', halves.length === 1)
+  const tail = groups(halves[1] ?? '', true)
   if (head === undefined || tail === undefined) return undefined
   const missing = 16 - head.length - tail.length
   if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined
@@ -69,14 +69,14 @@ function ipv6Bytes(text: string): Uint8Array | undefined {
   return bytes
 }
 
-/** The bytes of groups between colons; an IPv4 address may end them. */
-function groups(text: string): number[] | undefined {
+/** The bytes of groups between colons; an IPv4 address may end the whole address. */
+function groups(text: string, isLast: boolean): number[] | undefined {
   const bytes: number[] = []
   if (text === '') return bytes
   const parts = text.split(':')
   for (const [index, part] of parts.entries()) {
     if (part.includes('.')) {
-      const ipv4 = index === parts.length - 1 ? ipv4Bytes(part) : undefined
+      const ipv4 = isLast && index === parts.length - 1 ? ipv4Bytes(part) : undefined
       if (ipv4 === undefined) return undefined
       bytes.push(...ipv4)
     } else {
