@@ -25,8 +25,6 @@ export type CloseReason =
   | { readonly kind: 'stateless-reset' }
   /** RFC 9000 §6.2: the server speaks none of our versions. */
   | { readonly kind: 'version'; readonly offered: number; readonly supported: readonly number[] }
-  /** RFC 9000 §9.3.2: no validated path is left. */
-  | { readonly kind: 'no-path' }
   /** The carrier below the last path is gone; `cause` is its error, if it gave one. */
   | { readonly kind: 'carrier-closed'; readonly cause?: unknown }
 

@@ -1,56 +1,189 @@
+/**
+ * Decides on Initial packets that would open a connection (RFC 9000 §5.2.2, §8.1): accept, refuse, ask for a Retry, or
+ * drop. It counts what is open and holds it to limits; it keeps nothing of a packet, and builds none.
+ */
 import type { Time } from '../base/time.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
+import { hostOf } from '../wire/path-address.ts'
+import { TransportErrorCode } from '../wire/transport-error.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { AddressTokens } from './tokens.ts'
 
-/** What the endpoint knows of an Initial packet for no connection. */
+/** What an Initial packet for no connection says. */
 export interface IncomingInitial {
   readonly version: number
   readonly destination: ConnectionId
   readonly source: ConnectionId
   readonly token: Uint8Array
-  /** bytes of UDP payload */
+  /** Bytes of UDP payload of its datagram. */
   readonly datagramSize: number
   readonly remoteAddress: PathAddress
   readonly carrier: Carrier
 }
 
-/** When to ask for a Retry: a policy by name, or a function of the incoming connection. */
+/** When a client has to prove its address before anything is done for it: never, always, or while many handshakes are under way. */
 export type RetryPolicy = 'never' | 'always' | 'under-load'
 
+/** Bounds of what strangers can make a server do. */
 export interface IncomingLimits {
-  /** Handshakes under way: beyond it everything else is refused. */
+  /** Handshakes under way; more are refused. Default 1,000. */
   readonly maxHandshakes: number
+  /** Connections in all; more are refused. Default 10,000. */
   readonly maxConnections: number
-  /** By host, without the port. */
+  /** Connections of one host, whatever the port; more are refused. Default 1,000. */
   readonly maxConnectionsPerAddress: number
-  /** Initial packets for no connection that are looked at; beyond it they are dropped unread. */
+  /** Initial packets for no connection; more are dropped unanswered. Default 10,000. */
   readonly maxInitialsPerSecond: number
-  /** From so many handshakes on `under-load` asks for a Retry. */
+  /** Handshakes under way from which the policy `under-load` asks for a Retry. Default 100. */
   readonly retryThreshold: number
 }
 
+/** What becomes of an Initial packet. */
 export type IncomingDecision =
   | {
       readonly action: 'accept'
+      /** No amplification limit (RFC 9000 §8.1). */
       readonly addressValidated: boolean
+      /** For the transport parameters (RFC 9000 §7.3). */
       readonly originalDestination: ConnectionId
       readonly retrySource: ConnectionId | undefined
     }
+  /** CONNECTION_CLOSE with this code, from nobody in particular: no state is kept (RFC 9000 §10.2.3). */
   | { readonly action: 'refuse'; readonly code: bigint; readonly reason: string }
   | { readonly action: 'retry' }
   | { readonly action: 'ignore'; readonly reason: string }
 
-/** Decides on Initial packets that would open a connection, and counts what is open. */
-export declare class Incoming {
-  constructor(options: { tokens: AddressTokens; limits?: Partial<IncomingLimits>; retry?: RetryPolicy })
-  decide(initial: IncomingInitial, now: Time): IncomingDecision
-  /** A connection was made for it. */
-  onOpened(remoteAddress: PathAddress): void
-  /** Its handshake is complete. */
-  onHandshakeComplete(): void
-  /** It is gone; `handshaking`: before its handshake was complete. */
-  onClosed(remoteAddress: PathAddress, handshaking: boolean): void
-  readonly handshakes: number
-  readonly connections: number
+/** What an {@link Incoming} needs. */
+export interface IncomingOptions {
+  readonly tokens: AddressTokens
+  readonly limits?: Partial<IncomingLimits>
+  /** Default `'never'`. */
+  readonly retry?: RetryPolicy
+}
+
+/** RFC 9000 §7.2: a client's first destination id. */
+const MIN_DESTINATION_LENGTH = 8
+
+/** RFC 9000 §14.1. */
+const MIN_DATAGRAM_SIZE = 1200
+
+const REFUSALS_PER_SECOND = 1000
+
+const DEFAULT_LIMITS: IncomingLimits = {
+  maxHandshakes: 1000,
+  maxConnections: 10_000,
+  maxConnectionsPerAddress: 1000,
+  maxInitialsPerSecond: 10_000,
+  retryThreshold: 100,
+}
+
+/** The gate of one endpoint. */
+export class Incoming {
+  readonly #tokens: AddressTokens
+  readonly #limits: IncomingLimits
+  readonly #retry: RetryPolicy
+  readonly #initials: RateLimit
+  readonly #refusals = new RateLimit(REFUSALS_PER_SECOND)
+  readonly #hosts = new Map<string, number>()
+  #handshakes = 0
+  #connections = 0
+
+  /** @throws RangeError for a limit that is not a non-negative integer. */
+  constructor(options: IncomingOptions) {
+    this.#tokens = options.tokens
+    this.#limits = completeLimits(options.limits ?? {})
+    this.#retry = options.retry ?? 'never'
+    this.#initials = new RateLimit(this.#limits.maxInitialsPerSecond)
+  }
+
+  /** Connections whose handshake is not complete. */
+  get handshakes(): number {
+    return this.#handshakes
+  }
+
+  /** Connections in all. */
+  get connections(): number {
+    return this.#connections
+  }
+
+  /** Decides on a packet. Ask once for each: a NEW_TOKEN token is used up by it. */
+  decide(initial: IncomingInitial, now: Time): IncomingDecision {
+    // RFC 9000 §14.1: such a datagram would let us send more than it proves the client can receive.
+    if (initial.datagramSize < MIN_DATAGRAM_SIZE) return ignore('datagram below 1200 bytes')
+    if (!this.#initials.take(now)) return ignore('too many Initial packets')
+    const verdict = this.#tokens.check(initial.token, initial)
+    // RFC 9000 §7.2; after a Retry the id is the one that we chose.
+    if (verdict.kind !== 'retry' && initial.destination.length < MIN_DESTINATION_LENGTH) {
+      return ignore('destination connection id below 8 bytes')
+    }
+    if (verdict.kind === 'invalid-retry') return this.#refuse(TransportErrorCode.INVALID_TOKEN, verdict.reason, now)
+    const full = this.#whatIsFull(initial.remoteAddress)
+    if (full !== undefined) return this.#refuse(TransportErrorCode.CONNECTION_REFUSED, full, now)
+    const isProven =
+      verdict.kind === 'retry' || verdict.kind === 'new-token' || initial.carrier.properties.addressValidated
+    if (!isProven && this.#wantsProof()) return { action: 'retry' }
+    const isRetried = verdict.kind === 'retry'
+    return {
+      action: 'accept',
+      addressValidated: isProven,
+      originalDestination: isRetried ? verdict.originalDestination : initial.destination,
+      retrySource: isRetried ? verdict.retrySource : undefined,
+    }
+  }
+
+  /** A connection was opened for a packet that was accepted. */
+  onOpened(remoteAddress: PathAddress): void {
+    const host = hostOf(remoteAddress)
+    this.#handshakes += 1
+    this.#connections += 1
+    this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
+  }
+
+  /** The handshake of one of them is complete. */
+  onHandshakeComplete(): void {
+    this.#handshakes -= 1
+  }
+
+  /** One of them is gone. `handshaking`: before its handshake was complete. `remoteAddress`: that of its beginning. */
+  onClosed(remoteAddress: PathAddress, handshaking: boolean): void {
+    const host = hostOf(remoteAddress)
+    const left = (this.#hosts.get(host) ?? 0) - 1
+    if (left > 0) this.#hosts.set(host, left)
+    else this.#hosts.delete(host)
+    this.#connections -= 1
+    if (handshaking) this.#handshakes -= 1
+  }
+
+  /** A refusal costs keys and a packet, so a flood is dropped instead. */
+  #refuse(code: bigint, reason: string, now: Time): IncomingDecision {
+    return this.#refusals.take(now) ? { action: 'refuse', code, reason } : ignore(reason)
+  }
+
+  #wantsProof(): boolean {
+    return this.#retry === 'always' || (this.#retry === 'under-load' && this.#handshakes >= this.#limits.retryThreshold)
+  }
+
+  #whatIsFull(remoteAddress: PathAddress): string | undefined {
+    const { maxHandshakes, maxConnections, maxConnectionsPerAddress } = this.#limits
+    if (this.#handshakes >= maxHandshakes) return 'too many handshakes'
+    if (this.#connections >= maxConnections) return 'too many connections'
+    const ofHost = this.#hosts.get(hostOf(remoteAddress)) ?? 0
+    return ofHost >= maxConnectionsPerAddress ? 'too many connections from this address' : undefined
+  }
+}
+
+function ignore(reason: string): IncomingDecision {
+  return { action: 'ignore', reason }
+}
+
+function completeLimits(given: Partial<IncomingLimits>): IncomingLimits {
+  const limits = { ...DEFAULT_LIMITS, ...given }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`Unknown limit ${name}`)
+    if (!((Number.isInteger(value) && value >= 0) || value === Infinity)) {
+      throw new RangeError(`${name} must be a non-negative integer or Infinity, got ${value}`)
+    }
+  }
+  return limits
 }

@@ -2,29 +2,143 @@
  * Where a datagram belongs: by its destination connection id, by address for ids of no length, by its last 16 bytes for a
  * stateless reset (RFC 9000 §5.2, §10.3.1). Keys are strings in `Map`s, whose hash a peer cannot aim at.
  */
+import { toLatin1 } from '../base/bytes.ts'
+import { hmac } from '../crypto/hkdf.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
-import type { ConnectionId } from '../wire/connection-id.ts'
+import { type ConnectionId, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
+
+/** Keys of the maps that one connection has entries in. */
+interface Entries {
+  readonly ids: Set<string>
+  readonly tokens: Set<string>
+  readonly addresses: Map<Carrier, Set<PathAddress>>
+}
 
 /** The maps of one endpoint. `C` is its connection. */
-export declare class Routing<C> {
-  /** `secret`: 32 random bytes; tokens are kept transformed, so that looking one up tells nothing about it. */
-  constructor(secret: Uint8Array)
-  /** `false`: the id belongs to another connection. */
-  addId(id: ConnectionId, connection: C): boolean
-  removeId(id: ConnectionId, connection: C): void
-  /** By `ConnectionId.key` (or `peekDestination`). */
-  find(key: string): C | undefined
-  /** For connections whose local ids have no length. `false`: another connection has that pair. */
-  addAddress(carrier: Carrier, remote: PathAddress, connection: C): boolean
-  removeAddress(carrier: Carrier, remote: PathAddress, connection: C): void
-  findAddress(carrier: Carrier, remote: PathAddress): C | undefined
-  /** A token that the peer at `remote` may reset the connection with. */
-  addResetToken(token: Uint8Array, remote: PathAddress, connection: C): void
-  removeResetToken(token: Uint8Array, remote: PathAddress, connection: C): void
-  /** The connection that the datagram `start` to `end` from `remote` resets, if any. */
-  findResetToken(bytes: Uint8Array, start: number, end: number, remote: PathAddress): C | undefined
+export class Routing<C extends object> {
+  readonly #secret: Uint8Array
+  readonly #ids = new Map<string, C>()
+  readonly #tokens = new Map<string, C>()
+  readonly #addresses = new Map<Carrier, Map<PathAddress, C>>()
+  readonly #entries = new Map<C, Entries>()
+
+  /** @param secret 32 random bytes, of this object alone. */
+  constructor(secret: Uint8Array) {
+    this.#secret = secret.slice()
+  }
+
+  /** How many ids, tokens and addresses there are. */
+  get size(): number {
+    let size = this.#ids.size + this.#tokens.size
+    for (const remotes of this.#addresses.values()) size += remotes.size
+    return size
+  }
+
+  /** Has packets with `id` go to `connection`. `false`: the id belongs to another connection. */
+  addId(id: ConnectionId, connection: C): boolean {
+    const owner = this.#ids.get(id.key)
+    if (owner !== undefined) return owner === connection
+    this.#ids.set(id.key, connection)
+    this.#entriesOf(connection).ids.add(id.key)
+    return true
+  }
+
+  /** The id is not the connection's any more; harmless if it never was. */
+  removeId(id: ConnectionId, connection: C): void {
+    if (this.#ids.get(id.key) !== connection) return
+    this.#ids.delete(id.key)
+    this.#entries.get(connection)?.ids.delete(id.key)
+  }
+
+  /** The connection of an id, given by its `ConnectionId.key`. */
+  find(key: string): C | undefined {
+    return this.#ids.get(key)
+  }
+
+  /** For a connection whose own ids have no length. `false`: another connection has that carrier and address. */
+  addAddress(carrier: Carrier, remote: PathAddress, connection: C): boolean {
+    let remotes = this.#addresses.get(carrier)
+    if (remotes === undefined) {
+      remotes = new Map()
+      this.#addresses.set(carrier, remotes)
+    }
+    const owner = remotes.get(remote)
+    if (owner !== undefined) return owner === connection
+    remotes.set(remote, connection)
+    const { addresses } = this.#entriesOf(connection)
+    const own = addresses.get(carrier)
+    if (own === undefined) addresses.set(carrier, new Set([remote]))
+    else own.add(remote)
+    return true
+  }
+
+  /** The connection is not at that address any more; harmless if it never was. */
+  removeAddress(carrier: Carrier, remote: PathAddress, connection: C): void {
+    if (this.#addresses.get(carrier)?.get(remote) !== connection) return
+    this.#deleteAddress(carrier, remote)
+    this.#entries.get(connection)?.addresses.get(carrier)?.delete(remote)
+  }
+
+  /** The connection at an address. */
+  findAddress(carrier: Carrier, remote: PathAddress): C | undefined {
+    return this.#addresses.get(carrier)?.get(remote)
+  }
+
+  /** A datagram from `remote` that ends in `token` resets `connection`. */
+  addResetToken(token: Uint8Array, remote: PathAddress, connection: C): void {
+    const key = this.#tokenKey(token, remote)
+    if (this.#tokens.has(key)) return
+    this.#tokens.set(key, connection)
+    this.#entriesOf(connection).tokens.add(key)
+  }
+
+  /** The token's id was retired; harmless if it was never added. */
+  removeResetToken(token: Uint8Array, remote: PathAddress, connection: C): void {
+    const key = this.#tokenKey(token, remote)
+    if (this.#tokens.get(key) !== connection) return
+    this.#tokens.delete(key)
+    this.#entries.get(connection)?.tokens.delete(key)
+  }
+
+  /** The connection that the datagram from `start` to `end` resets, if any. */
+  findResetToken(bytes: Uint8Array, start: number, end: number, remote: PathAddress): C | undefined {
+    // A short header, its least payload and a token: nothing shorter is a packet (RFC 9000 §10.3).
+    if (this.#tokens.size === 0 || end - start < MIN_RESET_LENGTH) return undefined
+    return this.#tokens.get(this.#tokenKey(bytes.subarray(end - STATELESS_RESET_TOKEN_LENGTH, end), remote))
+  }
+
   /** Forgets everything of a connection. */
-  removeConnection(connection: C): void
-  /** Entries of all maps, for tests and statistics. */
-  readonly size: number
+  removeConnection(connection: C): void {
+    const entries = this.#entries.get(connection)
+    if (entries === undefined) return
+    this.#entries.delete(connection)
+    for (const key of entries.ids) this.#ids.delete(key)
+    for (const key of entries.tokens) this.#tokens.delete(key)
+    for (const [carrier, remotes] of entries.addresses) {
+      for (const remote of remotes) this.#deleteAddress(carrier, remote)
+    }
+  }
+
+  #deleteAddress(carrier: Carrier, remote: PathAddress): void {
+    const remotes = this.#addresses.get(carrier)
+    remotes?.delete(remote)
+    if (remotes?.size === 0) this.#addresses.delete(carrier)
+  }
+
+  #entriesOf(connection: C): Entries {
+    let entries = this.#entries.get(connection)
+    if (entries === undefined) {
+      entries = { ids: new Set(), tokens: new Set(), addresses: new Map() }
+      this.#entries.set(connection, entries)
+    }
+    return entries
+  }
+
+  /** RFC 9000 §10.3.1: tokens are kept and compared transformed by a secret, so the time a look-up takes tells nothing of them. */
+  #tokenKey(token: Uint8Array, remote: PathAddress): string {
+    return `${toLatin1(hmac('sha256', this.#secret, token))} ${remote}`
+  }
 }
+
+/** RFC 9000 §10.3: the smallest stateless reset, bytes. */
+export const MIN_RESET_LENGTH = 21

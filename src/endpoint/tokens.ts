@@ -1,8 +1,23 @@
-import type { RandomSource } from '../base/random.ts'
+/**
+ * Address validation tokens (RFC 9000 §8.1): sealed with a key of the endpoint, so that nothing need be remembered of
+ * those that are out. A Retry token holds for moments, one address with its port, and the ids of one connection attempt;
+ * a NEW_TOKEN token for a day and a host, once.
+ *
+ * Layout: kind (1 byte), key id (1), nonce (24), sealed: issue time (8), version (4), host or address (vector), for Retry
+ * three ids (vectors). XChaCha20-Poly1305 has nonces long enough to be drawn at random; kind and key id are authenticated.
+ */
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { concat, decodeUtf8, encodeUtf8, toLatin1 } from '../base/bytes.ts'
+import { type RandomSource, randomBytes } from '../base/random.ts'
+import { Reader } from '../base/reader.ts'
+import type { Duration } from '../base/time.ts'
+import { Writer } from '../base/writer.ts'
+import { hmac } from '../crypto/hkdf.ts'
 import type { PathAddress } from '../transport.ts'
-import type { ConnectionId } from '../wire/connection-id.ts'
+import { ConnectionId } from '../wire/connection-id.ts'
+import { hostOf } from '../wire/path-address.ts'
 
-/** What a Retry token binds (RFC 9000 §8.1.2). */
+/** What a Retry token is bound to (RFC 9000 §8.1.2). */
 export interface RetryTokenFacts {
   readonly remoteAddress: PathAddress
   /** The destination id of the Initial packet that is answered with Retry. */
@@ -14,38 +29,189 @@ export interface RetryTokenFacts {
   readonly version: number
 }
 
+/** The Initial packet that a token came in. */
+export interface TokenPacket {
+  readonly remoteAddress: PathAddress
+  readonly destination: ConnectionId
+  readonly source: ConnectionId
+  readonly version: number
+}
+
 /** What the token of an Initial packet proves. */
 export type TokenVerdict =
   | { readonly kind: 'none' }
+  /** The client is where our Retry went, and answers it. */
   | { readonly kind: 'retry'; readonly originalDestination: ConnectionId; readonly retrySource: ConnectionId }
+  /** The client is on the host that a NEW_TOKEN went to. */
   | { readonly kind: 'new-token' }
-  /** A Retry token that is wrong: the client will take no other one, so INVALID_TOKEN (RFC 9000 §8.1.2). */
+  /** A Retry token that is wrong: the client will accept no other one, so INVALID_TOKEN (RFC 9000 §8.1.2). */
   | { readonly kind: 'invalid-retry'; readonly reason: string }
-  /** Anything else: the address counts as not validated. */
+  /** Anything else: the address counts as not validated (RFC 9000 §8.1.3). */
   | { readonly kind: 'unusable'; readonly reason: string }
 
+/** What {@link AddressTokens} need. */
 export interface AddressTokensOptions {
-  /** 32 bytes. */
+  /** At least 32 bytes, secret. The same key after a restart accepts the same tokens. */
   readonly key: Uint8Array
   readonly random: RandomSource
   /** Unix ms. */
   wallClock(): number
-  /** ms, default 10,000 */
-  readonly retryLifetime?: number
-  /** ms, default one day */
-  readonly newTokenLifetime?: number
+  /** ms for which a Retry token is good, default 10,000. */
+  readonly retryLifetime?: Duration
+  /** ms for which a NEW_TOKEN token is good, default one day. */
+  readonly newTokenLifetime?: Duration
 }
 
-/** Address validation tokens. */
-export declare class AddressTokens {
-  constructor(options: AddressTokensOptions)
-  sealRetry(facts: RetryTokenFacts): Uint8Array
-  sealNewToken(remoteAddress: PathAddress): Uint8Array
-  /** The token of an Initial packet, with what the packet says. A NEW_TOKEN token is used up by it. */
-  check(
-    token: Uint8Array,
-    packet: { remoteAddress: PathAddress; destination: ConnectionId; source: ConnectionId; version: number },
-  ): TokenVerdict
-  /** Seals with `key` from now on; tokens of the key before are still taken. */
-  rotate(key: Uint8Array): void
+interface TokenKey {
+  readonly id: number
+  readonly key: Uint8Array
+}
+
+const KIND_RETRY = 0x52
+const KIND_NEW_TOKEN = 0x4e
+
+const NONCE_LENGTH = 24
+const HEADER_LENGTH = 2
+const TAG_LENGTH = 16
+
+const DEFAULT_RETRY_LIFETIME = 10_000
+const DEFAULT_NEW_TOKEN_LIFETIME = 86_400_000
+
+/** ms by which the wall clocks of servers that share a key may differ. */
+const CLOCK_SKEW = 5_000
+
+/** Used tokens that are remembered for certain; up to twice as many are. */
+const MAX_USED = 8192
+
+/** The tokens of one endpoint. */
+export class AddressTokens {
+  readonly #options: AddressTokensOptions
+  readonly #retryLifetime: Duration
+  readonly #newTokenLifetime: Duration
+  #current: TokenKey
+  #previous: TokenKey | undefined = undefined
+  /** Nonces of tokens that were used, newest and older generation. */
+  #used = new Set<string>()
+  #usedBefore = new Set<string>()
+
+  /** @throws RangeError when the key is shorter than 32 bytes. */
+  constructor(options: AddressTokensOptions) {
+    this.#options = options
+    this.#retryLifetime = options.retryLifetime ?? DEFAULT_RETRY_LIFETIME
+    this.#newTokenLifetime = options.newTokenLifetime ?? DEFAULT_NEW_TOKEN_LIFETIME
+    this.#current = deriveKey(options.key)
+  }
+
+  /** A token for a Retry packet. */
+  sealRetry(facts: RetryTokenFacts): Uint8Array {
+    const writer = new Writer()
+    this.#begin(writer, facts.version, facts.remoteAddress)
+    for (const id of [facts.originalDestination, facts.retrySource, facts.clientSource]) {
+      writer.uint8(id.length)
+      writer.bytes(id.bytes)
+    }
+    return this.#seal(KIND_RETRY, writer.finish())
+  }
+
+  /** A token for a NEW_TOKEN frame to this client; no two are the same (RFC 9000 §8.1.3). */
+  sealNewToken(remoteAddress: PathAddress): Uint8Array {
+    const writer = new Writer()
+    this.#begin(writer, 0, hostOf(remoteAddress))
+    return this.#seal(KIND_NEW_TOKEN, writer.finish())
+  }
+
+  /** What the token of an Initial packet proves. A NEW_TOKEN token that proves its point is used up. */
+  check(token: Uint8Array, packet: TokenPacket): TokenVerdict {
+    if (token.length === 0) return { kind: 'none' }
+    const isRetry = token[0] === KIND_RETRY
+    const problem = (reason: string): TokenVerdict => ({ kind: isRetry ? 'invalid-retry' : 'unusable', reason })
+    if (!isRetry && token[0] !== KIND_NEW_TOKEN) return problem('not a token of ours')
+    const plaintext = this.#open(token)
+    if (plaintext === undefined) return problem('token does not open')
+    const reader = new Reader(plaintext)
+    const issuedAt = reader.uint32() * 0x1_0000_0000 + reader.uint32()
+    const version = reader.uint32()
+    const address = decodeUtf8(reader.bytesView(reader.uint16()))
+    const age = this.#options.wallClock() - issuedAt
+    if (age < -CLOCK_SKEW || age > (isRetry ? this.#retryLifetime : this.#newTokenLifetime)) {
+      return problem('token has expired')
+    }
+    if (address !== (isRetry ? packet.remoteAddress : hostOf(packet.remoteAddress))) {
+      return problem('token was given to another address')
+    }
+    if (isRetry) return checkRetry(reader, version, packet)
+    return this.#use(token) ? { kind: 'new-token' } : problem('token was used before')
+  }
+
+  /** Seals with `key` from now on. Tokens that were sealed with the key before are still taken, older ones are not. */
+  rotate(key: Uint8Array): void {
+    const next = deriveKey(key)
+    this.#previous = this.#current
+    this.#current = next
+  }
+
+  #begin(writer: Writer, version: number, address: string): void {
+    const now = Math.floor(this.#options.wallClock())
+    const bytes = encodeUtf8(address)
+    writer.uint32(Math.floor(now / 0x1_0000_0000))
+    writer.uint32(now % 0x1_0000_0000)
+    writer.uint32(version)
+    writer.uint16(bytes.length)
+    writer.bytes(bytes)
+  }
+
+  #seal(kind: number, plaintext: Uint8Array): Uint8Array {
+    const header = Uint8Array.of(kind, this.#current.id)
+    const nonce = randomBytes(this.#options.random, NONCE_LENGTH)
+    return concat(header, nonce, xchacha20poly1305(this.#current.key, nonce, header).encrypt(plaintext))
+  }
+
+  #open(token: Uint8Array): Uint8Array | undefined {
+    const sealedAt = HEADER_LENGTH + NONCE_LENGTH
+    if (token.length < sealedAt + TAG_LENGTH) return undefined
+    const header = token.subarray(0, HEADER_LENGTH)
+    const nonce = token.subarray(HEADER_LENGTH, sealedAt)
+    for (const key of [this.#current, this.#previous]) {
+      if (key === undefined || key.id !== header[1]) continue
+      try {
+        return xchacha20poly1305(key.key, nonce, header).decrypt(token.subarray(sealedAt))
+      } catch {
+        // A wrong tag is what forgeries have; there is no other error to expect.
+      }
+    }
+    return undefined
+  }
+
+  /** RFC 9000 §8.1.4: takes each token once, as far back as a bounded memory reaches. */
+  #use(token: Uint8Array): boolean {
+    const nonce = toLatin1(token, HEADER_LENGTH, HEADER_LENGTH + NONCE_LENGTH)
+    if (this.#used.has(nonce) || this.#usedBefore.has(nonce)) return false
+    if (this.#used.size === MAX_USED) {
+      this.#usedBefore = this.#used
+      this.#used = new Set()
+    }
+    this.#used.add(nonce)
+    return true
+  }
+}
+
+function checkRetry(reader: Reader, version: number, packet: TokenPacket): TokenVerdict {
+  const originalDestination = ConnectionId.from(reader.bytesView(reader.uint8()))
+  const retrySource = ConnectionId.from(reader.bytesView(reader.uint8()))
+  const clientSource = ConnectionId.from(reader.bytesView(reader.uint8()))
+  const isSame =
+    reader.ok &&
+    version === packet.version &&
+    retrySource.equals(packet.destination) &&
+    clientSource.equals(packet.source)
+  return isSame
+    ? { kind: 'retry', originalDestination, retrySource }
+    : { kind: 'invalid-retry', reason: 'token was given to another connection attempt' }
+}
+
+/** The AEAD key, and a byte by which tokens find it, both from the endpoint's key. */
+function deriveKey(key: Uint8Array): TokenKey {
+  if (key.length < 32) throw new RangeError(`A token key must have at least 32 bytes, got ${key.length}`)
+  const id = hmac('sha256', key, encodeUtf8('isoquic token key id'))[0] ?? 0
+  return { id, key: hmac('sha256', key, encodeUtf8('isoquic address token')) }
 }
