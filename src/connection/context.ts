@@ -1,0 +1,60 @@
+/** What the parts of one connection share. Rooms to the left never see it: they get narrow arguments. */
+import type { Deque } from '../base/deque.ts'
+import type { RandomSource } from '../base/random.ts'
+import type { PacketEngine } from '../crypto/provider.ts'
+import type { IntegrityCounter } from '../protection/packet-keys.ts'
+import type { Observer } from '../wire/observer.ts'
+import type { Role } from '../wire/stream-id.ts'
+import type { ConnectionConfig } from './config.ts'
+import type { ConnectionEvent } from './events.ts'
+
+/** Facts and tools common to all parts of a connection. */
+export interface ConnectionContext {
+  readonly role: Role
+  /** The version in use; a client's may change once, after Version Negotiation. */
+  version: number
+  readonly config: ConnectionConfig
+  readonly random: RandomSource
+  readonly observer: Observer | undefined
+  readonly engine: PacketEngine
+  /** Failed opens of all keys count together (RFC 9001 §6.6). */
+  readonly integrity: IntegrityCounter
+  /** What the application is still to be told. */
+  readonly events: Deque<ConnectionEvent>
+  readonly counters: PacketCounters
+}
+
+/** Counts since the connection began; sizes in bytes of UDP payload. */
+export interface PacketCounters {
+  bytesReceived: number
+  datagramsReceived: number
+  packetsReceived: number
+  packetsDropped: number
+  bytesSent: number
+  datagramsSent: number
+  /** Calls of an engine's `seal` and `open`: with the packets they tell the size of batches. */
+  seals: number
+  sealedPackets: number
+  opens: number
+  openedPackets: number
+  acksReceived: number
+  acksSent: number
+}
+
+/** Counters at zero. */
+export function packetCounters(): PacketCounters {
+  return {
+    bytesReceived: 0,
+    datagramsReceived: 0,
+    packetsReceived: 0,
+    packetsDropped: 0,
+    bytesSent: 0,
+    datagramsSent: 0,
+    seals: 0,
+    sealedPackets: 0,
+    opens: 0,
+    openedPackets: 0,
+    acksReceived: 0,
+    acksSent: 0,
+  }
+}

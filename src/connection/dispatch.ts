@@ -1,0 +1,160 @@
+/** From a decoded frame to the one object that reads it. Which frame may stand in which packet the decoder has judged (RFC 9000 §12.4). */
+import type { Duration, Time } from '../base/time.ts'
+import type { LossDetector } from '../recovery/loss-detector.ts'
+import type { StreamSet } from '../streams/stream-set.ts'
+import type { Ecn } from '../transport.ts'
+import { ConnectionId } from '../wire/connection-id.ts'
+import { type AckFrame, type Frame, FrameType, type NewTokenFrame } from '../wire/frame.ts'
+import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
+import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import type { Closing } from './closing.ts'
+import type { ConnectionContext } from './context.ts'
+import type { Handshake } from './handshake.ts'
+import type { LocalIds } from './local-ids.ts'
+import type { PacketSpaces } from './packet-space.ts'
+import type { Path } from './path.ts'
+import type { PathManager } from './path-manager.ts'
+import type { PeerIds } from './peer-ids.ts'
+
+/** The packet whose frames are being processed; one record, used again for each. */
+export interface ReceivedPacket {
+  type: ProtectedPacketType
+  space: PacketSpace
+  number: number
+  path: Path | undefined
+  ecn: Ecn
+  receivedAt: Time
+  /** Of the 1-RTT keys that opened it. */
+  generation: number
+  ackEliciting: boolean
+  /** Whether all its frames are probing ones (RFC 9000 §9.1). */
+  probing: boolean
+  readonly buffer: Uint8Array
+  /** First byte of the packet in `buffer`. */
+  start: number
+  /** Bytes of our connection ids, which short headers do not tell. */
+  readonly destinationLength: number
+}
+
+/** The owners of received frames. */
+export interface FrameReaders {
+  readonly context: ConnectionContext
+  readonly spaces: PacketSpaces
+  readonly loss: LossDetector
+  readonly streams: StreamSet
+  readonly handshake: Handshake
+  readonly localIds: LocalIds
+  readonly peerIds: PeerIds
+  readonly paths: PathManager
+  readonly closing: Closing
+  /** The PTO of the active path. */
+  pto(): Duration
+}
+
+/** Routes the frames of one connection. */
+export class Dispatcher {
+  readonly #to: FrameReaders
+  /** The peer's ack_delay_exponent (RFC 9000 §18.2). */
+  ackDelayExponent = 3
+
+  constructor(readers: FrameReaders) {
+    this.#to = readers
+  }
+
+  /** Hands `frame` to its owner. @throws TransportError */
+  dispatch(frame: Frame, packet: ReceivedPacket, now: Time): void {
+    const to = this.#to
+    if (to.closing.state !== 'open') return this.#whileClosing(frame, packet, now)
+    switch (frame.type) {
+      case FrameType.padding:
+      case FrameType.ping:
+        return
+      case FrameType.stream:
+        return to.streams.onStream(frame, now)
+      case FrameType.ack:
+        return this.#onAck(frame, packet)
+      case FrameType.crypto:
+        return to.spaces.get(packet.space).crypto.onCrypto(frame)
+      case FrameType.maxData:
+        return to.streams.onMaxData(frame)
+      case FrameType.maxStreamData:
+        return to.streams.onMaxStreamData(frame)
+      case FrameType.maxStreamsBidi:
+      case FrameType.maxStreamsUni:
+        return to.streams.onMaxStreams(frame)
+      case FrameType.resetStream:
+        return to.streams.onResetStream(frame, now)
+      case FrameType.stopSending:
+        return to.streams.onStopSending(frame)
+      case FrameType.dataBlocked:
+        return to.streams.onDataBlocked(frame)
+      case FrameType.streamDataBlocked:
+        return to.streams.onStreamDataBlocked(frame)
+      case FrameType.streamsBlockedBidi:
+      case FrameType.streamsBlockedUni:
+        return to.streams.onStreamsBlocked(frame)
+      case FrameType.newConnectionId:
+        return to.peerIds.onNewConnectionId(frame)
+      case FrameType.retireConnectionId:
+        return to.localIds.onRetireConnectionId(frame, destinationOf(packet).key)
+      case FrameType.pathChallenge:
+        if (packet.path !== undefined) to.paths.onPathChallenge(frame, packet.path)
+        return
+      case FrameType.pathResponse:
+        return to.paths.onPathResponse(frame, now)
+      case FrameType.newToken:
+        return this.#onNewToken(frame)
+      case FrameType.handshakeDone:
+        return to.handshake.onHandshakeDone(now)
+      case FrameType.connectionCloseTransport:
+      case FrameType.connectionCloseApplication:
+        return this.#whileClosing(frame, packet, now)
+      case FrameType.datagram:
+        // RFC 9221 §3: we advertise max_datagram_frame_size = 0.
+        throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A DATAGRAM frame that was not negotiated')
+    }
+  }
+
+  /** RFC 9000 §10.2: of all frames only the peer's own CONNECTION_CLOSE still counts. */
+  #whileClosing(frame: Frame, packet: ReceivedPacket, now: Time): void {
+    if (frame.type !== FrameType.connectionCloseTransport && frame.type !== FrameType.connectionCloseApplication) return
+    this.#to.closing.onConnectionClose(frame, packet.type, now, this.#to.pto())
+  }
+
+  #onAck(frame: AckFrame, packet: ReceivedPacket): void {
+    const to = this.#to
+    to.context.counters.acksReceived += 1
+    // RFC 9002 §5.3, RFC 9000 §13.2.5: the delay field of Initial packets is ignored, that of Handshake packets is ours to ignore.
+    const delay = packet.space === PacketSpace.application ? (frame.ackDelay * 2 ** this.ackDelayExponent) / 1000 : 0
+    // RFC 9002 §6.2.2.1: an acknowledged Handshake packet tells a client that the server has proven its address.
+    if (packet.space === PacketSpace.handshake) to.loss.peerValidatedAddress = true
+    to.loss.onAckReceived(packet.space, frame, delay, packet.receivedAt)
+    if (packet.space === PacketSpace.application) this.#onOneRttAck(packet)
+  }
+
+  /** RFC 9001 §6.1: an update is confirmed by the acknowledgement of a packet under the new keys. */
+  #onOneRttAck(packet: ReceivedPacket): void {
+    const to = this.#to
+    const keys = to.spaces.oneRtt
+    if (keys === undefined) return
+    keys.setPto(to.pto())
+    const generation = to.loss.ackedKeyGeneration
+    if (generation >= 0) keys.onAcked(generation, packet.receivedAt, packet.generation)
+  }
+
+  #onNewToken(frame: NewTokenFrame): void {
+    const { context } = this.#to
+    if (context.role === 'server') {
+      throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A client sent NEW_TOKEN')
+    }
+    context.events.push({ type: 'new-token', token: frame.token })
+  }
+}
+
+/** The destination id of the packet at hand. */
+function destinationOf(packet: ReceivedPacket): ConnectionId {
+  const long = packet.type !== PacketType.oneRtt
+  const start = packet.start + (long ? 6 : 1)
+  const length = long ? (packet.buffer[packet.start + 5] ?? 0) : packet.destinationLength
+  return ConnectionId.from(packet.buffer.subarray(start, start + length))
+}

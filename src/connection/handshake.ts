@@ -1,0 +1,196 @@
+/**
+ * Between TLS and QUIC: handshake messages and CRYPTO frames, secrets and packet keys, transport parameters, and the two
+ * milestones *complete* and *confirmed* with the keys that are dropped on the way (RFC 9001 §4). It owns HANDSHAKE_DONE and
+ * NEW_TOKEN. It does not judge the peer's parameters (`peer-parameters.ts`).
+ */
+import type { Time } from '../base/time.ts'
+import type { CipherSuite } from '../crypto/provider.ts'
+import { TLS_AES_128_GCM_SHA256 } from '../crypto/suites.ts'
+import { initialSecrets } from '../protection/initial-secrets.ts'
+import { PacketKeys } from '../protection/packet-keys.ts'
+import { Once } from '../recovery/delivery.ts'
+import type { LossDetector } from '../recovery/loss-detector.ts'
+import type { TlsEvent, TlsSession } from '../tls/session.ts'
+import { FrameType, type HandshakeDoneFrame, type NewTokenFrame } from '../wire/frame.ts'
+import type { FrameSource, PacketWriter } from '../wire/packet-content.ts'
+import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
+import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import type { ConnectionContext } from './context.ts'
+import type { PacketSpaces } from './packet-space.ts'
+
+/** What the handshake tells the connection, during a call into it. */
+export interface HandshakeListener {
+  /** Packets that waited for keys may be tried again. */
+  onKeysInstalled(): void
+  onPeerParameters(bytes: Uint8Array, now: Time): void
+  onHandshakeComplete(event: HandshakeComplete, now: Time): void
+  onHandshakeConfirmed(now: Time): void
+}
+
+/** The `complete` event of TLS. */
+export type HandshakeComplete = Extract<TlsEvent, { type: 'complete' }>
+
+/** The handshake of one connection. */
+export class Handshake implements FrameSource {
+  readonly #context: ConnectionContext
+  readonly #spaces: PacketSpaces
+  readonly #loss: LossDetector
+  readonly #tls: TlsSession
+  readonly #listener: HandshakeListener
+  readonly #done = new Once<HandshakeDoneFrame>()
+  readonly #newToken = new Once<NewTokenFrame>()
+  #complete = false
+  #confirmed = false
+
+  constructor(
+    context: ConnectionContext,
+    spaces: PacketSpaces,
+    loss: LossDetector,
+    tls: TlsSession,
+    listener: HandshakeListener,
+  ) {
+    this.#context = context
+    this.#spaces = spaces
+    this.#loss = loss
+    this.#tls = tls
+    this.#listener = listener
+  }
+
+  /** RFC 9001 §4.1.1: TLS is done on our side; 1-RTT packets may be read. */
+  get isComplete(): boolean {
+    return this.#complete
+  }
+
+  /** RFC 9001 §4.1.2: the peer is known to be done as well. */
+  get isConfirmed(): boolean {
+    return this.#confirmed
+  }
+
+  /** Derives the Initial keys from the destination id of the client's first Initial, or of the one after Retry (RFC 9001 §5.2). */
+  installInitialKeys(destination: Uint8Array): void {
+    const { engine, version, integrity, role } = this.#context
+    const secrets = initialSecrets(version, destination)
+    const initial = this.#spaces.initial
+    initial.read?.discard()
+    initial.write?.discard()
+    const keysOf = (secret: Uint8Array): PacketKeys =>
+      new PacketKeys(engine, TLS_AES_128_GCM_SHA256, version, secret, integrity)
+    initial.read = keysOf(role === 'client' ? secrets.server : secrets.client)
+    initial.write = keysOf(role === 'client' ? secrets.client : secrets.server)
+  }
+
+  /** Hands TLS what has arrived in order, and carries out what TLS answers. @throws TlsAlert, TransportError */
+  advance(now: Time): void {
+    this.#drain(now)
+    for (const space of this.#spaces.all) {
+      if (space.isDiscarded) continue
+      for (let bytes = space.crypto.read(); bytes !== undefined; bytes = space.crypto.read()) {
+        this.#tls.receive(space.level, bytes)
+        this.#drain(now)
+      }
+    }
+  }
+
+  /** The server has confirmed the handshake (RFC 9000 §19.20). */
+  onHandshakeDone(now: Time): void {
+    if (this.#context.role === 'server') {
+      throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A client sent HANDSHAKE_DONE', {
+        frameType: FrameType.handshakeDone,
+      })
+    }
+    if (!this.#complete) {
+      throw new TransportError(
+        TransportErrorCode.PROTOCOL_VIOLATION,
+        'HANDSHAKE_DONE before the handshake was complete',
+        {
+          frameType: FrameType.handshakeDone,
+        },
+      )
+    }
+    this.#confirm(now)
+  }
+
+  /** Server: gives the client a token for its next connection (RFC 9000 §8.1.3). */
+  sendNewToken(token: Uint8Array): void {
+    this.#newToken.send({ type: FrameType.newToken, token })
+  }
+
+  get wantsToSend(): boolean {
+    return this.#done.wantsToSend || this.#newToken.wantsToSend
+  }
+
+  writeFrames(packet: PacketWriter, now: Time): void {
+    this.#done.writeFrames(packet, now)
+    this.#newToken.writeFrames(packet, now)
+  }
+
+  /** RFC 9001 §4.9.1: a client drops the Initial keys when it first sends, a server when it first opens a Handshake packet. */
+  discardInitial(now: Time): void {
+    this.#discard(PacketSpace.initial, now)
+  }
+
+  #discard(which: PacketSpace, now: Time): void {
+    const space = this.#spaces.get(which)
+    if (space.isDiscarded) return
+    space.discard()
+    this.#loss.discardSpace(which, now)
+    this.#context.observer?.keyDiscarded?.(which === PacketSpace.initial ? 'initial' : 'handshake', now)
+  }
+
+  #drain(now: Time): void {
+    for (let event = this.#tls.poll(); event !== undefined; event = this.#tls.poll()) this.#onEvent(event, now)
+  }
+
+  #onEvent(event: TlsEvent, now: Time): void {
+    switch (event.type) {
+      case 'message':
+        this.#spaces.ofLevel(event.level).crypto.send(event.bytes)
+        return
+      case 'secret':
+        this.#install(event.level, event.direction, event.secret, event.suite, now)
+        return
+      case 'peer-parameters':
+        this.#listener.onPeerParameters(event.bytes, now)
+        return
+      case 'complete':
+        this.#complete = true
+        this.#listener.onKeysInstalled()
+        this.#context.observer?.alpnChosen?.(event.alpn, now)
+        this.#listener.onHandshakeComplete(event, now)
+        if (this.#context.role === 'server') this.#confirm(now)
+        return
+      case 'ticket':
+        this.#context.events.push({ type: 'session-ticket', ticket: event.ticket })
+        return
+      case 'failed':
+        throw event.alert
+    }
+  }
+
+  #install(level: number, direction: 'read' | 'write', secret: Uint8Array, suite: CipherSuite, now: Time): void {
+    const { engine, version, integrity, observer } = this.#context
+    if (level === EncryptionLevel.handshake) {
+      this.#spaces.handshake[direction] = new PacketKeys(engine, suite, version, secret, integrity)
+      if (direction === 'write') this.#loss.handshakeKeys = true
+      else this.#listener.onKeysInstalled()
+    } else if (level === EncryptionLevel.oneRtt) {
+      const keys = this.#spaces.createOneRttKeys(engine, suite, version, integrity)
+      if (direction === 'read') keys.installRead(secret)
+      else keys.installWrite(secret)
+    }
+    secret.fill(0)
+    observer?.keyUpdated?.('tls', `${level === EncryptionLevel.handshake ? 'handshake' : '1rtt'}_${direction}`, 0, now)
+  }
+
+  #confirm(now: Time): void {
+    if (this.#confirmed) return
+    this.#confirmed = true
+    this.#loss.handshakeConfirmed = true
+    this.#loss.peerValidatedAddress = true
+    // RFC 9001 §4.9.2: the Handshake keys go, with all that was sent under them.
+    this.#discard(PacketSpace.initial, now)
+    this.#discard(PacketSpace.handshake, now)
+    if (this.#context.role === 'server') this.#done.send({ type: FrameType.handshakeDone })
+    this.#listener.onHandshakeConfirmed(now)
+  }
+}

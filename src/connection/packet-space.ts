@@ -1,0 +1,97 @@
+/** What belongs to one packet number space: keys, acknowledgements, the CRYPTO stream (RFC 9000 §12.3, RFC 9001 §4). */
+import type { CipherSuite, PacketEngine } from '../crypto/provider.ts'
+import { KeyPhases } from '../protection/key-phases.ts'
+import type { IntegrityCounter, PacketKeys } from '../protection/packet-keys.ts'
+import type { AckTracker } from '../recovery/ack-tracker.ts'
+import { CryptoStream } from '../streams/crypto-stream.ts'
+import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
+
+/** One packet number space of a connection. */
+export class PacketSpaceState {
+  readonly space: PacketSpace
+  /** The level of its CRYPTO frames. */
+  readonly level: EncryptionLevel
+  readonly acks: AckTracker
+  readonly crypto: CryptoStream = new CryptoStream()
+  /** Initial and Handshake keys; 1-RTT keys are in {@link PacketSpaces.oneRtt}. */
+  read: PacketKeys | undefined = undefined
+  write: PacketKeys | undefined = undefined
+  #discarded = false
+
+  constructor(space: PacketSpace, level: EncryptionLevel, acks: AckTracker) {
+    this.space = space
+    this.level = level
+    this.acks = acks
+  }
+
+  /** Whether the keys are gone for good: nothing is sent, read or acknowledged in this space any more. */
+  get isDiscarded(): boolean {
+    return this.#discarded
+  }
+
+  /** Wipes the keys. */
+  discard(): void {
+    this.#discarded = true
+    this.read?.discard()
+    this.write?.discard()
+    this.read = undefined
+    this.write = undefined
+  }
+}
+
+/** The three spaces of a connection. */
+export class PacketSpaces {
+  readonly initial: PacketSpaceState
+  readonly handshake: PacketSpaceState
+  readonly application: PacketSpaceState
+  readonly all: readonly PacketSpaceState[]
+  #oneRtt: KeyPhases | undefined
+
+  constructor(ackOf: (space: PacketSpace) => AckTracker) {
+    this.initial = new PacketSpaceState(PacketSpace.initial, EncryptionLevel.initial, ackOf(PacketSpace.initial))
+    this.handshake = new PacketSpaceState(
+      PacketSpace.handshake,
+      EncryptionLevel.handshake,
+      ackOf(PacketSpace.handshake),
+    )
+    this.application = new PacketSpaceState(
+      PacketSpace.application,
+      EncryptionLevel.oneRtt,
+      ackOf(PacketSpace.application),
+    )
+    this.all = [this.initial, this.handshake, this.application]
+  }
+
+  /** The 1-RTT keys of both directions; absent until TLS yields the first of them. */
+  get oneRtt(): KeyPhases | undefined {
+    return this.#oneRtt
+  }
+
+  get(space: PacketSpace): PacketSpaceState {
+    return space === PacketSpace.initial
+      ? this.initial
+      : space === PacketSpace.handshake
+        ? this.handshake
+        : this.application
+  }
+
+  ofLevel(level: number): PacketSpaceState {
+    return level === EncryptionLevel.initial
+      ? this.initial
+      : level === EncryptionLevel.handshake
+        ? this.handshake
+        : this.application
+  }
+
+  /** The 1-RTT keys, made at the first call. */
+  createOneRttKeys(engine: PacketEngine, suite: CipherSuite, version: number, integrity: IntegrityCounter): KeyPhases {
+    this.#oneRtt ??= new KeyPhases({ engine, suite, version, integrity })
+    return this.#oneRtt
+  }
+
+  /** Wipes every key. */
+  discardAll(): void {
+    for (const space of this.all) space.discard()
+    this.#oneRtt?.discard()
+  }
+}

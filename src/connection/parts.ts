@@ -1,0 +1,83 @@
+/** Makes the parts of a connection that take more than a constructor call. */
+import type { Duration } from '../base/time.ts'
+import { AckTracker } from '../recovery/ack-tracker.ts'
+import { controllerFactory } from '../recovery/congestion/algorithms.ts'
+import { MtuDiscovery } from '../recovery/mtu-discovery.ts'
+import { PathRecovery } from '../recovery/path-recovery.ts'
+import type { Carrier } from '../transport.ts'
+import type { PathId } from '../wire/packet-content.ts'
+import type { PacketSpace } from '../wire/packet-type.ts'
+import { encodeTransportParameters } from '../wire/transport-parameters.ts'
+import { type ConnectionConfig, transportParametersOf } from './config.ts'
+import type { ConnectionInit } from './init.ts'
+import { Negotiation } from './negotiation.ts'
+import { MIN_DATAGRAM_SIZE, type PathParts } from './path.ts'
+
+/** ms; loss timers are no finer than this (RFC 9002 §6.1.2). */
+export const GRANULARITY: Duration = 1
+
+/** The acknowledgement state of one space. */
+export function ackTracker(space: PacketSpace, config: ConnectionConfig): AckTracker {
+  return new AckTracker({ space, maxAckDelay: config.maxAckDelay, ackDelayExponent: config.ackDelayExponent })
+}
+
+/** A client's side of Retry and Version Negotiation. */
+export function createNegotiation(init: ConnectionInit): Negotiation {
+  return new Negotiation({
+    version: init.version,
+    versions: init.config.versions,
+    originalDestination: init.originalDestination,
+    source: init.localId,
+    token: init.token,
+  })
+}
+
+/** Our transport parameters, encoded. */
+export function ownParameters(init: ConnectionInit): Uint8Array {
+  const isServer = init.role === 'server'
+  const parameters = transportParametersOf(init.config, init.role, {
+    initialSource: init.localId,
+    originalDestination: isServer ? init.originalDestination : undefined,
+    retrySource: init.retrySource,
+    statelessResetToken: isServer ? init.host.resetToken(init.localId) : undefined,
+  })
+  init.observer?.parametersSet?.('local', { ...parameters }, init.now)
+  return encodeTransportParameters(parameters, init.role)
+}
+
+/** Recovery and MTU discovery of a new path (RFC 9000 §9.4, §14.3). */
+export function createPathParts(
+  id: PathId,
+  carrier: Carrier,
+  config: ConnectionConfig,
+  peerMaxUdpPayload: number | undefined,
+  onMtu: (mtu: number) => void,
+): PathParts {
+  const recovery = new PathRecovery({
+    id,
+    controller: controllerFactory(config.congestionControl),
+    maxDatagramSize: MIN_DATAGRAM_SIZE,
+    initialRtt: config.initialRtt,
+    initialWindow: config.initialWindow,
+    minimumWindow: config.minimumWindow,
+    pacing: config.pacing && !carrier.properties.congestionControlled,
+    granularity: GRANULARITY,
+  })
+  return { recovery, mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, onMtu) }
+}
+
+/** None on carriers that are reliable, or name the size that suits them. */
+function createMtuDiscovery(
+  path: PathRecovery,
+  carrier: Carrier,
+  config: ConnectionConfig,
+  peerMaxUdpPayload: number | undefined,
+  onChange: (mtu: number) => void,
+): MtuDiscovery | undefined {
+  const { reliable, ordered } = carrier.properties
+  if ((reliable && ordered) || carrier.preferredDatagramSize !== undefined) return undefined
+  const mtu = new MtuDiscovery({ path, max: config.mtu.max, onChange })
+  mtu.setLimit(carrier.maxDatagramSize)
+  if (peerMaxUdpPayload !== undefined) mtu.setLimit(peerMaxUdpPayload)
+  return mtu
+}

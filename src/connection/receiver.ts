@@ -1,0 +1,389 @@
+/**
+ * The way of a datagram into the connection: copied into a slot of the arena, cut into packets, each matched with its keys,
+ * opened and processed. Initial and Handshake packets are opened at once, so that a coalesced flight finds its next keys;
+ * 1-RTT packets wait for the end of the burst and are opened in one batch. RFC 9000 §5.2, §12.2, RFC 9001 §5.
+ *
+ * A peer's violation is caught here and only here; what anyone could have forged is dropped.
+ */
+import type { Arena } from '../base/arena.ts'
+import { Deque } from '../base/deque.ts'
+import type { Time } from '../base/time.ts'
+import { PacketStatus } from '../crypto/provider.ts'
+import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import { TlsAlert } from '../tls/alert.ts'
+import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import { FrameType, isAckEliciting, isProbing } from '../wire/frame.ts'
+import { FrameDecoder } from '../wire/frame-decode.ts'
+import { LongHeader } from '../wire/long-header.ts'
+import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
+import { isLongHeader } from '../wire/short-header.ts'
+import { cryptoError, TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import type { ConnectionContext } from './context.ts'
+import type { Dispatcher, ReceivedPacket } from './dispatch.ts'
+import type { Handshake } from './handshake.ts'
+import { TAG_LENGTH } from './packet-builder.ts'
+import type { PacketSpaces } from './packet-space.ts'
+import type { Path } from './path.ts'
+
+/** What the receiver tells the connection, during a call into it. */
+export interface ReceiverListener {
+  /** The path that a datagram arrived on; `undefined`: not one to listen on. Called once a datagram. */
+  pathOf(from: PathAddress, via: Carrier, size: number, now: Time): Path | undefined
+  /** A packet was opened and is about to be processed. `false`: drop it without a trace. */
+  onPacketOpened(packet: ReceivedPacket, header: LongHeader | undefined, now: Time): boolean
+  /** A packet was processed. */
+  onPacketProcessed(packet: ReceivedPacket, now: Time): void
+  /** A Retry or Version Negotiation packet: not protected by keys of the connection. */
+  onUnprotectedPacket(bytes: Uint8Array, start: number, end: number, header: LongHeader, now: Time): void
+  /** A datagram that could not be opened ends in a token of the peer: `true` ends the connection (RFC 9000 §10.3.1). */
+  isStatelessReset(bytes: Uint8Array, end: number, path: Path): boolean
+  onStatelessReset(now: Time): void
+  /** The peer broke a rule, or something in us did. */
+  onError(error: TransportError, now: Time): void
+}
+
+/** A packet that came before its keys. */
+interface EarlyPacket {
+  readonly bytes: Uint8Array
+  readonly from: PathAddress
+  readonly via: Carrier
+  readonly ecn: Ecn
+  readonly type: ProtectedPacketType
+}
+
+/** Bytes kept of packets that came before their keys: a flight of a handshake, no more. */
+const MAX_EARLY_BYTES = 32_768
+
+/** The receiving half of a connection's packet pipeline. */
+export class PacketReceiver {
+  readonly #context: ConnectionContext
+  readonly #spaces: PacketSpaces
+  readonly #handshake: Handshake
+  readonly #dispatcher: Dispatcher
+  readonly #listener: ReceiverListener
+  readonly #arena: Arena
+  readonly #localIdLength: number
+  readonly #batch: PacketBatchBuffer
+  readonly #single: PacketBatchBuffer
+  readonly #header = new LongHeader()
+  readonly #decoder = new FrameDecoder()
+  readonly #packet: ReceivedPacket
+  readonly #early = new Deque<EarlyPacket>()
+  readonly #paths: (Path | undefined)[] = []
+  #earlyBytes = 0
+  #slot = -1
+  #used = 0
+
+  constructor(
+    context: ConnectionContext,
+    spaces: PacketSpaces,
+    handshake: Handshake,
+    dispatcher: Dispatcher,
+    arena: Arena,
+    localIdLength: number,
+    listener: ReceiverListener,
+  ) {
+    this.#context = context
+    this.#spaces = spaces
+    this.#handshake = handshake
+    this.#dispatcher = dispatcher
+    this.#arena = arena
+    this.#localIdLength = localIdLength
+    this.#listener = listener
+    this.#batch = new PacketBatchBuffer(arena.bytes, 192)
+    this.#single = new PacketBatchBuffer(arena.bytes, 1)
+    this.#packet = {
+      type: PacketType.initial,
+      space: PacketSpace.initial,
+      number: 0,
+      path: undefined,
+      ecn: 0,
+      receivedAt: 0,
+      generation: 0,
+      ackEliciting: false,
+      probing: true,
+      buffer: arena.bytes,
+      start: 0,
+      destinationLength: localIdLength,
+    }
+  }
+
+  /** Whether packets wait for {@link flush}. */
+  get hasPending(): boolean {
+    return this.#slot >= 0
+  }
+
+  /** Takes a datagram; `bytes` is copied. 1-RTT packets wait for {@link flush}. */
+  receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const path = this.#listener.pathOf(from, via, bytes.length, now)
+    if (path === undefined) return this.#drop('unknown_path', bytes.length, now)
+    this.#context.counters.datagramsReceived += 1
+    this.#context.counters.bytesReceived += bytes.length
+    const start = this.#copy(bytes, now)
+    if (start < 0) return this.#drop('no_buffer', bytes.length, now)
+    this.#split(start, start + bytes.length, path, from, via, ecn, now)
+    if (this.#batch.isFull) this.flush(now)
+  }
+
+  /** Opens and processes the 1-RTT packets of the burst, in order, and gives the slot back. */
+  flush(now: Time): void {
+    const batch = this.#batch
+    if (batch.count > 0) {
+      this.#openOneRtt(now)
+      batch.count = 0
+    }
+    if (this.#slot >= 0) {
+      this.#arena.release(this.#slot)
+      this.#slot = -1
+      this.#used = 0
+      this.#paths.length = 0
+    }
+  }
+
+  /** Tries the packets that came before their keys once more. */
+  retryEarly(now: Time): void {
+    for (let left = this.#early.length; left > 0; left--) {
+      const packet = this.#early.shift()
+      if (packet === undefined) return
+      this.#earlyBytes -= packet.bytes.length
+      const path = this.#listener.pathOf(packet.from, packet.via, 0, now)
+      const start = path === undefined ? -1 : this.#copy(packet.bytes, now)
+      if (path === undefined || start < 0) continue
+      this.#split(start, start + packet.bytes.length, path, packet.from, packet.via, packet.ecn, now)
+    }
+  }
+
+  /** Drops everything that waits. */
+  close(): void {
+    this.#early.clear()
+    this.#earlyBytes = 0
+    this.#batch.count = 0
+    if (this.#slot >= 0) this.#arena.release(this.#slot)
+    this.#slot = -1
+  }
+
+  /** Copies the datagram behind those of the burst; -1 where no slot is free. */
+  #copy(bytes: Uint8Array, now: Time): number {
+    if (bytes.length > this.#arena.slotSize) return -1
+    if (this.#slot >= 0 && this.#used + bytes.length > this.#arena.slotSize) this.flush(now)
+    if (this.#slot < 0) {
+      this.#slot = this.#arena.acquire()
+      if (this.#slot < 0) return -1
+      this.#used = 0
+      this.#batch.clear(this.#slot)
+    }
+    const start = this.#slot + this.#used
+    this.#arena.bytes.set(bytes, start)
+    this.#used += bytes.length
+    return start
+  }
+
+  /** Cuts a datagram into its packets (RFC 9000 §12.2). */
+  #split(start: number, end: number, path: Path, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const bytes = this.#arena.bytes
+    const header = this.#header
+    let at = start
+    while (at < end) {
+      if (!isLongHeader(bytes[at] ?? 0)) {
+        this.#receiveShort(at, end, start, path, from, via, ecn, now)
+        return
+      }
+      if (!header.parse(bytes, at, end)) return this.#drop('header_parse_error', end - at, now)
+      if (header.type === PacketType.versionNegotiation || header.type === PacketType.retry) {
+        this.#listener.onUnprotectedPacket(bytes, at, end, header, now)
+        return
+      }
+      if (header.version !== this.#context.version) return this.#drop('unexpected_version', end - at, now)
+      // RFC 9000 §12.2: packets of one datagram have one destination id; the endpoint routed the first of them.
+      const next = header.packetEnd
+      if (at > start && !sameDestination(bytes, start, at)) this.#drop('unknown_connection_id', next - at, now)
+      else this.#receiveLong(at, next, path, from, via, ecn, now)
+      at = next
+    }
+  }
+
+  #receiveLong(at: number, end: number, path: Path, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const header = this.#header
+    const type = header.type as ProtectedPacketType
+    const space = this.#spaces.get(spaceOf(type))
+    if (type === PacketType.zeroRtt || space.isDiscarded) return this.#drop('key_unavailable', end - at, now)
+    if (space.read === undefined) return this.#keep(at, end, type, from, via, ecn, now)
+    const batch = this.#single
+    batch.clear(at)
+    batch.append(at, header.numberOffset, end, space.acks.largestReceived)
+    batch.type[0] = type
+    batch.receivedAt[0] = now
+    batch.ecn[0] = ecn
+    this.#context.counters.opens += 1
+    try {
+      space.read.unmaskAndOpen(batch, 0, 1)
+      if (batch.status[0] !== PacketStatus.done) return this.#drop('payload_decrypt_error', end - at, now)
+      this.#context.counters.openedPackets += 1
+      this.#process(batch, 0, path, header, now)
+    } catch (error) {
+      this.#fail(error, now)
+    }
+  }
+
+  #receiveShort(
+    at: number,
+    end: number,
+    datagramStart: number,
+    path: Path,
+    from: PathAddress,
+    via: Carrier,
+    ecn: Ecn,
+    now: Time,
+  ): void {
+    const keys = this.#spaces.oneRtt
+    // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
+    if (keys === undefined || !keys.hasRead || !this.#handshake.isComplete) {
+      if (at === datagramStart && this.#listener.isStatelessReset(this.#arena.bytes, end, path)) {
+        this.#listener.onStatelessReset(now)
+        return
+      }
+      return this.#keep(at, end, PacketType.oneRtt, from, via, ecn, now)
+    }
+    const numberOffset = at + 1 + this.#localIdLength
+    if (numberOffset >= end) return this.#drop('header_parse_error', end - at, now)
+    const batch = this.#batch
+    const index = batch.append(at, numberOffset, end, this.#spaces.application.acks.largestReceived)
+    batch.type[index] = PacketType.oneRtt
+    batch.datagram[index] = datagramStart
+    batch.datagramEnd[index] = end
+    batch.receivedAt[index] = now
+    batch.ecn[index] = ecn
+    this.#paths[index] = path
+  }
+
+  #openOneRtt(now: Time): void {
+    const batch = this.#batch
+    const keys = this.#spaces.oneRtt
+    if (keys === undefined) return
+    const counters = this.#context.counters
+    counters.opens += 1
+    counters.openedPackets += batch.count
+    try {
+      keys.open(batch, 0, batch.count, now)
+      for (let index = 0; index < batch.count; index++) {
+        const path = this.#paths[index]
+        if (path === undefined) continue
+        if (batch.status[index] === PacketStatus.done) this.#process(batch, index, path, undefined, now)
+        else if (this.#isReset(index, path)) return this.#listener.onStatelessReset(now)
+        else this.#drop('payload_decrypt_error', (batch.end[index] ?? 0) - (batch.start[index] ?? 0), now)
+      }
+    } catch (error) {
+      this.#fail(error, now)
+    }
+  }
+
+  #isReset(index: number, path: Path): boolean {
+    const batch = this.#batch
+    if (batch.start[index] !== batch.datagram[index]) return false
+    return this.#listener.isStatelessReset(this.#arena.bytes, batch.datagramEnd[index] ?? 0, path)
+  }
+
+  /** Processes one opened packet. @throws TransportError, TlsAlert */
+  #process(batch: PacketBatchBuffer, index: number, path: Path, header: LongHeader | undefined, now: Time): void {
+    const bytes = this.#arena.bytes
+    const packet = this.#packet
+    const start = batch.start[index] ?? 0
+    const first = bytes[start] ?? 0
+    packet.type = (batch.type[index] ?? 0) as ProtectedPacketType
+    packet.space = spaceOf(packet.type)
+    packet.number = batch.packetNumber[index] ?? 0
+    packet.path = path
+    packet.ecn = (batch.ecn[index] ?? 0) as Ecn
+    packet.receivedAt = batch.receivedAt[index] ?? now
+    packet.generation = batch.generation[index] ?? 0
+    packet.ackEliciting = false
+    packet.probing = true
+    packet.start = start
+    const space = this.#spaces.get(packet.space)
+    // RFC 9000 §17.2, §17.3.1: reserved bits, judged only after both protections are off.
+    if ((first & (header === undefined ? 0x18 : 0x0c)) !== 0) {
+      throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')
+    }
+    if (header === undefined) this.#spaces.oneRtt?.onPacketProcessed(batch.generation[index] ?? 0, packet.number, now)
+    const end = batch.end[index] ?? 0
+    if (space.acks.isDuplicate(packet.number)) return this.#drop('duplicate', end - start, now)
+    if (!this.#listener.onPacketOpened(packet, header, now)) return
+    this.#context.counters.packetsReceived += 1
+    const { observer } = this.#context
+    observer?.packetReceived?.({ type: packet.type, packetNumber: packet.number, size: end - start }, packet.receivedAt)
+    const payload = (batch.numberOffset[index] ?? 0) + (first & 0x03) + 1
+    this.#processFrames(packet, payload, end - TAG_LENGTH, now)
+    space.acks.onPacketReceived(packet.number, packet.ackEliciting, packet.ecn, packet.receivedAt)
+    this.#listener.onPacketProcessed(packet, now)
+  }
+
+  #processFrames(packet: ReceivedPacket, start: number, end: number, now: Time): void {
+    // RFC 9000 §12.4: a packet without frames is a violation.
+    if (start >= end) throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A packet holds no frames')
+    const decoder = this.#decoder
+    const { observer } = this.#context
+    decoder.reset(this.#arena.bytes, start, end, packet.type)
+    let sawCrypto = false
+    try {
+      for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+        observer?.frameReceived?.(frame)
+        if (isAckEliciting(frame)) packet.ackEliciting = true
+        if (!isProbing(frame)) packet.probing = false
+        if (frame.type === FrameType.crypto) sawCrypto = true
+        this.#dispatcher.dispatch(frame, packet, now)
+      }
+    } catch (error) {
+      if (error instanceof TransportError && error.frameType === 0n) error.frameType = decoder.rawType
+      throw error
+    }
+    if (sawCrypto) this.#handshake.advance(now)
+  }
+
+  #keep(
+    at: number,
+    end: number,
+    type: ProtectedPacketType,
+    from: PathAddress,
+    via: Carrier,
+    ecn: Ecn,
+    now: Time,
+  ): void {
+    const size = end - at
+    if (this.#earlyBytes + size > MAX_EARLY_BYTES) return this.#drop('key_unavailable', size, now)
+    this.#earlyBytes += size
+    this.#early.push({ bytes: this.#arena.bytes.slice(at, end), from, via, ecn, type })
+    this.#context.observer?.packetBuffered?.(type, size, now)
+  }
+
+  #drop(reason: string, size: number, now: Time): void {
+    this.#context.counters.packetsDropped += 1
+    this.#context.observer?.packetDropped?.(reason, size, now)
+  }
+
+  #fail(error: unknown, now: Time): void {
+    this.#listener.onError(toTransportError(error), now)
+  }
+}
+
+/** What a connection closes with after `error`: a violation as it is, an alert as CRYPTO_ERROR, anything else as our own failure. */
+export function toTransportError(error: unknown): TransportError {
+  if (error instanceof TransportError) return error
+  if (error instanceof TlsAlert) {
+    return new TransportError(cryptoError(error.description), error.message, {
+      frameType: FrameType.crypto,
+      cause: error,
+    })
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new TransportError(TransportErrorCode.INTERNAL_ERROR, `Internal error: ${reason}`, { cause: error })
+}
+
+/** Whether two long-header packets of one datagram name the same destination. */
+function sameDestination(bytes: Uint8Array, first: number, second: number): boolean {
+  const length = bytes[first + 5] ?? 0
+  if (bytes[second + 5] !== length) return false
+  for (let index = 0; index < length; index++) {
+    if (bytes[first + 6 + index] !== bytes[second + 6 + index]) return false
+  }
+  return true
+}

@@ -1,0 +1,373 @@
+/**
+ * What leaves the connection, and when: chooses the path, asks loss recovery, congestion, pacing and amplification what may
+ * be sent, and lets the frame sources fill a flight of up to 64 datagrams of one size, which is sealed at once.
+ * RFC 9000 §12.2, §13, §14; RFC 9002 §7. It owns no frame but the PING of a probe.
+ *
+ * The order in which sources are asked stands in {@link Transmitter.#writeFrames}.
+ */
+import type { Arena } from '../base/arena.ts'
+import { NEVER, type Time } from '../base/time.ts'
+import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import type { LossDetector } from '../recovery/loss-detector.ts'
+import { SendMode, sendMode } from '../recovery/send-mode.ts'
+import type { StreamSet } from '../streams/stream-set.ts'
+import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import { FrameType, type PingFrame } from '../wire/frame.ts'
+import type { FrameOwner } from '../wire/packet-content.ts'
+import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
+import type { Closing } from './closing.ts'
+import type { ConnectionContext } from './context.ts'
+import type { Handshake } from './handshake.ts'
+import type { Idle } from './idle.ts'
+import type { LocalIds } from './local-ids.ts'
+import { type HeaderFields, PacketBuilder } from './packet-builder.ts'
+import type { PacketSpaceState, PacketSpaces } from './packet-space.ts'
+import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
+import type { PathManager } from './path-manager.ts'
+import type { PeerIds } from './peer-ids.ts'
+
+/** A flight of datagrams; one reused object, valid until the next poll. */
+export interface OutgoingDatagram {
+  /** One datagram, or several of `segmentSize` bytes back to back, of which the last may be shorter. */
+  readonly bytes: Uint8Array
+  readonly segmentSize: number
+  readonly to: PathAddress
+  readonly via: Carrier
+  readonly ecn: Ecn
+}
+
+/** The parts of a connection that have something to send, or a say in it. */
+export interface TransmitterParts {
+  readonly spaces: PacketSpaces
+  readonly loss: LossDetector
+  readonly handshake: Handshake
+  readonly streams: StreamSet
+  readonly localIds: LocalIds
+  readonly peerIds: PeerIds
+  readonly paths: PathManager
+  readonly closing: Closing
+  readonly idle: Idle
+  readonly arena: Arena
+}
+
+/** Datagrams of one flight. */
+const MAX_FLIGHT = 64
+
+/** Room that a STREAM frame cannot use well; padded, so that a flight stays of one size. */
+const SLACK = 24
+
+const PING: PingFrame = { type: FrameType.ping }
+
+/** A PING is worth nothing once it is sent. */
+const NOBODY: FrameOwner = { onAcked() {}, onLost() {} }
+
+/** The sending half of a connection's packet pipeline. */
+export class Transmitter {
+  readonly #context: ConnectionContext
+  readonly #parts: TransmitterParts
+  readonly #builder: PacketBuilder
+  readonly #batch: PacketBatchBuffer
+  readonly #outgoing: { -readonly [K in keyof OutgoingDatagram]: OutgoingDatagram[K] }
+  readonly #header: { -readonly [K in keyof HeaderFields]: HeaderFields[K] }
+  #slot = -1
+  /** Of Retry or NEW_TOKEN, for a client's Initial packets. */
+  token: Uint8Array | undefined = undefined
+  /** When the pacer lets the next datagram go; NEVER where pacing holds nothing back. */
+  nextSendTime: Time = NEVER
+
+  constructor(context: ConnectionContext, parts: TransmitterParts) {
+    this.#context = context
+    this.#parts = parts
+    this.#builder = new PacketBuilder(parts.loss, context.observer)
+    this.#batch = new PacketBatchBuffer(parts.arena.bytes, MAX_FLIGHT * 4)
+    const path = parts.paths.active
+    this.#outgoing = { bytes: parts.arena.bytes, segmentSize: 0, to: path.remoteAddress, via: path.carrier, ecn: 0 }
+    this.#header = {
+      version: context.version,
+      destination: parts.localIds.initial,
+      source: parts.localIds.initial,
+      token: undefined,
+      spin: 0,
+      keyPhase: 0,
+      keyGeneration: 0,
+    }
+  }
+
+  /** The next flight, or `undefined` where nothing may or need be sent now. */
+  poll(now: Time): OutgoingDatagram | undefined {
+    this.release()
+    this.nextSendTime = NEVER
+    const { paths, closing } = this.#parts
+    if (closing.state !== 'open') return closing.wantsToSend ? this.#closeFlight(now) : undefined
+    this.#updateKeys(now)
+    const next = paths.next()
+    if (next !== paths.active) {
+      const flight = this.#flight(next, now)
+      if (flight !== undefined) return flight
+    }
+    return this.#probeMtu(paths.active, now) ?? this.#flight(paths.active, now)
+  }
+
+  /** CONNECTION_CLOSE in a packet of every level that the peer may be able to read (RFC 9000 §10.2.3). */
+  #closeFlight(now: Time): OutgoingDatagram | undefined {
+    const { arena, closing, handshake, paths, spaces } = this.#parts
+    const path = paths.active
+    const limit = this.#sizeLimit(path)
+    const slot = limit < MIN_USEFUL ? -1 : arena.acquire()
+    closing.onSent()
+    if (slot < 0) return undefined
+    this.#slot = slot
+    this.#batch.clear(slot)
+    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    const builder = this.#builder
+    builder.beginDatagram(arena.bytes, slot, limit, path)
+    let minimum = 0
+    for (const space of spaces.all) {
+      const type = this.#packetType(space)
+      if (type === undefined || !closing.isFor(type, handshake.isConfirmed)) continue
+      if (!builder.beginPacket(type, this.#header)) break
+      closing.writeFrames(builder)
+      if (builder.endPacket() && type === PacketType.initial && this.#context.role === 'client') minimum = MIN_DATAGRAM_SIZE
+    }
+    const size = builder.endDatagram(minimum, this.#batch, now)
+    return this.#launch(size, size, path, now)
+  }
+
+  /** Gives the slot of the last flight back. */
+  release(): void {
+    if (this.#slot < 0) return
+    this.#parts.arena.release(this.#slot)
+    this.#slot = -1
+  }
+
+  #flight(path: Path, now: Time): OutgoingDatagram | undefined {
+    const { arena } = this.#parts
+    const limit = this.#sizeLimit(path)
+    if (!this.#wantsToSend(path, limit, now)) return undefined
+    const slot = arena.acquire()
+    if (slot < 0) return undefined
+    this.#slot = slot
+    this.#batch.clear(slot)
+    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    let used = 0
+    let segmentSize = limit
+    for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= arena.slotSize; count++) {
+      const size = this.#writeDatagram(slot + used, segmentSize, path, now)
+      if (size === 0) break
+      used += size
+      if (count === 0) segmentSize = size
+      if (size < limit) break
+      if (!this.#wantsToSend(path, segmentSize, now)) break
+    }
+    // RFC 9002 §7.8: the flight ended for lack of data, not of window.
+    if (used < MAX_FLIGHT * segmentSize && !this.#parts.streams.wantsToSendData) path.recovery.onAppLimited()
+    return this.#launch(used, segmentSize, path, now)
+  }
+
+  /** Seals what was written and describes it to the driver. */
+  #launch(used: number, segmentSize: number, path: Path, now: Time): OutgoingDatagram | undefined {
+    const { arena, handshake, spaces } = this.#parts
+    if (used === 0) {
+      this.release()
+      return undefined
+    }
+    this.#seal()
+    const counters = this.#context.counters
+    counters.bytesSent += used
+    counters.datagramsSent += Math.ceil(used / segmentSize)
+    path.onSent(used)
+    // RFC 9001 §4.9.1: a client drops its Initial keys when it first sends a Handshake packet.
+    if (this.#context.role === 'client' && !spaces.initial.isDiscarded && this.#batchHolds(PacketType.handshake)) {
+      handshake.discardInitial(now)
+    }
+    const outgoing = this.#outgoing
+    outgoing.bytes = arena.bytes.subarray(this.#slot, this.#slot + used)
+    outgoing.segmentSize = segmentSize
+    outgoing.to = path.remoteAddress
+    outgoing.via = path.carrier
+    return outgoing
+  }
+
+  /** One datagram of at most `limit` bytes at `start`; its size, 0 where nothing is to be sent. */
+  #writeDatagram(start: number, limit: number, path: Path, now: Time): number {
+    const { arena, spaces } = this.#parts
+    const builder = this.#builder
+    builder.beginDatagram(arena.bytes, start, limit, path)
+    let minimum = 0
+    for (const space of spaces.all) {
+      const type = this.#packetType(space)
+      if (type === undefined) continue
+      const mode = this.#mode(space, path, limit, now)
+      if (!this.#spaceWants(space, mode, path)) continue
+      if (!builder.beginPacket(type, this.#header)) break
+      this.#writeFrames(space, mode, path, now)
+      const ackEliciting = builder.isAckEliciting
+      if (!builder.endPacket()) continue
+      if (type === PacketType.initial && (ackEliciting || this.#context.role === 'client')) minimum = MIN_DATAGRAM_SIZE
+      this.#parts.idle.onPacketSent(ackEliciting, now)
+    }
+    if (builder.wantsExpansion) minimum = MIN_DATAGRAM_SIZE
+    if (limit - builder.datagramSize < SLACK && this.#parts.streams.wantsToSendData) minimum = limit
+    return builder.endDatagram(minimum, this.#batch, now)
+  }
+
+  /** Asks the sources of a packet, the most urgent first. */
+  #writeFrames(space: PacketSpaceState, mode: SendMode, path: Path, now: Time): void {
+    const { loss, paths } = this.#parts
+    const packet = this.#builder
+    if (path !== paths.active) return paths.writeFrames(packet, now)
+    const { acks, crypto } = space
+    if (acks.wantsToSend || (acks.hasUnacked && mode >= SendMode.probe)) {
+      acks.writeFrames(packet, now)
+      this.#context.counters.acksSent += 1
+    }
+    if (mode < SendMode.probe) return
+    if (crypto.wantsToSend) crypto.writeFrames(packet, now)
+    if (space.space === PacketSpace.application) this.#writeApplicationFrames(now)
+    // RFC 9002 §6.2.4: a probe is ack-eliciting, if need be by a PING.
+    if (!packet.isAckEliciting && loss.probes(space.space) > 0) packet.write(PING, NOBODY)
+    else if (acks.wantsPing && !packet.isEmpty) acks.writePing(packet)
+  }
+
+  #writeApplicationFrames(now: Time): void {
+    const { handshake, idle, localIds, paths, peerIds, streams } = this.#parts
+    const packet = this.#builder
+    if (paths.wantsToSend) paths.writeFrames(packet, now)
+    if (handshake.wantsToSend) handshake.writeFrames(packet, now)
+    if (streams.wantsToSendControl) streams.writeControlFrames(packet, now)
+    if (localIds.wantsToSend) localIds.writeFrames(packet)
+    if (peerIds.wantsToSend) peerIds.writeFrames(packet)
+    if (idle.wantsToSend) idle.writeFrames(packet)
+    if (streams.wantsToSendData) streams.writeFrames(packet, now)
+  }
+
+  /** Whether any space has something that may go out on `path` now. */
+  #wantsToSend(path: Path, limit: number, now: Time): boolean {
+    if (limit < MIN_USEFUL) return false
+    for (const space of this.#parts.spaces.all) {
+      if (this.#packetType(space) === undefined) continue
+      if (this.#spaceWants(space, this.#mode(space, path, limit, now), path)) return true
+    }
+    return false
+  }
+
+  #spaceWants(space: PacketSpaceState, mode: SendMode, path: Path): boolean {
+    const { handshake, idle, localIds, loss, paths, peerIds, streams } = this.#parts
+    const isApplication = space.space === PacketSpace.application
+    if (mode === SendMode.none) return false
+    if (path !== paths.active) return isApplication && mode >= SendMode.probe && paths.next() === path
+    if (space.acks.wantsToSend) return true
+    if (mode < SendMode.probe) return false
+    if (loss.probes(space.space) > 0 || space.crypto.wantsToSend) return true
+    if (!isApplication) return false
+    return (
+      streams.wantsToSend ||
+      handshake.wantsToSend ||
+      localIds.wantsToSend ||
+      peerIds.wantsToSend ||
+      idle.wantsToSend ||
+      (paths.wantsToSend && paths.next() === path)
+    )
+  }
+
+  /** What the state of path and space allows (RFC 9002 §7: acknowledgements and probes pass the congestion window). */
+  #mode(space: PacketSpaceState, path: Path, size: number, now: Time): SendMode {
+    const mode = sendMode(path.recovery, false, size, this.#parts.loss.probes(space.space), now)
+    if (mode === SendMode.paced) this.nextSendTime = path.recovery.pacer.nextTime(size, now)
+    return mode
+  }
+
+  /** The type of packet that a space sends now; `undefined` where it has no keys. */
+  #packetType(space: PacketSpaceState): ProtectedPacketType | undefined {
+    if (space.isDiscarded) return undefined
+    if (space.space === PacketSpace.application) {
+      return this.#parts.spaces.oneRtt?.hasWrite === true ? PacketType.oneRtt : undefined
+    }
+    if (space.write === undefined) return undefined
+    return space.space === PacketSpace.initial ? PacketType.initial : PacketType.handshake
+  }
+
+  /** Bytes of a datagram on this path; 0 where the amplification limit leaves none (RFC 9000 §8.1). */
+  #sizeLimit(path: Path): number {
+    const room = path.sendAllowance
+    const { loss, handshake, paths } = this.#parts
+    // An ack-eliciting Initial must fill 1,200 bytes (RFC 9000 §14.1), so less room than that is none.
+    const blocked = room < (handshake.isComplete ? MIN_USEFUL : MIN_DATAGRAM_SIZE)
+    if (path === paths.active) loss.amplificationLimited = blocked
+    return blocked ? 0 : Math.min(path.recovery.maxDatagramSize, room)
+  }
+
+  /** `false`: no connection id of the peer is left for this path. */
+  #prepareHeader(path: Path): boolean {
+    const header = this.#header
+    const { peerIds, spaces, localIds } = this.#parts
+    header.version = this.#context.version
+    const destination = peerIds.idOf(path.id)
+    if (destination === undefined) return false
+    header.destination = destination
+    header.source = localIds.initial
+    header.token = this.token
+    header.spin = path.spinBit(destination)
+    header.keyPhase = spaces.oneRtt?.writePhase ?? 0
+    header.keyGeneration = spaces.oneRtt?.writeGeneration ?? 0
+    return true
+  }
+
+  /** A datagram larger than any before, to learn whether it arrives (RFC 8899). */
+  #probeMtu(path: Path, now: Time): OutgoingDatagram | undefined {
+    const { arena, handshake, spaces } = this.#parts
+    if (!handshake.isConfirmed || spaces.oneRtt?.hasWrite !== true) return undefined
+    const size = path.mtu?.probeSize(now)
+    if (size === undefined || path.sendAllowance < size) return undefined
+    if (this.#mode(spaces.application, path, size, now) !== SendMode.any) return undefined
+    const slot = arena.acquire()
+    if (slot < 0) return undefined
+    this.#slot = slot
+    this.#batch.clear(slot)
+    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    const builder = this.#builder
+    builder.beginDatagram(arena.bytes, slot, size, path)
+    let used = 0
+    if (builder.beginPacket(PacketType.oneRtt, this.#header)) {
+      builder.markMtuProbe()
+      builder.write(PING, NOBODY)
+      builder.endPacket()
+      used = builder.endDatagram(size, this.#batch, now)
+      path.mtu?.onProbeSent(now)
+    }
+    return this.#launch(used, used, path, now)
+  }
+
+  /** One call of the engine for each run of packets under one key. */
+  #seal(): void {
+    const batch = this.#batch
+    const { spaces } = this.#parts
+    const counters = this.#context.counters
+    let from = 0
+    while (from < batch.count) {
+      const type = batch.type[from]
+      let to = from + 1
+      while (to < batch.count && batch.type[to] === type) to += 1
+      if (type === PacketType.oneRtt) spaces.oneRtt?.seal(batch, from, to)
+      else (type === PacketType.initial ? spaces.initial : spaces.handshake).write?.seal(batch, from, to)
+      counters.seals += 1
+      counters.sealedPackets += to - from
+      from = to
+    }
+  }
+
+  #batchHolds(type: ProtectedPacketType): boolean {
+    for (let index = 0; index < this.#batch.count; index++) if (this.#batch.type[index] === type) return true
+    return false
+  }
+
+  /** RFC 9001 §6.6: new keys before the old ones have protected too much. */
+  #updateKeys(now: Time): void {
+    const keys = this.#parts.spaces.oneRtt
+    if (keys !== undefined && keys.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now))
+      keys.update(now)
+  }
+}
+
+/** A datagram smaller than this carries nothing: header, tag, and no frame worth sending. */
+const MIN_USEFUL = 64

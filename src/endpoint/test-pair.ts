@@ -1,0 +1,315 @@
+/**
+ * Two endpoints and the network between them, in virtual time, for tests: seeded, synchronous, without a promise. Delay,
+ * loss, duplication, reordering and corruption of each direction are given as numbers.
+ */
+import { p256 } from '@noble/curves/nist.js'
+import { Heap } from '../base/heap.ts'
+import type { RandomSource } from '../base/random.ts'
+import { NEVER, type Time } from '../base/time.ts'
+import { type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
+import type { Connection } from '../connection/connection.ts'
+import type { ConnectionEvent } from '../connection/events.ts'
+import { isPending } from '../crypto/eventually.ts'
+import { noble } from '../crypto/noble/provider.ts'
+import type { CryptoProvider } from '../crypto/provider.ts'
+import { createClientSession } from '../tls/client-session.ts'
+import type { ServerIdentity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
+import { createServerSession } from '../tls/server-session.ts'
+import type { Carrier, PathAddress } from '../transport.ts'
+import type { Observer } from '../wire/observer.ts'
+import { VERSION_1 } from '../wire/version.ts'
+import { insecureVerifier } from '../x509/certificate-verifier.ts'
+import { generateCertificate } from '../x509/generate.ts'
+import { Oid } from '../x509/oids.ts'
+import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
+import { ARENA_BYTES, Endpoint, type EndpointOptions, type ListenParameters } from './endpoint.ts'
+
+/** What the network does to datagrams: probabilities from 0 to 1, times in ms. */
+export interface Impairment {
+  readonly delay?: number
+  readonly jitter?: number
+  readonly loss?: number
+  readonly duplicate?: number
+  readonly corrupt?: number
+}
+
+/** What a pair is made of. */
+export interface PairOptions {
+  readonly seed?: number
+  readonly network?: Impairment
+  readonly crypto?: CryptoProvider
+  readonly client?: ConnectionOptions
+  readonly server?: ConnectionOptions
+  readonly clientTls?: Partial<TlsClientConfig>
+  readonly serverTls?: Partial<TlsServerConfig>
+  readonly listen?: Partial<ListenParameters>
+  readonly endpoint?: Partial<EndpointOptions>
+  readonly clientObserver?: Observer
+  readonly serverObserver?: Observer
+  /** Sees each datagram before the network does; `false` loses it, bytes replace it. */
+  readonly tap?: (bytes: Uint8Array, from: 'client' | 'server', now: Time) => boolean | Uint8Array
+}
+
+/** A small, quick, seeded generator (mulberry32); good for tests, for nothing else. */
+export class TestRandom implements RandomSource {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0
+  }
+
+  /** From 0 up to 1. */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0
+    let mixed = this.#state
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let index = 0; index < bytes.length; index++) bytes[index] = Math.floor(this.next() * 256)
+  }
+}
+
+/** 2026-06-01T00:00:00Z, the wall clock of every pair at its start. */
+export const TEST_WALL_CLOCK = 1_780_272_000_000
+
+interface Flying {
+  readonly bytes: Uint8Array
+  readonly to: 'client' | 'server'
+  readonly from: PathAddress
+}
+
+/** One end of a pair. */
+export class Side {
+  readonly endpoint: Endpoint
+  readonly carrier: Carrier
+  readonly name: 'client' | 'server'
+  address: PathAddress
+  /** Everything the endpoint told, in order. */
+  readonly events: { readonly connection: Connection; readonly event: ConnectionEvent }[] = []
+  readonly connections: Connection[] = []
+
+  constructor(name: 'client' | 'server', address: PathAddress, endpoint: Endpoint) {
+    this.name = name
+    this.address = address
+    this.endpoint = endpoint
+    this.carrier = {
+      maxDatagramSize: 65_527,
+      localAddress: address,
+      properties: { reliable: false, ordered: false, congestionControlled: false, addressValidated: false, ecn: false },
+    }
+  }
+
+  /** The events of one type, of all connections. */
+  of<T extends ConnectionEvent['type']>(type: T): Extract<ConnectionEvent, { type: T }>[] {
+    const found: Extract<ConnectionEvent, { type: T }>[] = []
+    for (const { event } of this.events) if (event.type === type) found.push(event as Extract<ConnectionEvent, { type: T }>)
+    return found
+  }
+}
+
+/** Two endpoints with a network between them. */
+export class Pair {
+  readonly client: Side
+  readonly server: Side
+  readonly random: TestRandom
+  /** What the network does from now on. */
+  network: Impairment
+  /** Called after each event; for applications that answer at once. */
+  onEvent: (side: Side, connection: Connection, event: ConnectionEvent) => void = () => {}
+  /** Called for each incoming connection instead of accepting it. */
+  onIncoming: ((incoming: Parameters<Endpoint['accept']>[0]) => void) | undefined = undefined
+  now: Time = 1000
+  datagrams = 0
+  readonly #options: PairOptions
+  readonly #flying = new Heap<Flying>()
+  readonly #crypto: CryptoProvider
+  readonly #identity: ServerIdentity
+
+  constructor(options: PairOptions = {}) {
+    this.#options = options
+    this.random = new TestRandom(options.seed ?? 1)
+    this.network = options.network ?? {}
+    this.#crypto = options.crypto ?? noble
+    this.#identity = testIdentity(this.#crypto)
+    this.client = new Side('client', '192.0.2.1:1000', this.#createEndpoint())
+    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint())
+    this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen })
+  }
+
+  /** Begins a connection from the client; `options` in place of those of the pair. */
+  connect(options: { config?: ConnectionOptions; token?: Uint8Array; tls?: Partial<TlsClientConfig> } = {}): Connection {
+    const { client } = this
+    const connection = client.endpoint.connect(
+      {
+        carrier: client.carrier,
+        remoteAddress: this.server.address,
+        config: validateConnectionConfig({ ...this.#options.client, ...options.config }),
+        token: options.token,
+        observer: () => this.#options.clientObserver,
+        createTls: (parameters) =>
+          createClientSession({
+            ...this.#tls(),
+            serverName: 'localhost',
+            verifier: insecureVerifier,
+            ...this.#options.clientTls,
+            ...options.tls,
+            parameters,
+          }),
+      },
+      this.now,
+    )
+    client.connections.push(connection)
+    return connection
+  }
+
+  /** Connects and runs until both sides have confirmed the handshake. */
+  handshake(): { client: Connection; server: Connection } {
+    const client = this.connect()
+    this.run(() => client.isHandshakeConfirmed || client.state === 'closed')
+    const server = this.server.connections.at(-1)
+    if (server === undefined || client.state !== 'connected') {
+      throw new Error(`No handshake: ${JSON.stringify(client.closeReason, (_, value) => (typeof value === 'bigint' ? `${value}` : value))}`)
+    }
+    return { client, server }
+  }
+
+  /** Runs until `done`, or until nothing is left to happen, or for `limit` ms of virtual time. */
+  run(done: () => boolean = () => false, limit = 600_000): void {
+    const end = this.now + limit
+    this.settle()
+    while (!done() && this.now <= end) {
+      const next = Math.min(
+        this.#flying.peek()?.key ?? NEVER,
+        this.client.endpoint.nextTimeout(),
+        this.server.endpoint.nextTimeout(),
+      )
+      if (next === NEVER) return
+      this.now = Math.max(this.now, Math.min(next, end + 1))
+      this.#deliver()
+      for (const side of [this.client, this.server]) {
+        if (side.endpoint.nextTimeout() <= this.now) side.endpoint.onTimeout(this.now)
+      }
+      this.settle()
+    }
+  }
+
+  /** Sends what there is to send and hears what there is to hear, at this moment. */
+  settle(): void {
+    for (let busy = true; busy; ) {
+      busy = false
+      for (const side of [this.client, this.server]) if (this.#drain(side)) busy = true
+    }
+  }
+
+  /** Puts a datagram on its way, as if `from` had sent it. */
+  inject(bytes: Uint8Array, to: 'client' | 'server', from: PathAddress): void {
+    this.#flying.push(this.now, { bytes, to, from })
+  }
+
+  #drain(side: Side): boolean {
+    const { endpoint } = side
+    let busy = false
+    for (let flight = endpoint.pollDatagram(this.now); flight !== undefined; flight = endpoint.pollDatagram(this.now)) {
+      busy = true
+      for (let at = 0; at < flight.bytes.length; at += flight.segmentSize) {
+        this.#send(side, flight.bytes.slice(at, Math.min(at + flight.segmentSize, flight.bytes.length)))
+      }
+    }
+    for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
+      busy = true
+      if (event.type === 'incoming') {
+        if (this.onIncoming !== undefined) this.onIncoming(event.incoming)
+        else this.accept(event.incoming)
+        continue
+      }
+      side.events.push(event)
+      this.onEvent(side, event.connection, event.event)
+      endpoint.wake(event.connection)
+    }
+    return busy
+  }
+
+  /** Accepts an incoming connection at the server. */
+  accept(incoming: Parameters<Endpoint['accept']>[0]): Connection {
+    const connection = this.server.endpoint.accept(
+      incoming,
+      {
+        config: validateConnectionConfig(this.#options.server),
+        observer: () => this.#options.serverObserver,
+        createTls: (parameters) =>
+          createServerSession({
+            ...this.#tls(),
+            selectIdentity: () => this.#identity,
+            ...this.#options.serverTls,
+            parameters,
+          }),
+      },
+      this.now,
+    )
+    this.server.connections.push(connection)
+    return connection
+  }
+
+  #send(side: Side, sent: Uint8Array): void {
+    this.datagrams += 1
+    const verdict = this.#options.tap?.(sent, side.name, this.now) ?? true
+    if (verdict === false) return
+    const bytes = verdict === true ? sent : verdict
+    const { delay = 10, jitter = 0, loss = 0, duplicate = 0, corrupt = 0 } = this.network
+    if (this.random.next() < loss) return
+    const copies = this.random.next() < duplicate ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const at = this.now + delay + jitter * this.random.next()
+      const body = bytes.slice()
+      if (this.random.next() < corrupt) {
+        const index = Math.floor(this.random.next() * body.length)
+        body[index] = (body[index] ?? 0) ^ (1 << Math.floor(this.random.next() * 8))
+      }
+      this.#flying.push(at, { bytes: body, to: side.name === 'client' ? 'server' : 'client', from: side.address })
+    }
+  }
+
+  #deliver(): void {
+    for (let entry = this.#flying.peek(); entry !== undefined && entry.key <= this.now; entry = this.#flying.peek()) {
+      this.#flying.remove(entry)
+      const { bytes, to, from } = entry.value
+      const side = to === 'client' ? this.client : this.server
+      side.endpoint.receiveDatagram(bytes, from, side.carrier, 0, this.now)
+    }
+  }
+
+  #createEndpoint(): Endpoint {
+    return new Endpoint({
+      engine: this.#crypto.createEngine(ARENA_BYTES),
+      random: this.random,
+      wallClock: () => TEST_WALL_CLOCK + this.now,
+      timerGranularity: 1,
+      ...this.#options.endpoint,
+    })
+  }
+
+  #tls(): Pick<TlsClientConfig, 'crypto' | 'suites' | 'random' | 'wallClock' | 'alpn'> {
+    return {
+      crypto: this.#crypto,
+      suites: this.#crypto.suites,
+      random: this.random,
+      wallClock: () => TEST_WALL_CLOCK + this.now,
+      alpn: ['test'],
+    }
+  }
+}
+
+/** The key and the self-signed certificate of every pair's server. */
+export function testIdentity(crypto: CryptoProvider): ServerIdentity {
+  const secret = new Uint8Array(32).fill(7)
+  const publicKey = p256.getPublicKey(secret, false)
+  const signer = crypto.createSigner(ecPrivateKey(secret, publicKey, Oid.p256))
+  if (isPending(signer)) throw new Error('The pair needs a provider that answers at once')
+  const request = { names: ['localhost'], spki: ecPublicKey(publicKey, Oid.p256) }
+  const certificate = generateCertificate(request, signer, new TestRandom(7), TEST_WALL_CLOCK)
+  if (isPending(certificate)) throw new Error('The pair needs a signer that answers at once')
+  return { chain: [certificate], signer }
+}
