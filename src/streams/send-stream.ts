@@ -22,8 +22,9 @@ export type SendState = 'ready' | 'send' | 'dataSent' | 'dataReceived' | 'resetS
 /** The frames that a sending half writes and is told the fate of. */
 export type SendStreamFrame = StreamFrame | ResetStreamFrame | StreamDataBlockedFrame
 
-// A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet.
-const LEAST_CUT = 32
+// A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet. With its header
+// that is still less than the room that the transmitter pads away.
+const LEAST_CUT = 8
 
 /**
  * The sending half of a stream. Once it has ended for the application (`isWritable` is false), `write` and `finish` throw
