@@ -14,6 +14,8 @@ export type KeyKind = 'rsa' | 'rsa-pss' | 'ec-p256' | 'ec-p384' | 'ec-p521' | 'e
 /** What is to be known of a SubjectPublicKeyInfo without computing with it. */
 export interface PublicKeyInfo {
   readonly kind: KeyKind
+  /** Its AlgorithmIdentifier, DER. */
+  readonly algorithm: Uint8Array
   /** Bits of an RSA modulus; 0 for other keys. */
   readonly modulusBits: number
 }
@@ -22,16 +24,17 @@ export interface PublicKeyInfo {
 export function parsePublicKeyInfo(spki: Uint8Array): PublicKeyInfo {
   return parseDer(spki, (reader) => {
     const fields = reader.read(DerTag.sequence)
-    const algorithm = fields.read(DerTag.sequence)
-    const kind = keyKind(algorithm.oid(), algorithm)
+    const algorithm = fields.element()
+    const kind = parseDer(algorithm, keyKind)
     const key = fields.bitString()
     fields.expectEnd()
-    return { kind, modulusBits: kind === 'rsa' || kind === 'rsa-pss' ? modulusBits(key) : 0 }
+    return { kind, algorithm, modulusBits: kind === 'rsa' || kind === 'rsa-pss' ? modulusBits(key) : 0 }
   })
 }
 
-function keyKind(id: string, parameters: DerReader): KeyKind {
-  switch (id) {
+function keyKind(reader: DerReader): KeyKind {
+  const parameters = reader.read(DerTag.sequence)
+  switch (parameters.oid()) {
     case Oid.rsaEncryption:
       return 'rsa'
     case Oid.rsaPss:
@@ -67,11 +70,11 @@ function modulusBits(key: Uint8Array): number {
 }
 
 /**
- * The SignatureScheme (RFC 8446 §4.2.3) that verifies a signature of this AlgorithmIdentifier by an issuer of this kind. For ECDSA
+ * The SignatureScheme (RFC 8446 §4.2.3) that verifies a signature of this AlgorithmIdentifier by this issuer. For ECDSA
  * the scheme stands for its hash alone: in a certificate the curve is the key's (RFC 5758 §3.2).
  * @throws CertificateError where the algorithm is broken, unknown or does not belong to the key.
  */
-export function signatureScheme(algorithm: Uint8Array, issuer: KeyKind): number {
+export function signatureScheme(algorithm: Uint8Array, issuer: PublicKeyInfo): number {
   const id = new DerReader(algorithm).read(DerTag.sequence).oid()
   switch (id) {
     // RFC 9846 §4.5.1.3: MD5 must and SHA-1 should end the handshake with bad_certificate.
@@ -83,24 +86,23 @@ export function signatureScheme(algorithm: Uint8Array, issuer: KeyKind): number 
         `signed with ${id === Oid.md5WithRsa ? 'MD5' : 'SHA-1'}, which is broken`,
       )
     case Oid.ecdsaWithSha256:
-      return demand(issuer.startsWith('ec-'), 0x0403)
+      return demand(issuer.kind.startsWith('ec-'), 0x0403)
     case Oid.ecdsaWithSha384:
-      return demand(issuer.startsWith('ec-'), 0x0503)
+      return demand(issuer.kind.startsWith('ec-'), 0x0503)
     case Oid.ecdsaWithSha512:
-      return demand(issuer.startsWith('ec-'), 0x0603)
+      return demand(issuer.kind.startsWith('ec-'), 0x0603)
     case Oid.sha256WithRsa:
-      return demand(issuer === 'rsa', 0x0401)
+      return demand(issuer.kind === 'rsa', 0x0401)
     case Oid.sha384WithRsa:
-      return demand(issuer === 'rsa', 0x0501)
+      return demand(issuer.kind === 'rsa', 0x0501)
     case Oid.sha512WithRsa:
-      return demand(issuer === 'rsa', 0x0601)
+      return demand(issuer.kind === 'rsa', 0x0601)
     case Oid.ed25519:
-      return demand(issuer === 'ed25519', 0x0807)
+      return demand(issuer.kind === 'ed25519', 0x0807)
     case Oid.ed448:
-      return demand(issuer === 'ed448', 0x0808)
+      return demand(issuer.kind === 'ed448', 0x0808)
     case Oid.rsaPss:
-      demand(issuer === 'rsa' || issuer === 'rsa-pss', 0)
-      return (issuer === 'rsa' ? 0x0804 : 0x0809) + pssHashIndex(algorithm)
+      return pssScheme(algorithm, issuer)
     default:
       throw new CertificateError('algorithm', `signature algorithm ${id} is not supported`)
   }
@@ -117,14 +119,16 @@ const PSS_HASHES = [
   { oid: Oid.sha512, saltLength: 64 },
 ] as const
 
-/** 0, 1, 2 for the three parameter sets that TLS names: one hash throughout, a salt of its length (RFC 8446 §4.2.3). */
-function pssHashIndex(algorithm: Uint8Array): number {
-  const index = PSS_HASHES.findIndex(
-    (_, candidate) =>
-      equalBytes(algorithm, rsaPssAlgorithm(candidate)) || equalBytes(algorithm, rsaPssAlgorithm(candidate, false)),
+/** Of the parameters only the three sets that TLS names: one hash throughout, a salt of its length (RFC 8446 §4.2.3). */
+function pssScheme(algorithm: Uint8Array, { kind, algorithm: keyAlgorithm }: PublicKeyInfo): number {
+  const index = PSS_HASHES.findIndex((_, candidate) =>
+    [true, false].some((withNull) => equalBytes(algorithm, rsaPssAlgorithm(candidate, withNull))),
   )
   if (index < 0) throw new CertificateError('algorithm', 'parameters of RSASSA-PSS are none that TLS supports')
-  return index
+  if (kind === 'rsa') return 0x0804 + index
+  // RFC 9846 §4.3.3: a key that has parameters signs with these and no others.
+  const isBound = keyAlgorithm.length > derSequence(derOid(Oid.rsaPss)).length
+  return demand(kind === 'rsa-pss' && (!isBound || equalBytes(algorithm, keyAlgorithm)), 0x0809 + index)
 }
 
 /** The AlgorithmIdentifier of RSASSA-PSS with SHA-256, SHA-384 or SHA-512 (index 0 to 2); hashes with or without NULL (RFC 4055 §2.1). */

@@ -4,6 +4,7 @@
  */
 import { equalBytes, toLatin1 } from '../base/bytes.ts'
 import { type Certificate, parseCertificate, peekSubject } from './certificate.ts'
+import { CertificateError } from './certificate-error.ts'
 import { DerError } from './der.ts'
 
 /** A certificate that may not have been parsed yet. */
@@ -11,6 +12,7 @@ export class PooledCertificate {
   readonly der: Uint8Array
   readonly isAnchor: boolean
   #parsed: Certificate | undefined
+  #refusal: CertificateError | undefined
 
   constructor(der: Uint8Array, isAnchor: boolean) {
     this.der = der
@@ -19,8 +21,19 @@ export class PooledCertificate {
 
   /** @throws CertificateError if it is malformed. */
   get certificate(): Certificate {
-    this.#parsed ??= parseCertificate(this.der)
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#parsed ??= this.#parse()
     return this.#parsed
+  }
+
+  /** Remembers a refusal as well: a search may ask many times. */
+  #parse(): Certificate {
+    try {
+      return parseCertificate(this.der)
+    } catch (error) {
+      if (error instanceof CertificateError) this.#refusal = error
+      throw error
+    }
   }
 }
 

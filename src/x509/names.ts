@@ -102,12 +102,12 @@ function parseIpv6(text: string): Uint8Array | undefined {
 }
 
 /** The bytes of one side of "::"; the last group may be an IPv4 address (RFC 4291 §2.2). */
-function parseGroups(text: string, _index: number, halves: readonly string[]): number[] | undefined {
+function parseGroups(text: string, half: number, halves: readonly string[]): number[] | undefined {
   if (text === '') return halves.length === 2 ? [] : undefined
   const bytes: number[] = []
   const groups = text.split(':')
   for (const [index, group] of groups.entries()) {
-    const isLast = index === groups.length - 1 && text === halves[halves.length - 1]
+    const isLast = index === groups.length - 1 && half === halves.length - 1
     const dotted = isLast && group.includes('.') ? parseIpv4(group) : undefined
     if (dotted !== undefined) bytes.push(...dotted)
     else if (/^[0-9a-f]{1,4}$/i.test(group))

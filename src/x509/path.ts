@@ -173,7 +173,7 @@ class PathSearch {
   }
 
   #verifierFor(subject: Certificate, issuer: Certificate): Verifier {
-    const scheme = signatureScheme(subject.signatureAlgorithm, issuer.publicKey.kind)
+    const scheme = signatureScheme(subject.signatureAlgorithm, issuer.publicKey)
     const verifier = this.#verifiers.find((candidate) => candidate.scheme === scheme)
     if (verifier !== undefined) return verifier
     throw new CertificateError(
