@@ -223,7 +223,7 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     if (this.#closed !== undefined || this.isTerminal) return
     if (frame.type === FrameType.stopSending) this.#stop?.onLost(frame, now)
     else this.#limit?.onLost(frame, now)
-    queueControl(this.#context, this)
+    if (this.#stop?.wantsToSend || this.#limit?.wantsToSend) queueControl(this.#context, this)
   }
 
   /** Changes what the window may grow to. */

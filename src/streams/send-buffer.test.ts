@@ -74,6 +74,17 @@ test('what is lost and acknowledged afterwards is not sent again', () => {
   expect(buffer.hasLost).toBe(false)
 })
 
+test('an ack that spans several ranges acknowledged before, and touches the last, takes them all in', () => {
+  const buffer = new SendBuffer(new PagePool())
+  append(buffer, 30)
+  buffer.onSent(30)
+  buffer.onAcked(10, 5)
+  buffer.onAcked(25, 5)
+  buffer.onAcked(0, 25)
+  buffer.checkInvariants()
+  expect([buffer.acknowledged, buffer.isAcknowledged]).toEqual([30, true])
+})
+
 test('a peer that withholds the ack of one frame keeps a page alive, not the stream behind it', () => {
   const buffer = new SendBuffer(new PagePool())
   append(buffer, 1200)

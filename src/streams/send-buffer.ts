@@ -100,9 +100,10 @@ export class SendBuffer implements ByteSource {
       return
     }
     this.#base = end
-    if (this.#acked !== undefined && !this.#acked.isEmpty) {
-      if (this.#acked.min <= end) this.#base = Math.max(end, this.#acked.endAt(0))
-      this.#acked.removeBelow(this.#base)
+    const acked = this.#acked
+    while (acked !== undefined && !acked.isEmpty && acked.min <= this.#base) {
+      this.#base = Math.max(this.#base, acked.endAt(0))
+      acked.removeFirst()
     }
     if (this.#base === this.#end) this.#buffer.releaseAll()
     else this.#buffer.releaseBelow(this.#base)

@@ -239,23 +239,18 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   onLost(frame: SendStreamFrame, now: Time): void {
     if (this.#closed !== undefined) return
-    switch (frame.type) {
-      case FrameType.stream:
-        // RFC 9000 §13.3: after a reset no STREAM frame is needed.
-        if (!this.#isLive()) return
-        this.#buffer.onLost(frame.offset, frame.length)
-        if (frame.fin && !this.#finAcked) this.#finPending = true
-        this.#schedule()
-        return
-      case FrameType.resetStream:
-        this.#reset?.onLost(frame, now)
-        queueControl(this.#context, this)
-        return
-      case FrameType.streamDataBlocked:
-        // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
-        this.#blocked?.onLost(frame, now)
-        queueControl(this.#context, this)
+    if (frame.type === FrameType.stream) {
+      // RFC 9000 §13.3: after a reset no STREAM frame is needed.
+      if (!this.#isLive()) return
+      this.#buffer.onLost(frame.offset, frame.length)
+      if (frame.fin && !this.#finAcked) this.#finPending = true
+      this.#schedule()
+      return
     }
+    if (frame.type === FrameType.resetStream) this.#reset?.onLost(frame, now)
+    // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
+    else this.#blocked?.onLost(frame, now)
+    if (this.#reset?.wantsToSend || this.#blocked?.wantsToSend) queueControl(this.#context, this)
   }
 
   /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
