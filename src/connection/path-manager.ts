@@ -254,7 +254,10 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     if (peerIds.hasSpare) peerIds.takeSpare(path.id)
     else if (follows) peerIds.share(this.#active.id, path.id)
     else peerIds.takeSpare(path.id)
-    if (!path.isValidated && !follows) this.#validate(path, now)
+    if (follows) return
+    // Challenges have a timer of their own; that one goes unanswered is no reason to probe elsewhere.
+    path.recovery.armsPto = false
+    if (!path.isValidated) this.#validate(path, now)
   }
 
   /** RFC 9000 §9.3: the peer is at another address. */
@@ -273,6 +276,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     if (path === this.#active) return
     this.#active = path
     path.wasActive = true
+    path.recovery.armsPto = true
     const { carrier, remoteAddress } = path
     this.#options.emit({ type: 'path-changed', localAddress: carrier.localAddress, remoteAddress })
   }
