@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { randomInteger } from '../base/random.ts'
 import { NEVER } from '../base/time.ts'
+import { seededRandom } from '../crypto/aead-suite.fixtures.ts'
 import { noblePackets } from '../crypto/noble/packets.ts'
 import { type CipherSuite, type PacketEngine, PacketStatus } from '../crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256 } from '../crypto/suites.ts'
@@ -387,6 +389,55 @@ describe('time tells nothing', () => {
     expect(server.keys.writeGeneration).toBe(5)
   })
 })
+
+/** A packet under way, and the newest generation that its sender has received so far, which it acknowledges. */
+interface Flying {
+  readonly packet: Sealed
+  readonly to: End
+  readonly from: End
+  readonly arrival: number
+  readonly acknowledged: number
+}
+
+for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  test(`every packet that comes within its time opens, whoever updates whenever it may (seed ${seed})`, () => {
+    const random = seededRandom(seed)
+    const [client, server] = pair()
+    const newest = new Map([
+      [client, -1],
+      [server, -1],
+    ])
+    let flying: Flying[] = []
+    let now = 0
+    for (let step = 0; step < 400; step++) {
+      now += randomInteger(random, 30)
+      for (const [from, to] of [
+        [client, server],
+        [server, client],
+      ] as const) {
+        from.keys.onTimeout(now)
+        if (from.keys.canUpdate(now) && randomInteger(random, 3) === 0) from.keys.update(now)
+        for (const packet of from.send(randomInteger(random, 3))) {
+          const arrival = now + randomInteger(random, 2.5 * PTO)
+          flying.push({ packet, from, to, arrival, acknowledged: newest.get(from) ?? -1 })
+        }
+        const due = flying.filter((each) => each.to === to && each.arrival <= now)
+        flying = flying.filter((each) => !due.includes(each))
+        const opened = to.receive(
+          due.map(({ packet }) => packet),
+          now,
+        )
+        expect(opened).toEqual(due.map(() => true))
+        for (const { packet, acknowledged } of due) {
+          newest.set(to, Math.max(newest.get(to) ?? -1, packet.generation))
+          if (acknowledged >= 0) to.keys.onAcked(acknowledged, now, packet.generation)
+        }
+      }
+    }
+    expect(client.keys.writeGeneration).toBeGreaterThan(5)
+    expect(Math.abs(client.keys.writeGeneration - server.keys.writeGeneration)).toBeLessThan(2)
+  })
+}
 
 test('keys are there when they are installed, each direction by itself, and gone when discarded', () => {
   const engine = noblePackets.createEngine(1024)
