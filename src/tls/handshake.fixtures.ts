@@ -118,7 +118,7 @@ class Party {
   }
 }
 
-/** Runs a handshake to its end on both sides, or until one side has failed. */
+/** Runs a handshake until one side has failed or nothing moves any more. */
 export async function handshake(
   client: TlsClientConfig,
   server: TlsServerConfig,
@@ -129,15 +129,11 @@ export async function handshake(
     client: new Party(createClientSession(pace.isSlow ? slowClient(client) : client)),
     server: new Party(createServerSession(pace.isSlow ? slowServer(server) : server)),
   }
-  for (;;) {
-    const progress = nextProgress(parties.client.session, parties.server.session)
+  const doorbell = doorbellOf(parties.client.session, parties.server.session)
+  do {
     while (deliver(parties, 'client', tamper) || deliver(parties, 'server', tamper));
-    const { client: one, server: other } = parties
-    if (one.error !== undefined || other.error !== undefined) break
-    if (one.complete !== undefined && other.complete !== undefined) break
-    if (!pace.isSlow) break
-    await progress
-  }
+    if (parties.client.error !== undefined || parties.server.error !== undefined) break
+  } while (pace.isSlow && (await doorbell()))
   return { client: outcomeOf(parties.client), server: outcomeOf(parties.server) }
 }
 
@@ -156,10 +152,23 @@ function deliver(parties: Record<'client' | 'server', Party>, from: 'client' | '
   return true
 }
 
-function nextProgress(...sessions: readonly TlsSession[]): Promise<void> {
-  return new Promise((resolve) => {
-    for (const session of sessions) session.onProgress = () => resolve()
-  })
+/** Turns of the microtask queue after which a slow provider that is still silent has nothing to do. */
+const PATIENCE = 100
+
+/** Waits until either session rings; false if none does. */
+function doorbellOf(...sessions: readonly TlsSession[]): () => Promise<boolean> {
+  let hasRung = false
+  for (const session of sessions) {
+    session.onProgress = () => {
+      hasRung = true
+    }
+  }
+  return async () => {
+    for (let turn = 0; turn < PATIENCE && !hasRung; turn++) await undefined
+    const rang = hasRung
+    hasRung = false
+    return rang
+  }
 }
 
 function slowClient(config: TlsClientConfig): TlsClientConfig {
@@ -226,4 +235,9 @@ export function editExtensions(
     ),
   )
   return withBody(message, concat(body.subarray(0, blockAt), Uint8Array.of(block.length >>> 8, block.length), block))
+}
+
+/** Whether `value` is one of the sixteen two-byte values reserved by RFC 8701 §2. */
+export function isGrease(value: number): boolean {
+  return (value & 0x0f0f) === 0x0a0a && value >>> 8 === (value & 0xff)
 }

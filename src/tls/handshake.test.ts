@@ -7,12 +7,12 @@ import { CA_CERTIFICATE, ED25519, P256, P384 } from './certificates.fixtures.ts'
 import { decodeClientHello } from './client-hello.ts'
 import { ExtensionType, HandshakeType, NamedGroup } from './code-points.ts'
 import type { ClientHelloSummary } from './config.ts'
-import { isGrease } from './grease.ts'
 import {
   CLIENT_PARAMETERS,
   clientConfig,
   handshake,
   identityOf,
+  isGrease,
   type Outcome,
   PACES,
   SERVER_PARAMETERS,
