@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { concat, decodeUtf8, EMPTY, encodeUtf8, equalBytes, fromHex, toHex, toLatin1 } from './bytes.ts'
+import { concat, copyBytes, decodeUtf8, EMPTY, encodeUtf8, equalBytes, fromHex, toHex, toLatin1 } from './bytes.ts'
 
 describe('joining and comparing', () => {
   test('concat puts the parts one behind the other in a fresh array', () => {
@@ -10,6 +10,20 @@ describe('joining and comparing', () => {
     joined[0] = 9
     expect(part[0]).toBe(1)
     expect(concat()).toHaveLength(0)
+  })
+
+  test('copyBytes copies, whatever the bytes are a subclass of', () => {
+    // As Node's Buffer does.
+    class Sharing extends Uint8Array {
+      override slice(start?: number, end?: number): ReturnType<Uint8Array['slice']> {
+        return this.subarray(start, end) as ReturnType<Uint8Array['slice']>
+      }
+    }
+    const bytes = Sharing.of(1, 2, 3)
+    const copies = [copyBytes(bytes), copyBytes(bytes, 1, 2), copyBytes(bytes, 1)]
+    bytes.fill(9)
+    expect(copies.map((copy) => [...copy])).toEqual([[1, 2, 3], [2], [2, 3]])
+    expect(copies.every((copy) => Object.getPrototypeOf(copy) === Uint8Array.prototype)).toBe(true)
   })
 
   test('equalBytes tells lengths and every single bit apart', () => {

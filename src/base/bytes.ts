@@ -19,6 +19,16 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return joined
 }
 
+/**
+ * A copy of the bytes from `start` up to `end`, as a plain `Uint8Array`. Unlike `bytes.slice()` it copies in Node too,
+ * where `bytes` may be a `Buffer`, whose own `slice` shares memory.
+ */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(end - start)
+  copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+  return copy
+}
+
 /** Whether both hold the same bytes. The time taken depends on the lengths alone, so secrets may be compared. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false

@@ -3,7 +3,7 @@
  * field that does not fit sets `ok` to false, and from then on every read gives zero or nothing. So a whole structure
  * is read without a check, and `ok` is looked at once.
  */
-import { EMPTY } from './bytes.ts'
+import { copyBytes, EMPTY } from './bytes.ts'
 import { MAX_SAFE } from './varint.ts'
 
 /** A sticky-failing cursor. It holds the array given to it and never writes to it. */
@@ -126,7 +126,7 @@ export class Reader {
   /** The next `length` bytes as a copy. */
   bytesCopy(length: number): Uint8Array {
     const start = this.skip(length)
-    return this.ok ? this.bytes.slice(start, start + length) : EMPTY
+    return this.ok ? copyBytes(this.bytes, start, start + length) : EMPTY
   }
 
   /** Passes over `length` bytes; returns where they begin, 0 if they are not there. */

@@ -2,6 +2,7 @@
  * A cursor that writes big-endian fields and RFC 9000 §16 integers: into storage of its own that grows, or, after
  * `reset`, into a span of somebody's array, where running over the end is the caller's bug.
  */
+import { copyBytes } from './bytes.ts'
 import { MAX_SAFE, type VarintSize, varintSize } from './varint.ts'
 
 /** Where an open length prefix stands; from `openVector`, for `closeVector`. */
@@ -52,7 +53,7 @@ export class Writer {
 
   /** A copy of all that was written. */
   finish(): Uint8Array {
-    return this.buffer.slice(this.#start, this.offset)
+    return copyBytes(this.buffer, this.#start, this.offset)
   }
 
   /** Makes room for `length` bytes and passes over them, unwritten; returns where they begin. */

@@ -1,5 +1,5 @@
 /** Connection ids (RFC 9000 §5.1): opaque bytes with a string form that serves as a key of maps. */
-import { equalBytes, toHex, toLatin1 } from '../base/bytes.ts'
+import { copyBytes, equalBytes, toHex, toLatin1 } from '../base/bytes.ts'
 
 /** The longest connection id of QUIC versions 1 and 2, in bytes (RFC 9000 §17.2). Other versions may have up to 255. */
 export const MAX_CONNECTION_ID_LENGTH = 20
@@ -25,7 +25,7 @@ export class ConnectionId {
    */
   static from(bytes: Uint8Array): ConnectionId {
     if (bytes.length > 255) throw new RangeError(`A connection id has at most 255 bytes, got ${bytes.length}`)
-    return new ConnectionId(bytes.slice())
+    return new ConnectionId(copyBytes(bytes))
   }
 
   /** Bytes. */

@@ -2,7 +2,7 @@
  * Long headers (RFC 9000 §17.2, RFC 8999 §5.1): parsed into one reused record of offsets, written with a Length to
  * patch. What is malformed is dropped by returning `false`: anybody can forge it.
  */
-import { EMPTY, toLatin1 } from '../base/bytes.ts'
+import { copyBytes, EMPTY, toLatin1 } from '../base/bytes.ts'
 import { Reader } from '../base/reader.ts'
 import type { Writer } from '../base/writer.ts'
 import { ConnectionId, MAX_CONNECTION_ID_LENGTH } from './connection-id.ts'
@@ -54,7 +54,7 @@ export class LongHeader {
 
   /** A copy of the token. */
   token(): Uint8Array {
-    return this.bytes.slice(this.tokenStart, this.tokenStart + this.tokenLength)
+    return copyBytes(this.bytes, this.tokenStart, this.tokenStart + this.tokenLength)
   }
 
   /**

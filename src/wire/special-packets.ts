@@ -1,5 +1,5 @@
 /** Version Negotiation (RFC 8999 §6, RFC 9000 §17.2.1) and Retry packets (RFC 9000 §17.2.5), which carry no frames. */
-import { concat } from '../base/bytes.ts'
+import { concat, copyBytes } from '../base/bytes.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
 import type { ConnectionId } from './connection-id.ts'
@@ -69,8 +69,8 @@ export function parseRetry(header: LongHeader): ParsedRetry | undefined {
   const tagStart = header.packetEnd - RETRY_TAG_LENGTH
   return {
     token: header.token(),
-    withoutTag: header.bytes.slice(header.start, tagStart),
-    integrityTag: header.bytes.slice(tagStart, header.packetEnd),
+    withoutTag: copyBytes(header.bytes, header.start, tagStart),
+    integrityTag: copyBytes(header.bytes, tagStart, header.packetEnd),
   }
 }
 

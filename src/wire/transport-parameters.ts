@@ -4,6 +4,7 @@
  * agree (RFC 9000 §7.3) and what 0-RTT remembers (§7.4.1) is the connection's affair.
  */
 
+import { copyBytes, EMPTY } from '../base/bytes.ts'
 import { Reader } from '../base/reader.ts'
 import type { Duration } from '../base/time.ts'
 import { MAX_SAFE } from '../base/varint.ts'
@@ -181,7 +182,7 @@ export function decodeTransportParameters(bytes: Uint8Array, sender: Role): Tran
       }
     } else if (!isReservedParameter(id) && unknown.size < MAX_UNKNOWN && unknownBytes + length <= MAX_UNKNOWN_BYTES) {
       unknownBytes += length
-      unknown.set(id, bytes.slice(start, start + length))
+      unknown.set(id, copyBytes(bytes, start, start + length))
     }
   }
   checkTogether(parameters, sender)
@@ -314,10 +315,10 @@ function encodeParameter(parameter: Parameter, from: TransportParameters, value:
     case 'flag':
       return
     case 'id':
-      value.bytes(from[parameter.name]?.bytes ?? new Uint8Array(0))
+      value.bytes(from[parameter.name]?.bytes ?? EMPTY)
       return
     case 'token':
-      value.bytes(from.statelessResetToken ?? new Uint8Array(0))
+      value.bytes(from.statelessResetToken ?? EMPTY)
       return
     case 'address':
       if (from.preferredAddress !== undefined) encodePreferredAddress(from.preferredAddress, value)
