@@ -55,6 +55,11 @@ test('credit is due when half a window is consumed, whether or not the peer says
   expect(window.wantsUpdate).toBe(false)
 })
 
+test('a window of nothing asks for nothing', () => {
+  expect(new ReceiveWindow(0, 0).wantsUpdate).toBe(false)
+  expect(new ReceiveWindow(0, 1000).wantsUpdate).toBe(false)
+})
+
 test('a window doubles while it is consumed within few round trips, up to its maximum', () => {
   const window = new ReceiveWindow(1000, 5000)
   const sizes: number[] = []

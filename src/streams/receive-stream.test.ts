@@ -96,6 +96,14 @@ describe('the states of RFC 9000 §3.2', () => {
       ['ack', 'receive'],
       ['all but a gap', 'dataRead'],
     ],
+    'stopped in Recv, ended before that is known to have arrived': [
+      ['stop', 'receive'],
+      ['flush', 'receive'],
+      ['all but a gap', 'sizeKnown'],
+      ['lose', 'sizeKnown'],
+      ['flush', 'sizeKnown'],
+      ['ack', 'dataRead'],
+    ],
     'stopped in Size Known': [
       ['all but a gap', 'sizeKnown'],
       ['stop', 'sizeKnown'],

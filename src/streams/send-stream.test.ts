@@ -280,6 +280,16 @@ test('a lost end goes with the last bytes if those are lost too, else alone', ()
   expect([side.set.wantsToSend, send.state]).toEqual([false, 'dataReceived'])
 })
 
+test('an end that was sent alone is sent again when lost', () => {
+  const { side, send } = opened()
+  send.finish()
+  const first = side.packet()
+  first.lost()
+  expect(side.packet().frames).toMatchObject([{ offset: 0, length: 0, fin: true }])
+  first.acked()
+  expect(send.state).toBe('dataReceived')
+})
+
 test('the end that follows its data is sent alone', () => {
   const { side, send } = opened()
   send.write(pattern(100))

@@ -203,6 +203,20 @@ describe('sending', () => {
     expect(streams.map((stream) => stream?.send?.bytesSent)).toEqual([2000, 2000, 1000])
   })
 
+  test('DATA_BLOCKED is sent again when lost, but only while blocked on the same limit', () => {
+    const { client } = makePair({ server: { initialMaxData: 100 } })
+    client.set.open('unidirectional')?.send?.write(pattern(300))
+    client.packet()
+    const blocked = client.packet()
+    expect(blocked.frames).toEqual([{ type: FrameType.dataBlocked, limit: 100 }])
+    blocked.lost()
+    const again = client.packet()
+    expect(again.frames).toEqual([{ type: FrameType.dataBlocked, limit: 100 }])
+    client.set.onMaxData({ type: FrameType.maxData, maximum: 1000 })
+    again.lost()
+    expect(framesOf(client.flush()).map((frame) => frame.type)).toEqual([FrameType.stream])
+  })
+
   test('bytes lost are sent again without credit of the connection', () => {
     const { client } = makePair({ server: { initialMaxData: 1000 } })
     const stream = client.set.open('unidirectional')
