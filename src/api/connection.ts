@@ -1,0 +1,406 @@
+/** A QUIC connection for applications, in W3C's vocabulary. It turns the events of the core into promises and streams, and holds no protocol. */
+import type { Connection, ConnectionState } from '../connection/connection.ts'
+import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
+import type { ConnectionStats } from '../connection/stats.ts'
+import type { Stream } from '../streams/stream.ts'
+import type { PathAddress } from '../transport.ts'
+import type { Role, StreamDirection } from '../wire/stream-id.ts'
+import type { TransportParameters } from '../wire/transport-parameters.ts'
+import type { Driver } from './driver.ts'
+import {
+  cleanClose,
+  errorCode,
+  errorOf,
+  QuicApplicationError,
+  type QuicCloseInfo,
+  type QuicError,
+  QuicStreamError,
+} from './errors.ts'
+import { IncomingStreams } from './incoming-streams.ts'
+import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
+import { QuicStream } from './stream.ts'
+
+/** What `ready` fulfils with. */
+export interface QuicReadyInfo {
+  readonly alpn: string
+  readonly version: number
+  readonly resumed: boolean
+  readonly earlyDataAccepted: boolean
+}
+
+/** How a stream is opened. */
+export interface CreateStreamOptions extends Abortable {
+  /** `true` (the default): wait until the peer's limit lets it; `false`: reject at the limit. */
+  readonly waitUntilAvailable?: boolean
+  /** 0 (first) to 7, default 3 (RFC 9218). */
+  readonly urgency?: number
+  /** Share the turns of its urgency with others; default `false`. */
+  readonly incremental?: boolean
+}
+
+/** How a connection is closed. */
+export interface CloseOptions {
+  /** The application's code; default 0. */
+  readonly closeCode?: bigint | number
+  readonly reason?: string
+}
+
+/** What waits in front of the network. */
+export interface SendQueue {
+  /** Stream bytes accepted and not yet put into a packet. */
+  readonly queuedBytes: number
+  /** bytes */
+  readonly congestionWindow: number
+  readonly bytesInFlight: number
+  readonly inRecovery: boolean
+  readonly congested: boolean
+}
+
+/** What a connection is made with: what is known of it before its address is. */
+export interface QuicConnectionInit {
+  readonly driver: Driver
+  readonly role: Role
+  readonly version: number
+  readonly localAddress: PathAddress
+  /** As the application wrote it. */
+  readonly remoteAddress: PathAddress
+  /** Congestion windows of queued bytes. */
+  readonly congestionThreshold: number
+}
+
+/** One connection, of either role. */
+export class QuicConnection {
+  readonly #init: QuicConnectionInit
+  readonly #started = deferred<Connection>()
+  #connection: Connection | undefined
+  #failure: QuicError | undefined
+  readonly #driver: Driver
+  readonly #streams = new Map<Stream, QuicStream>()
+  readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
+  readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
+  readonly #ready = deferred<QuicReadyInfo>()
+  readonly #closed = deferred<QuicCloseInfo>()
+  readonly #confirmed = deferred<void>()
+  readonly #early = deferred<boolean>()
+  readonly #gone = deferred<void>()
+  readonly #target = new EventTarget()
+  readonly #drained = new Set<Deferred<void>>()
+  readonly #checkDrained = (): boolean => this.#onFlushed()
+
+  /** @internal Made by `connect`, `listen` and `QuicEndpoint`. */
+  constructor(init: QuicConnectionInit) {
+    this.#init = init
+    this.#driver = init.driver
+    this.#incoming = { bidirectional: new IncomingStreams(), unidirectional: new IncomingStreams() }
+    this.#waiting = { bidirectional: new Set(), unidirectional: new Set() }
+  }
+
+  /** The address is known and the handshake begins. @internal */
+  start(connection: Connection): void {
+    this.#connection = connection
+    this.#driver.listen(connection, { onConnectionEvent: (event) => this.#onEvent(event) })
+    this.#started.resolve(connection)
+  }
+
+  /** It comes to nothing: the address cannot be used. @internal */
+  fail(error: QuicError): void {
+    if (this.#failure !== undefined || this.#connection !== undefined) return
+    this.#failure = error
+    this.#started.reject(error)
+    this.#end(error, undefined)
+    this.#gone.resolve()
+  }
+
+  /** Whether it was closed before it began. @internal */
+  get isAbandoned(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Fulfils when the handshake is complete; rejects with a `QuicError` if it fails. */
+  get ready(): Promise<QuicReadyInfo> {
+    return this.#ready.promise
+  }
+
+  /** Fulfils on a clean end, rejects with a `QuicError` on any other; settles when the connection leaves `connected`. */
+  get closed(): Promise<QuicCloseInfo> {
+    return this.#closed.promise
+  }
+
+  /** Fulfils when nothing of the connection is left to be sent. @internal */
+  get gone(): Promise<void> {
+    return this.#gone.promise
+  }
+
+  /** Fulfils when the peer is known to have completed the handshake as well (RFC 9001 §4.1.2). */
+  get handshakeConfirmed(): Promise<void> {
+    return this.#confirmed.promise
+  }
+
+  /** Whether 0-RTT data was accepted. */
+  get earlyDataAccepted(): Promise<boolean> {
+    return this.#early.promise
+  }
+
+  get state(): ConnectionState {
+    if (this.#failure !== undefined) return 'closed'
+    return this.#connection?.state ?? 'connecting'
+  }
+
+  get role(): Role {
+    return this.#init.role
+  }
+
+  get version(): number {
+    return this.#connection?.version ?? this.#init.version
+  }
+
+  /** The application protocol; `undefined` before `ready`. */
+  get alpn(): string | undefined {
+    return this.#connection?.completion?.alpn
+  }
+
+  get localAddress(): PathAddress {
+    return this.#connection?.paths.active.carrier.localAddress ?? this.#init.localAddress
+  }
+
+  get remoteAddress(): PathAddress {
+    return this.#connection?.paths.active.remoteAddress ?? this.#init.remoteAddress
+  }
+
+  /** The peer's chain, DER, leaf first; `undefined` before the handshake, and where it showed none. */
+  get peerCertificates(): readonly Uint8Array[] | undefined {
+    const chain = this.#connection?.completion?.peerCertificates
+    return chain === undefined || chain.length === 0 ? undefined : chain
+  }
+
+  get peerTransportParameters(): TransportParameters | undefined {
+    return this.#connection?.peerParameters
+  }
+
+  /** Streams that the peer opens, in the order of their ids. Iterates in every runtime. */
+  get incomingBidirectionalStreams(): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
+    return this.#incoming.bidirectional.readable
+  }
+
+  get incomingUnidirectionalStreams(): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
+    return this.#incoming.unidirectional.readable
+  }
+
+  /** Opens a stream for both directions. Rejects with a `QuicStreamError` at the limit if told not to wait. */
+  createBidirectionalStream(options: CreateStreamOptions = {}): Promise<QuicStream> {
+    return this.#create('bidirectional', options)
+  }
+
+  /** Opens a stream for sending. */
+  createUnidirectionalStream(options: CreateStreamOptions = {}): Promise<QuicStream> {
+    return this.#create('unidirectional', options)
+  }
+
+  /** What waits in front of the network (`contract.md` §3). */
+  get sendQueue(): SendQueue {
+    if (this.#connection === undefined) {
+      return { queuedBytes: 0, congestionWindow: 0, bytesInFlight: 0, inRecovery: false, congested: false }
+    }
+    const { queuedBytes, congestionWindow, bytesInFlight, inRecovery } = this.#connection.stats()
+    const congested =
+      queuedBytes > congestionWindow * this.#init.congestionThreshold || (inRecovery && queuedBytes > congestionWindow)
+    return { queuedBytes, congestionWindow, bytesInFlight, inRecovery, congested }
+  }
+
+  /** Fulfils when {@link sendQueue} is not congested. */
+  drained(options: Abortable = {}): Promise<void> {
+    if (!this.sendQueue.congested) return Promise.resolve()
+    const waiting = deferred<void>()
+    this.#drained.add(waiting)
+    this.#driver.listenForFlushes(this.#checkDrained)
+    return abortable(waiting.promise, options.signal, () => this.#drained.delete(waiting))
+  }
+
+  /** Numbers of this moment. */
+  async getStats(): Promise<ConnectionStats> {
+    return (await this.#started.promise).stats()
+  }
+
+  /** Keying material of the TLS session (RFC 8446 §7.5). @throws Error before `ready` */
+  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    if (this.#connection === undefined) throw new Error('There is no keying material before the handshake')
+    return this.#connection.exportKeyingMaterial(label, context, length)
+  }
+
+  /** Replaces our connection ids by new ones. `false`: an earlier rotation is under way. */
+  issueConnectionIds(): boolean {
+    if (this.#connection === undefined) return false
+    const begun = this.#connection.rotateConnectionIds()
+    this.#driver.wake(this.#connection)
+    return begun
+  }
+
+  /**
+   * Closes with CONNECTION_CLOSE; what streams still hold is dropped. Fulfils when the peer's own close arrives, or three
+   * probe timeouts later.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    const code = errorCode(options.closeCode, 'closeCode')
+    const { reason = '' } = options
+    if (this.#connection === undefined) {
+      const error = new QuicApplicationError('We closed the connection before it began', code, {
+        side: 'local',
+        reason,
+      })
+      this.#failure ??= error
+      this.#end(error, { closeCode: code, reason })
+      this.#gone.resolve()
+    } else {
+      this.#connection.close({ code, reason }, this.#driver.now())
+      this.#driver.wake(this.#connection)
+    }
+    return this.#gone.promise
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: AddEventListenerOptions,
+  ): void {
+    this.#target.addEventListener(type, listener, options)
+  }
+
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject): void {
+    this.#target.removeEventListener(type, listener)
+  }
+
+  async #create(direction: StreamDirection, options: CreateStreamOptions): Promise<QuicStream> {
+    options.signal?.throwIfAborted()
+    const connection = await abortable(this.#started.promise, options.signal)
+    for (;;) {
+      if (connection.state !== 'connecting' && connection.state !== 'connected') throw endError(connection)
+      const stream = connection.streams.open(direction)
+      if (stream !== undefined) return this.#adopt(stream, connection, options)
+      if (options.waitUntilAvailable === false && connection.state === 'connected') {
+        throw new QuicStreamError(`The peer allows no more ${direction} streams for now`, 0n, { side: 'remote' })
+      }
+      // STREAMS_BLOCKED may be due.
+      this.#driver.wake(connection)
+      const waiting = deferred<void>()
+      this.#waiting[direction].add(waiting)
+      await abortable(waiting.promise, options.signal, () => this.#waiting[direction].delete(waiting))
+    }
+  }
+
+  #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
+    const adopted = new QuicStream(stream, {
+      wake: () => this.#driver.wake(connection),
+      onEnded: () => this.#streams.delete(stream),
+    })
+    this.#streams.set(stream, adopted)
+    const { urgency, incremental } = options
+    if (urgency !== undefined || incremental !== undefined) {
+      adopted.priority = {
+        ...(urgency !== undefined && { urgency }),
+        ...(incremental !== undefined && { incremental }),
+      }
+    }
+    return adopted
+  }
+
+  #onEvent(event: ConnectionEvent): void {
+    switch (event.type) {
+      case 'stream-opened':
+        return this.#onStreamOpened(event.stream)
+      case 'stream-readable':
+        return this.#streams.get(event.stream)?.onReadable()
+      case 'stream-writable':
+        return this.#streams.get(event.stream)?.onWritable()
+      case 'stream-stopped':
+        return this.#streams.get(event.stream)?.onStopped(event.code)
+      case 'stream-reset':
+        return this.#streams.get(event.stream)?.onReset(event.code)
+      case 'stream-send-finished':
+        return this.#streams.get(event.stream)?.onSendFinished()
+      case 'streams-available':
+        return this.#onStreamsAvailable(event.direction)
+      case 'connected':
+        return this.#onConnected(event)
+      case 'handshake-confirmed':
+        return this.#confirmed.resolve()
+      case 'closing':
+        return this.#onClosing(event.reason)
+      case 'draining':
+      case 'closed':
+        return this.#gone.resolve()
+      default:
+        return this.#onFact(event)
+    }
+  }
+
+  #onStreamOpened(stream: Stream): void {
+    if (this.#connection === undefined) return
+    this.#incoming[stream.direction].push(this.#adopt(stream, this.#connection, {}))
+  }
+
+  #onFact(event: ConnectionEvent): void {
+    const names: Readonly<Record<string, string>> = {
+      'path-changed': 'pathchange',
+      'mtu-changed': 'mtuchange',
+      'session-ticket': 'session',
+      'new-token': 'token',
+    }
+    const name = names[event.type]
+    if (name !== undefined) this.#target.dispatchEvent(Object.assign(new Event(name), { detail: event }))
+  }
+
+  /** `false`: nobody waits any more. */
+  #onFlushed(): boolean {
+    if (this.#drained.size > 0 && !this.sendQueue.congested) {
+      for (const each of this.#drained) each.resolve()
+      this.#drained.clear()
+    }
+    return this.#drained.size > 0
+  }
+
+  #onStreamsAvailable(direction: StreamDirection): void {
+    const waiting = [...this.#waiting[direction]]
+    this.#waiting[direction].clear()
+    for (const each of waiting) each.resolve()
+  }
+
+  #onConnected(event: Extract<ConnectionEvent, { type: 'connected' }>): void {
+    const { alpn, version, resumed, earlyDataAccepted } = event
+    this.#early.resolve(earlyDataAccepted)
+    this.#ready.resolve({ alpn, version, resumed, earlyDataAccepted })
+    this.#onStreamsAvailable('bidirectional')
+    this.#onStreamsAvailable('unidirectional')
+  }
+
+  #onClosing(reason: CloseReason): void {
+    this.#end(errorOf(reason), cleanClose(reason))
+  }
+
+  /** Settles everything that waits. */
+  #end(error: QuicError, info: QuicCloseInfo | undefined): void {
+    this.#started.reject(error)
+    this.#ready.reject(error)
+    this.#confirmed.reject(error)
+    this.#early.reject(error)
+    if (info === undefined) this.#closed.reject(error)
+    else this.#closed.resolve(info)
+    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
+    this.#streams.clear()
+    for (const direction of ['bidirectional', 'unidirectional'] as const) {
+      if (info === undefined) this.#incoming[direction].error(error)
+      else this.#incoming[direction].close()
+      for (const each of this.#waiting[direction]) each.reject(error)
+      this.#waiting[direction].clear()
+    }
+    for (const each of this.#drained) each.reject(error)
+    this.#drained.clear()
+  }
+}
+
+function endError(connection: Connection): Error {
+  return errorOf(connection.closeReason ?? { kind: 'carrier-closed' })
+}

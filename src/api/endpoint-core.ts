@@ -1,0 +1,170 @@
+/** A transport with an endpoint on it: what `connect`, `listen` and `QuicEndpoint` share. */
+import { defaultCrypto, systemRoots } from '#crypto'
+import type { ConnectionConfig } from '../connection/config.ts'
+import type { CryptoProvider } from '../crypto/provider.ts'
+import type { ConnectParameters } from '../endpoint/endpoint.ts'
+import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
+import type { Environment } from '../environment.ts'
+import { createClientSession } from '../tls/client-session.ts'
+import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { QuicConnection } from './connection.ts'
+import { defaultEnvironment } from './default-environment.ts'
+import { Driver } from './driver.ts'
+import { QuicAddressError, QuicApplicationError } from './errors.ts'
+import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+import { type Abortable, abortable } from './signal.ts'
+import { type TrustOptions, verifierOf } from './trust.ts'
+
+/** Options of an endpoint, which all its connections share. */
+export interface EndpointCoreOptions {
+  readonly crypto?: CryptoProvider | undefined
+  readonly environment?: Environment | undefined
+  /** 32 bytes: stateless reset tokens stay valid across a restart with the same key. Default: random. */
+  readonly resetKey?: Uint8Array | undefined
+  /** 32 bytes: address tokens stay valid across a restart with the same key. Default: random. */
+  readonly tokenKey?: Uint8Array | undefined
+}
+
+/** Options of a client's connection. */
+export interface ConnectOptions extends CommonOptions, TrustOptions, Abortable {
+  /** `host:port`, IPv6 in brackets. May be left out where the transport leads to one peer. */
+  readonly address?: string
+  /** The name that the server must prove, and that SNI carries. Default: the host of `address`. */
+  readonly serverName?: string
+  /** A token of an earlier connection to the server (the event `token`): its Retry is saved. */
+  readonly token?: Uint8Array
+}
+
+/** The keys of {@link ConnectOptions} that are not {@link CommonOptions}. */
+const CONNECT_KEYS = ['address', 'serverName', 'token', 'signal', 'ca', 'serverCertificateHashes', 'spkiPins', 'verify']
+
+/** An endpoint on one transport. */
+export class EndpointCore {
+  readonly driver: Driver
+  readonly crypto: CryptoProvider
+  readonly environment: Environment
+  readonly transport: DatagramTransport
+
+  constructor(transport: DatagramTransport, options: EndpointCoreOptions) {
+    this.transport = transport
+    this.crypto = options.crypto ?? defaultCrypto
+    this.environment = options.environment ?? defaultEnvironment()
+    const endpoint = new Endpoint({
+      engine: this.crypto.createEngine(ARENA_BYTES),
+      random: this.environment.random,
+      wallClock: () => this.environment.wallClock(),
+      timerGranularity: this.environment.timerGranularity,
+      resetKey: options.resetKey,
+      tokenKey: options.tokenKey,
+    })
+    this.driver = new Driver(endpoint, this.environment)
+    this.driver.attach(transport)
+  }
+
+  /**
+   * Begins a connection and returns it at once: its `ready` tells the rest.
+   * @throws TypeError, RangeError for wrong options
+   */
+  connect(options: ConnectOptions): QuicConnection {
+    const config = connectionConfig(options, CONNECT_KEYS)
+    const target = targetOf(options, this.transport)
+    const parameters = this.#parametersOf(options, config, target)
+    const connection = new QuicConnection({
+      driver: this.driver,
+      role: 'client',
+      version: config.version,
+      localAddress: this.transport.localAddress,
+      remoteAddress: options.address ?? '',
+      congestionThreshold: config.congestionThreshold,
+    })
+    this.#begin(connection, options, target, parameters, config.handshakeTimeout)
+    return connection
+  }
+
+  /** Resolves the name, if there is one to resolve, and starts the handshake. */
+  #begin(
+    connection: QuicConnection,
+    options: ConnectOptions,
+    target: Target,
+    parameters: Omit<ConnectParameters, 'remoteAddress'>,
+    timeout: number,
+  ): void {
+    const { signal } = options
+    const abort = (): void => {
+      if (connection.state === 'connecting') void connection.close({ reason: 'aborted' })
+    }
+    const start = (remoteAddress: PathAddress): void => {
+      if (connection.isAbandoned) return
+      const now = this.driver.now()
+      connection.start(this.driver.endpoint.connect({ ...parameters, remoteAddress }, now))
+    }
+    const fail = (cause: unknown): void => connection.fail(addressError(options.address ?? '', cause))
+    if (signal?.aborted === true) {
+      return connection.fail(
+        new QuicApplicationError('The attempt was aborted', 0n, { side: 'local', cause: signal.reason }),
+      )
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    connection.ready.finally(() => signal?.removeEventListener('abort', abort)).catch(() => {})
+    if (this.transport.resolve === undefined) return start('')
+    const cancel = this.environment.setTimer(this.environment.now() + timeout, () =>
+      fail(new Error(`The name was not resolved within ${timeout} ms`)),
+    )
+    this.transport
+      .resolve(target.host, target.port)
+      .then(([first]) => {
+        if (first === undefined) fail(new Error('The name has no address'))
+        else start(first)
+      }, fail)
+      .finally(cancel)
+  }
+
+  #parametersOf(
+    options: ConnectOptions,
+    config: ConnectionConfig,
+    target: Target,
+  ): Omit<ConnectParameters, 'remoteAddress'> {
+    const verifier = verifierOf(options, this.crypto, systemRoots)
+    const common = tlsCommon(options, this.crypto, this.environment)
+    const serverName = options.serverName ?? (target.host === '' ? undefined : target.host)
+    return {
+      carrier: this.transport,
+      config,
+      token: options.token,
+      observer: options.observer,
+      createTls: (parameters) => createClientSession({ ...common, serverName, verifier, parameters }),
+    }
+  }
+}
+
+/** `connection` once it is ready; the signal's reason if that comes first. */
+export async function whenReady(connection: QuicConnection, signal: AbortSignal | undefined): Promise<QuicConnection> {
+  await abortable(connection.ready, signal)
+  return connection
+}
+
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+/** @throws TypeError for an address that is none */
+function targetOf(options: ConnectOptions, transport: DatagramTransport): Target {
+  const { address } = options
+  if (address === undefined) {
+    if (transport.resolve === undefined) return { host: '', port: 0 }
+    throw new TypeError('address must be given: host:port')
+  }
+  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(address)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  if (host === undefined || !(port >= 1 && port <= 65_535)) {
+    throw new TypeError(`address must be host:port, IPv6 in brackets, got ${address}`)
+  }
+  return { host, port }
+}
+
+function addressError(address: string, cause: unknown): QuicAddressError {
+  const words = cause instanceof Error ? cause.message : String(cause)
+  return new QuicAddressError(`Cannot connect to ${address}: ${words}`, { side: 'local', cause })
+}

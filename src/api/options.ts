@@ -1,0 +1,87 @@
+/** Options of `connect` and `listen`: names, checks, and what the rooms below make of them. */
+import type { RandomSource } from '../base/random.ts'
+import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
+import type { CryptoProvider } from '../crypto/provider.ts'
+import type { Environment } from '../environment.ts'
+import type { ConnectionId } from '../wire/connection-id.ts'
+import type { Observer } from '../wire/observer.ts'
+
+/** What both roles can be told. The options of a connection (`ConnectionOptions`) stand beside these in the same object. */
+export interface CommonOptions extends ConnectionOptions {
+  /** Application protocols, best first (RFC 7301). */
+  readonly alpn: readonly string[]
+  /** Default: the engine of the runtime. */
+  readonly crypto?: CryptoProvider
+  /** Default: clock, timers and randomness of the runtime. */
+  readonly environment?: Environment
+  /** Takes lines of the NSS key log: whoever has them can read the connection. */
+  readonly keyLog?: (line: string) => void
+  /** Key-agreement groups to use, NamedGroup code points, best first. */
+  readonly groups?: readonly number[]
+  /** Cipher suites to use, by name, best first, such as `TLS_CHACHA20_POLY1305_SHA256`; default: the engine's. */
+  readonly cipherSuites?: readonly string[]
+  /** Makes an observer (a qlog writer, say) for each connection. */
+  readonly observer?: (originalDestination: ConnectionId) => Observer | undefined
+}
+
+/** The keys of {@link CommonOptions} that are not of the connection. */
+const COMMON = ['alpn', 'crypto', 'environment', 'keyLog', 'groups', 'cipherSuites', 'observer'] as const
+
+/**
+ * The connection's part of `options`.
+ * @throws TypeError for an unknown key or a wrong `alpn`, RangeError for a value out of bounds.
+ */
+export function connectionConfig(options: CommonOptions, own: readonly string[]): ConnectionConfig {
+  const rest: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(options)) {
+    if (!(COMMON as readonly string[]).includes(key) && !own.includes(key)) rest[key] = value
+  }
+  if (
+    !Array.isArray(options.alpn) ||
+    options.alpn.length === 0 ||
+    options.alpn.some((name) => typeof name !== 'string')
+  ) {
+    throw new TypeError(`alpn must be an array of at least one protocol name, got ${JSON.stringify(options.alpn)}`)
+  }
+  return validateConnectionConfig(rest)
+}
+
+/** The suites to offer. @throws RangeError for a name that the engine does not have */
+export function cipherSuites(options: CommonOptions, crypto: CryptoProvider): CryptoProvider['suites'] {
+  const { cipherSuites: names } = options
+  if (names === undefined) return crypto.suites
+  return names.map((name) => {
+    const suite = crypto.suites.find((each) => each.name === name)
+    if (suite === undefined) {
+      throw new RangeError(
+        `cipherSuites names ${name}; the engine has ${crypto.suites.map((each) => each.name).join(', ')}`,
+      )
+    }
+    return suite
+  })
+}
+
+/** What a TLS session of either role is made of. */
+export function tlsCommon(
+  options: CommonOptions,
+  crypto: CryptoProvider,
+  environment: Environment,
+): {
+  readonly crypto: CryptoProvider
+  readonly suites: CryptoProvider['suites']
+  readonly random: RandomSource
+  wallClock(): number
+  readonly alpn: readonly string[]
+  readonly keyLog: ((line: string) => void) | undefined
+  readonly groups: readonly number[] | undefined
+} {
+  return {
+    crypto,
+    suites: cipherSuites(options, crypto),
+    random: environment.random,
+    wallClock: () => environment.wallClock(),
+    alpn: options.alpn,
+    keyLog: options.keyLog,
+    groups: options.groups,
+  }
+}

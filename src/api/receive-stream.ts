@@ -1,0 +1,90 @@
+/** The receiving half of a stream as a WHATWG byte stream. Bytes are copied once, into the reader's buffer where it brings one. */
+import type { ReceiveStream } from '../streams/receive-stream.ts'
+import { type Deferred, deferred } from './signal.ts'
+
+/** Bytes of one chunk at most, where the reader brings no buffer: chunks cost more than bytes. */
+const MAX_CHUNK = 65_536
+
+/** What the adapter needs of its stream. */
+export interface ReadableHost {
+  /** The connection has something to do: credit, STOP_SENDING. */
+  wake(): void
+  /** The reason that `cancel` was given, as an application error code. */
+  codeOf(reason: unknown): bigint
+  /** The half has ended: well, or given up by the application. */
+  onEnd(): void
+}
+
+/** Feeds a `ReadableStream` from a {@link ReceiveStream}. */
+export class ReadableAdapter {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly #half: ReceiveStream
+  readonly #host: ReadableHost
+  #waiting: Deferred<void> | undefined
+  #controller: ReadableStreamController<Uint8Array> | undefined
+  #ended = false
+
+  constructor(half: ReceiveStream, host: ReadableHost) {
+    this.#half = half
+    this.#host = host
+    this.readable = new ReadableStream<Uint8Array>({
+      type: 'bytes',
+      start: (controller) => {
+        this.#controller = controller
+      },
+      pull: (controller) => this.#pull(controller as ReadableByteStreamController),
+      cancel: (reason) => this.#cancel(reason),
+    })
+  }
+
+  /** There may be bytes, or the end, to read. */
+  onReadable(): void {
+    this.#waiting?.resolve()
+    this.#waiting = undefined
+  }
+
+  /** The peer reset the stream, or the connection is over. */
+  onError(error: unknown): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#controller?.error(error)
+    this.onReadable()
+  }
+
+  async #pull(controller: ReadableByteStreamController): Promise<void> {
+    while (!this.#ended) {
+      if (this.#fill(controller)) return
+      this.#waiting ??= deferred<void>()
+      await this.#waiting.promise
+    }
+  }
+
+  /** `false`: nothing to read for now. */
+  #fill(controller: ReadableByteStreamController): boolean {
+    const request = controller.byobRequest
+    const view = request?.view
+    const into =
+      view === undefined || view === null
+        ? new Uint8Array(Math.min(MAX_CHUNK, this.#half.readableBytes))
+        : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    const length = this.#half.read(into)
+    if (length === 0) return false
+    this.#host.wake()
+    if (length < 0) {
+      this.#ended = true
+      controller.close()
+      request?.respond(0)
+      this.#host.onEnd()
+    } else if (request === null) controller.enqueue(length === into.length ? into : into.subarray(0, length))
+    else request.respond(length)
+    return true
+  }
+
+  #cancel(reason: unknown): void {
+    this.#ended = true
+    this.onReadable()
+    this.#half.stop(this.#host.codeOf(reason))
+    this.#host.onEnd()
+    this.#host.wake()
+  }
+}

@@ -1,0 +1,251 @@
+/** The server on an endpoint: connections that clients ask for, to iterate over. */
+import type { ConnectionConfig } from '../connection/config.ts'
+import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
+import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
+import type { ServerIdentity } from '../tls/config.ts'
+import { createServerSession } from '../tls/server-session.ts'
+import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { QuicConnection } from './connection.ts'
+import { EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
+import { chooseIdentity, identitiesOf, type ServerCertificates } from './identity.ts'
+import { IncomingStreams } from './incoming-streams.ts'
+import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+
+/** Options of a server. */
+export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 'crypto' | 'environment'> {
+  readonly certificate: ServerCertificates
+  /** When clients must prove their address before anything else; default `'never'` (RFC 9000 §8.1.2). */
+  readonly retry?: RetryPolicy
+  /** What is taken at most. */
+  readonly limits?: Partial<IncomingLimits>
+}
+
+/** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
+const LISTEN_KEYS = ['certificate', 'retry', 'limits', 'resetKey', 'tokenKey']
+
+/** How a server is closed. */
+export interface ServerCloseOptions {
+  /** Let the connections that run go on until they end by themselves. */
+  readonly graceful?: boolean
+  /** ms after which a graceful close closes them all the same. */
+  readonly timeout?: number
+}
+
+/** Someone who wants a connection. Undecided within the handshake timeout, it is refused. */
+export class QuicIncoming {
+  readonly remoteAddress: PathAddress
+  /** A token or the carrier proved that the client is where it says. */
+  readonly addressValidated: boolean
+  readonly #incoming: IncomingConnection
+  readonly #server: QuicServer
+
+  /** @internal */
+  constructor(incoming: IncomingConnection, server: QuicServer) {
+    this.remoteAddress = incoming.facts.remoteAddress
+    this.addressValidated = incoming.facts.addressValidated
+    this.#incoming = incoming
+    this.#server = server
+  }
+
+  /** Takes the connection; its `ready` tells when it can carry streams. @throws Error when it was decided before */
+  accept(): QuicConnection {
+    return this.#server.accept(this.#incoming)
+  }
+
+  /** Says no: CONNECTION_REFUSED. */
+  refuse(): void {
+    this.#server.decide((core) => core.driver.endpoint.refuse(this.#incoming, core.driver.now()))
+  }
+
+  /** Asks for a proof of the address first. */
+  retry(): void {
+    this.#server.decide((core) => core.driver.endpoint.retry(this.#incoming))
+  }
+
+  /** Says nothing. */
+  ignore(): void {
+    this.#server.decide((core) => core.driver.endpoint.ignore(this.#incoming))
+  }
+}
+
+/** A server: an async iterable of connections, each as soon as it can carry streams. */
+export class QuicServer implements AsyncIterable<QuicConnection> {
+  readonly #core: EndpointCore
+  readonly #options: ListenOptions
+  readonly #config: ConnectionConfig
+  readonly #identities: readonly ServerIdentity[]
+  readonly #ready = new IncomingStreams<QuicConnection>()
+  readonly #asking = new IncomingStreams<QuicIncoming>()
+  readonly #connections = new Set<QuicConnection>()
+  #mode: 'connections' | 'incoming' | undefined
+  #waiting: IncomingConnection[] = []
+  #closed = false
+
+  /** @internal Made by `listen`. */
+  constructor(
+    core: EndpointCore,
+    options: ListenOptions,
+    identities: readonly ServerIdentity[],
+    config: ConnectionConfig,
+  ) {
+    this.#core = core
+    this.#options = options
+    this.#identities = identities
+    this.#config = config
+    core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
+    core.driver.endpoint.listen({ versions: config.versions, limits: options.limits, retry: options.retry })
+  }
+
+  /** `host:port` of the transport. */
+  get address(): PathAddress {
+    return this.#core.transport.localAddress
+  }
+
+  /** The connections that have not ended, those that shake hands included. */
+  get connections(): ReadonlySet<QuicConnection> {
+    return this.#connections
+  }
+
+  /** Connections that are ready. One of the two iterations, this or {@link incoming}; the other then throws. */
+  [Symbol.asyncIterator](): AsyncIterator<QuicConnection> {
+    this.#choose('connections')
+    return this.#ready.readable[Symbol.asyncIterator]()
+  }
+
+  /** Connections to be decided on, before anything is spent on them. */
+  get incoming(): AsyncIterable<QuicIncoming> {
+    this.#choose('incoming')
+    return this.#asking.readable
+  }
+
+  /** @internal */
+  accept(incoming: IncomingConnection): QuicConnection {
+    const { driver, environment, crypto } = this.#core
+    const common = tlsCommon(this.#options, crypto, environment)
+    const core = driver.endpoint.accept(
+      incoming,
+      {
+        config: this.#config,
+        observer: this.#options.observer,
+        createTls: (parameters) =>
+          createServerSession({
+            ...common,
+            selectIdentity: (hello) => chooseIdentity(this.#identities, hello),
+            parameters,
+          }),
+      },
+      driver.now(),
+    )
+    const connection = new QuicConnection({
+      driver,
+      role: 'server',
+      version: incoming.facts.version,
+      localAddress: this.address,
+      remoteAddress: incoming.facts.remoteAddress,
+      congestionThreshold: this.#config.congestionThreshold,
+    })
+    connection.start(core)
+    this.#connections.add(connection)
+    const forget = (): void => void this.#connections.delete(connection)
+    connection.gone.then(forget, forget)
+    return connection
+  }
+
+  /** @internal */
+  decide(decision: (core: EndpointCore) => void): void {
+    decision(this.#core)
+    this.#core.driver.schedule()
+  }
+
+  /**
+   * Takes no more connections and closes those that run, or waits for them (`graceful`); then closes the transport.
+   * Repeated calls are harmless.
+   */
+  async close(options: ServerCloseOptions = {}): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      this.#core.driver.endpoint.stopListening(this.#core.driver.now())
+      this.#core.driver.schedule()
+      this.#ready.close()
+      this.#asking.close()
+    }
+    if (options.graceful === true) await this.#whenIdle(options.timeout)
+    await Promise.all([...this.#connections].map((connection) => connection.close()))
+    this.#core.transport.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #choose(mode: 'connections' | 'incoming'): void {
+    if (this.#mode !== undefined && this.#mode !== mode) {
+      throw new TypeError(`The server is iterated by its ${this.#mode} already: choose one of the two`)
+    }
+    this.#mode = mode
+    for (const incoming of this.#waiting.splice(0)) this.#onIncoming(incoming)
+  }
+
+  #onIncoming(incoming: IncomingConnection): void {
+    // Nobody has said how connections are to be taken: as most do, all of them.
+    if (this.#mode === 'incoming') {
+      this.#asking.push(new QuicIncoming(incoming, this))
+      const timer = this.#core.environment
+      timer.setTimer(timer.now() + this.#config.handshakeTimeout, () => this.#refuseLate(incoming))
+      return
+    }
+    const connection = this.accept(incoming)
+    connection.ready.then(
+      () => {
+        if (!this.#ready.push(connection)) void connection.close()
+      },
+      () => {},
+    )
+  }
+
+  #refuseLate(incoming: IncomingConnection): void {
+    if (incoming.isDecided) return
+    this.decide((core) => core.driver.endpoint.refuse(incoming, core.driver.now()))
+  }
+
+  async #whenIdle(timeout: number | undefined): Promise<void> {
+    const all = Promise.all([...this.#connections].map((connection) => connection.gone)).then(() => {})
+    if (timeout === undefined) return all
+    const { environment } = this.#core
+    let cancel = (): void => {}
+    const late = new Promise<void>((resolve) => {
+      cancel = environment.setTimer(environment.now() + timeout, resolve)
+    })
+    await Promise.race([all, late])
+    cancel()
+  }
+}
+
+/**
+ * Serves on `transport`, which belongs to the server from now on.
+ *
+ * @throws (rejects with) `TypeError`, `RangeError` for wrong options; `CertificateError` for a certificate that is none.
+ * @example
+ * ```ts
+ * import { listen } from 'isoquic'
+ * import { devCertificate } from 'isoquic/dev'
+ * import { udp } from 'isoquic/transports/udp'
+ *
+ * const server = await listen(await udp({ port: 4433 }), { alpn: ['echo'], certificate: await devCertificate() })
+ * ```
+ */
+export async function listen(transport: DatagramTransport, options: ListenOptions): Promise<QuicServer> {
+  try {
+    return await listenOn(new EndpointCore(transport, options), options)
+  } catch (error) {
+    transport.close()
+    throw error
+  }
+}
+
+/** Serves on an endpoint that may have clients' connections too. */
+export async function listenOn(core: EndpointCore, options: ListenOptions): Promise<QuicServer> {
+  const config = connectionConfig(options, LISTEN_KEYS)
+  const identities = await identitiesOf(options.certificate, core.crypto)
+  return new QuicServer(core, options, identities, config)
+}

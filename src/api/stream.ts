@@ -1,0 +1,286 @@
+/** A QUIC stream for applications: Web Streams where they are asked for, and a path without promises beside them. */
+import { DEFAULT_PRIORITY, type StreamPriority } from '../streams/scheduler.ts'
+import type { Stream } from '../streams/stream.ts'
+import { StreamClosedError } from '../streams/stream-error.ts'
+import type { StreamDirection } from '../wire/stream-id.ts'
+import { errorCode, type QuicError, QuicStreamError } from './errors.ts'
+import { ReadableAdapter, type ReadableHost } from './receive-stream.ts'
+import { WritableAdapter, type WritableHost } from './send-stream.ts'
+import { type Deferred, deferred } from './signal.ts'
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  /** The stream has something for the connection to do. */
+  wake(): void
+  /** Both halves have ended: there is nothing more to tell the stream. */
+  onEnded(): void
+}
+
+/** Numbers of one stream, in bytes. */
+export interface QuicStreamStats {
+  readonly bytesWritten: number
+  readonly bytesSent: number
+  readonly bytesAcknowledged: number
+  readonly bytesReceived: number
+  readonly bytesRead: number
+}
+
+/**
+ * One stream (RFC 9000 §2). A unidirectional one has only one half: the other half's members throw, and `readable` or
+ * `writable` is `undefined`.
+ */
+export class QuicStream {
+  readonly id: number
+  readonly direction: StreamDirection
+  readonly #stream: Stream
+  readonly #host: StreamHost
+  #reading: ReadableAdapter | undefined
+  #writing: WritableAdapter | undefined
+  #whenReadable: Deferred<void> | undefined
+  #whenWritable: Deferred<void> | undefined
+  #sendError: unknown
+  #receiveError: unknown
+  #error: unknown
+  #isSending: boolean
+  #isReceiving: boolean
+  readonly #closed = deferred<void>()
+
+  constructor(stream: Stream, host: StreamHost) {
+    this.id = stream.id
+    this.direction = stream.direction
+    this.#stream = stream
+    this.#host = host
+    this.#isSending = stream.send !== undefined
+    this.#isReceiving = stream.receive !== undefined
+  }
+
+  /** What the peer sends, as a byte stream; chunks of up to 64 KiB, or the reader's own buffers (BYOB). */
+  get readable(): ReadableStream<Uint8Array> {
+    const half = this.#stream.receive
+    if (half === undefined) throw new TypeError(`Stream ${this.id} is for sending alone: it has no readable`)
+    if (this.#reading === undefined) {
+      this.#reading = new ReadableAdapter(
+        half,
+        this.#adapterHost(() => this.#onReceiveEnd(undefined)),
+      )
+      if (this.#receiveError !== undefined) this.#reading.onError(this.#receiveError)
+    }
+    return this.#reading.readable
+  }
+
+  /** What we send. A write waits for room in the send buffer; `close` sends the end and waits until all is acknowledged. */
+  get writable(): WritableStream<Uint8Array> {
+    const half = this.#stream.send
+    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
+    if (this.#writing === undefined) {
+      this.#writing = new WritableAdapter(
+        half,
+        this.#adapterHost(() => this.#onSendEnd(undefined)),
+      )
+      if (this.#sendError !== undefined) this.#writing.onError(this.#sendError)
+    }
+    return this.#writing.writable
+  }
+
+  /** Fulfils when both halves have ended well; rejects with a {@link QuicStreamError} or the connection's error. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
+  }
+
+  /** Which streams go first (RFC 9218): lower urgency before higher; incremental ones share. */
+  get priority(): StreamPriority {
+    return this.#stream.priority
+  }
+
+  /** @throws RangeError for an urgency that is not an integer from 0 to 7 */
+  set priority(priority: Partial<StreamPriority>) {
+    this.#stream.priority = { ...DEFAULT_PRIORITY, ...this.#stream.priority, ...priority }
+    this.#host.wake()
+  }
+
+  /**
+   * Moves bytes into `into` without waiting: how many, 0 for none now, -1 for the end of the stream.
+   * @throws QuicStreamError after a reset, or the connection's error.
+   */
+  read(into: Uint8Array): number {
+    const half = this.#stream.receive
+    if (half === undefined) throw new TypeError(`Stream ${this.id} is for sending alone`)
+    if (this.#receiveError !== undefined) throw this.#receiveError
+    const length = half.read(into)
+    if (length !== 0) this.#host.wake()
+    if (length < 0) this.#onReceiveEnd(undefined)
+    return length
+  }
+
+  /** Fulfils when {@link read} has something to say. */
+  whenReadable(): Promise<void> {
+    const half = this.#stream.receive
+    if (half === undefined || half.readableBytes > 0 || half.isFinished || this.#receiveError !== undefined) {
+      return Promise.resolve()
+    }
+    this.#whenReadable ??= deferred<void>()
+    return this.#whenReadable.promise
+  }
+
+  /**
+   * Takes as many bytes as there is room for, without waiting; returns how many. The array may be used again at once.
+   * @throws QuicStreamError after STOP_SENDING, or the connection's error.
+   */
+  tryWrite(bytes: Uint8Array): number {
+    const half = this.#stream.send
+    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone`)
+    if (this.#sendError !== undefined) throw this.#sendError
+    const length = half.write(bytes)
+    if (length > 0) this.#host.wake()
+    return length
+  }
+
+  /** Fulfils when {@link tryWrite} has room again. */
+  whenWritable(): Promise<void> {
+    const half = this.#stream.send
+    if (half === undefined || this.#sendError !== undefined || half.writableBytes > 0) return Promise.resolve()
+    this.#whenWritable ??= deferred<void>()
+    return this.#whenWritable.promise
+  }
+
+  /** Ends the sending half behind what was written, without waiting. The same as `writable.close()` if a writer is in use. */
+  finish(): void {
+    if (this.#stream.send === undefined || this.#sendError !== undefined) return
+    this.#stream.send.finish()
+    this.#host.wake()
+  }
+
+  /** Ends the sending half and waits until all is acknowledged. */
+  async close(): Promise<void> {
+    if (this.#stream.send === undefined) return
+    if (this.#writing !== undefined && !this.#writing.writable.locked) return this.#writing.writable.close()
+    this.finish()
+    while (!this.#stream.send.isTerminal) {
+      if (this.#sendError !== undefined) throw this.#sendError
+      this.#whenWritable ??= deferred<void>()
+      await this.#whenWritable.promise
+    }
+  }
+
+  /** Gives up sending: RESET_STREAM with `code`; queued bytes are dropped (RFC 9000 §3.1). */
+  reset(code?: bigint | number): void {
+    const value = errorCode(code)
+    if (this.#stream.send === undefined) return
+    this.#stream.send.reset(value)
+    const error = new QuicStreamError(`Stream ${this.id} was reset with code ${value}`, value, { side: 'local' })
+    this.#onSendEnd(error)
+    this.#host.wake()
+  }
+
+  /** Asks the peer to stop: STOP_SENDING with `code`; unread bytes are dropped, their credit returns (RFC 9000 §3.5). */
+  stopSending(code?: bigint | number): void {
+    const value = errorCode(code)
+    if (this.#stream.receive === undefined) return
+    this.#stream.receive.stop(value)
+    const error = new QuicStreamError(`Stream ${this.id} was stopped with code ${value}`, value, { side: 'local' })
+    this.#onReceiveEnd(error)
+    this.#host.wake()
+  }
+
+  /** Both at once: {@link reset} and {@link stopSending}. */
+  abort(code?: bigint | number): void {
+    this.reset(code)
+    this.stopSending(code)
+  }
+
+  /** Numbers of this moment. */
+  getStats(): QuicStreamStats {
+    const { send, receive } = this.#stream
+    return {
+      bytesWritten: send?.bytesWritten ?? 0,
+      bytesSent: send?.bytesSent ?? 0,
+      bytesAcknowledged: send?.bytesAcknowledged ?? 0,
+      bytesReceived: receive?.bytesReceived ?? 0,
+      bytesRead: receive?.bytesRead ?? 0,
+    }
+  }
+
+  // ── Called by the connection ──────────────────────────────────────────────────────────────────────────────────────
+
+  /** Bytes or the end can be read. @internal */
+  onReadable(): void {
+    this.#reading?.onReadable()
+    this.#whenReadable?.resolve()
+    this.#whenReadable = undefined
+  }
+
+  /** There is room to write. @internal */
+  onWritable(): void {
+    this.#writing?.onWritable()
+    this.#whenWritable?.resolve()
+    this.#whenWritable = undefined
+  }
+
+  /** All that was sent is acknowledged. @internal */
+  onSendFinished(): void {
+    this.#writing?.onFinished()
+    this.#onSendEnd(undefined)
+  }
+
+  /** STOP_SENDING arrived. @internal */
+  onStopped(code: bigint): void {
+    this.#onSendEnd(
+      new QuicStreamError(`The peer stopped stream ${this.id} with code ${code}`, code, { side: 'remote' }),
+    )
+  }
+
+  /** RESET_STREAM arrived. @internal */
+  onReset(code: bigint): void {
+    this.#onReceiveEnd(
+      new QuicStreamError(`The peer reset stream ${this.id} with code ${code}`, code, { side: 'remote' }),
+    )
+  }
+
+  /** The connection is over. @internal */
+  onConnectionClosed(error: QuicError): void {
+    if (this.#isSending) this.#onSendEnd(error)
+    if (this.#isReceiving) this.#onReceiveEnd(error)
+  }
+
+  #onSendEnd(error: unknown): void {
+    if (!this.#isSending) return
+    this.#isSending = false
+    if (error !== undefined) {
+      this.#sendError = error
+      this.#error ??= error
+      this.#writing?.onError(error)
+    }
+    this.onWritable()
+    this.#settle()
+  }
+
+  #onReceiveEnd(error: unknown): void {
+    if (!this.#isReceiving) return
+    this.#isReceiving = false
+    if (error !== undefined) {
+      this.#receiveError = error
+      this.#error ??= error
+      this.#reading?.onError(error)
+    }
+    this.onReadable()
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#isSending || this.#isReceiving) return
+    this.#host.onEnded()
+    if (this.#error === undefined) this.#closed.resolve()
+    else this.#closed.reject(this.#error)
+  }
+
+  #adapterHost(onEnd: () => void): ReadableHost & WritableHost {
+    return { wake: () => this.#host.wake(), codeOf, onEnd }
+  }
+}
+
+/** The application error code in an `abort` or `cancel` reason: of a `QuicStreamError`, a number, else 0. */
+function codeOf(reason: unknown): bigint {
+  if (typeof reason === 'bigint' || typeof reason === 'number') return errorCode(reason)
+  if (reason instanceof QuicStreamError || reason instanceof StreamClosedError) return reason.code ?? 0n
+  return 0n
+}
