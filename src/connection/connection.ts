@@ -13,7 +13,7 @@ import type { ConnectionId } from '../wire/connection-id.ts'
 import type { LongHeader } from '../wire/long-header.ts'
 import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import type { Role } from '../wire/stream-id.ts'
-import { TransportError } from '../wire/transport-error.ts'
+import type { TransportError } from '../wire/transport-error.ts'
 import { decodeTransportParameters, type TransportParameters } from '../wire/transport-parameters.ts'
 import { Closing } from './closing.ts'
 import { type ConnectionContext, packetCounters } from './context.ts'
@@ -25,9 +25,9 @@ import type { ApplicationClose, ConnectionHost, ConnectionInit } from './init.ts
 import { LocalIds } from './local-ids.ts'
 import type { Negotiation, NegotiationResult } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
+import { ackTracker, createNegotiation, createPathParts, GRANULARITY, ownParameters } from './parts.ts'
 import type { Path } from './path.ts'
 import { PathManager } from './path-manager.ts'
-import { ackTracker, GRANULARITY, createNegotiation, createPathParts, ownParameters } from './parts.ts'
 import { PeerIds } from './peer-ids.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
 import { PacketReceiver, toTransportError } from './receiver.ts'
@@ -99,7 +99,7 @@ export class Connection {
       spinBit: config.spinBit,
       random: init.random,
       peerIds: this.#peerIds,
-      createParts: (id, carrier) => 
+      createParts: (id, carrier) =>
         createPathParts(id, carrier, config, this.#peerParameters?.maxUdpPayloadSize, (mtu) =>
           this.#context.events.push({ type: 'mtu-changed', mtu }),
         ),

@@ -62,4 +62,3 @@ export interface ApplicationClose {
   readonly code: bigint
   readonly reason: string
 }
-

@@ -28,12 +28,7 @@ export interface ConnectionStats extends Readonly<PacketCounters> {
 }
 
 /** The numbers of this moment, of the active path where they belong to one. */
-export function statsOf(
-  counters: PacketCounters,
-  loss: LossDetector,
-  path: Path,
-  streams: StreamSet,
-): ConnectionStats {
+export function statsOf(counters: PacketCounters, loss: LossDetector, path: Path, streams: StreamSet): ConnectionStats {
   const { rtt, controller, bytesInFlight, isInRecovery, maxDatagramSize } = path.recovery
   const { packetsSent, packetsLost, packetsAcked, spuriousLosses } = loss
   return {

@@ -127,7 +127,8 @@ export class Transmitter {
       if (type === undefined || !closing.isFor(type, handshake.isConfirmed)) continue
       if (!builder.beginPacket(type, this.#header)) break
       closing.writeFrames(builder)
-      if (builder.endPacket() && type === PacketType.initial && this.#context.role === 'client') minimum = MIN_DATAGRAM_SIZE
+      if (builder.endPacket() && type === PacketType.initial && this.#context.role === 'client')
+        minimum = MIN_DATAGRAM_SIZE
     }
     const size = builder.endDatagram(minimum, this.#batch, now)
     return this.#launch(size, size, path, now)
@@ -364,8 +365,7 @@ export class Transmitter {
   /** RFC 9001 §6.6: new keys before the old ones have protected too much. */
   #updateKeys(now: Time): void {
     const keys = this.#parts.spaces.oneRtt
-    if (keys !== undefined && keys.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now))
-      keys.update(now)
+    if (keys?.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now)) keys.update(now)
   }
 }
 

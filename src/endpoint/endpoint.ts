@@ -480,6 +480,7 @@ export class Endpoint {
 
   #decide(incoming: IncomingConnection): void {
     if (!this.#pending.delete(incoming.key)) throw new Error('The incoming connection was decided already')
+    incoming.isDecided = true
   }
 
   #refuse(facts: IncomingFacts, code: bigint, reason: string): void {
@@ -488,7 +489,8 @@ export class Endpoint {
   }
 
   #retry(facts: IncomingFacts): void {
-    const source = this.#ids.length >= 8 ? this.#ids.generate() : ConnectionId.from(randomBytes(this.#options.random, 8))
+    const source =
+      this.#ids.length >= 8 ? this.#ids.generate() : ConnectionId.from(randomBytes(this.#options.random, 8))
     const token = this.#tokens.sealRetry({
       remoteAddress: facts.remoteAddress,
       originalDestination: facts.destination,

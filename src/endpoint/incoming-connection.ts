@@ -30,6 +30,8 @@ export class IncomingConnection {
   readonly facts: IncomingFacts
   /** The endpoint's name for it. */
   readonly key: string
+  /** Set by the endpoint once it was accepted, refused, asked for Retry or ignored. */
+  isDecided = false
   #datagrams: WaitingDatagram[] = []
 
   constructor(key: string, facts: IncomingFacts) {

@@ -113,11 +113,11 @@ export class Incoming {
     if (initial.datagramSize < MIN_DATAGRAM_SIZE) return ignore('datagram below 1200 bytes')
     if (!this.#initials.take(now)) return ignore('too many Initial packets')
     const verdict = this.#tokens.check(initial.token, initial)
+    if (verdict.kind === 'invalid-retry') return this.#refuse(TransportErrorCode.INVALID_TOKEN, verdict.reason, now)
     // RFC 9000 §7.2; after a Retry the id is the one that we chose.
     if (verdict.kind !== 'retry' && initial.destination.length < MIN_DESTINATION_LENGTH) {
       return ignore('destination connection id below 8 bytes')
     }
-    if (verdict.kind === 'invalid-retry') return this.#refuse(TransportErrorCode.INVALID_TOKEN, verdict.reason, now)
     const full = this.#whatIsFull(initial.remoteAddress)
     if (full !== undefined) return this.#refuse(TransportErrorCode.CONNECTION_REFUSED, full, now)
     const isProven =

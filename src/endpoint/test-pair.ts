@@ -105,7 +105,8 @@ export class Side {
   /** The events of one type, of all connections. */
   of<T extends ConnectionEvent['type']>(type: T): Extract<ConnectionEvent, { type: T }>[] {
     const found: Extract<ConnectionEvent, { type: T }>[] = []
-    for (const { event } of this.events) if (event.type === type) found.push(event as Extract<ConnectionEvent, { type: T }>)
+    for (const { event } of this.events)
+      if (event.type === type) found.push(event as Extract<ConnectionEvent, { type: T }>)
     return found
   }
 }
@@ -140,7 +141,9 @@ export class Pair {
   }
 
   /** Begins a connection from the client; `options` in place of those of the pair. */
-  connect(options: { config?: ConnectionOptions; token?: Uint8Array; tls?: Partial<TlsClientConfig> } = {}): Connection {
+  connect(
+    options: { config?: ConnectionOptions; token?: Uint8Array; tls?: Partial<TlsClientConfig> } = {},
+  ): Connection {
     const { client } = this
     const connection = client.endpoint.connect(
       {
@@ -171,7 +174,9 @@ export class Pair {
     this.run(() => client.isHandshakeConfirmed || client.state === 'closed')
     const server = this.server.connections.at(-1)
     if (server === undefined || client.state !== 'connected') {
-      throw new Error(`No handshake: ${JSON.stringify(client.closeReason, (_, value) => (typeof value === 'bigint' ? `${value}` : value))}`)
+      throw new Error(
+        `No handshake: ${JSON.stringify(client.closeReason, (_, value) => (typeof value === 'bigint' ? `${value}` : value))}`,
+      )
     }
     return { client, server }
   }
