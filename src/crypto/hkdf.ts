@@ -60,6 +60,7 @@ export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMateria
 
 /**
  * HKDF-Expand (RFC 5869 §2.3).
+ * @param secret at least as long as a digest.
  * @throws RangeError for a `length` above 255 digests.
  */
 export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
