@@ -27,6 +27,7 @@ export class RateSampler implements AckSample {
   /** Of the ACK frame at hand. */
   bytes = 0
   deliveryRate = 0
+  appLimited = false
   newest: SentInfo
   readonly #none: SampledPacket
   #newest: SampledPacket
@@ -99,6 +100,7 @@ export class RateSampler implements AckSample {
   finish(minRtt: Duration): void {
     const packet = this.#newest
     if (this.#appLimitedUntil > 0 && this.totalDelivered > this.#appLimitedUntil) this.#appLimitedUntil = 0
+    this.appLimited = this.#appLimitedUntil > 0
     this.#firstSentTime = packet.sentTime
     const interval = Math.max(packet.sentTime - packet.firstSentTime, this.#deliveredTime - packet.deliveredTime)
     const isReliable = interval > 0 && interval >= minRtt

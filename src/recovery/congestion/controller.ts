@@ -26,6 +26,8 @@ export interface AckSample {
   readonly newest: SentInfo
   /** bytes per ms; 0: no valid sample */
   readonly deliveryRate: number
+  /** Whether data is lacking now, or was when something left that has not been delivered yet. */
+  readonly appLimited: boolean
   readonly bytesInFlight: number
   readonly totalDelivered: number
   readonly totalLost: number
@@ -83,9 +85,12 @@ export function defaultMinimumWindow(maxDatagramSize: number): number {
 }
 
 /**
- * Whether the window was left unused, so that acknowledgements must not let it grow (RFC 9002 §7.8): the newest packet left
- * while data was lacking, and the window was not about full before this ACK either. Waiting for the pacer is not lack of data.
+ * Whether the window was left unused, so that acknowledgements must not let it grow (RFC 9002 §7.8): data is lacking, or was
+ * as the newest packet left, and the window was not about full before this ACK. Waiting for the pacer is not lack of data.
  */
 export function isUnderutilized(acked: AckSample, congestionWindow: number, maxDatagramSize: number): boolean {
-  return acked.newest.appLimited && acked.bytesInFlight + acked.bytes + 3 * maxDatagramSize < congestionWindow
+  return (
+    (acked.appLimited || acked.newest.appLimited) &&
+    acked.bytesInFlight + acked.bytes + 3 * maxDatagramSize < congestionWindow
+  )
 }
