@@ -94,6 +94,17 @@ describe('Closing', () => {
     expect(answered).toEqual([1, 2, 4, 8, 16, 32])
   })
 
+  test('answers a burst once, and then what comes after it', () => {
+    const { closing } = setUp()
+    closing.begin(VIOLATION, 0, PTO)
+    closing.onSent()
+    for (let count = 0; count < 100; count++) closing.onPacketReceived()
+    expect(closing.wantsToSend).toBe(true)
+    closing.onSent()
+    closing.onPacketReceived()
+    expect(closing.wantsToSend).toBe(true)
+  })
+
   //= rfc9000#10.2.3-p1-1
   test('uses 1-RTT packets alone once the handshake is confirmed', () => {
     const { closing } = setUp()

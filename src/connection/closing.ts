@@ -96,9 +96,12 @@ export class Closing implements FrameSource, FrameOwner<CloseFrame> {
     this.#finish()
   }
 
-  /** A packet came while closing. The first, second, fourth, eighth … is answered (RFC 9000 §10.2.1). */
+  /**
+   * A packet came while closing. The first, second, fourth, eighth … is answered (RFC 9000 §10.2.1); those that come
+   * before an answer has left are answered by it, and do not count.
+   */
   onPacketReceived(): void {
-    if (this.#state !== 'closing') return
+    if (this.#state !== 'closing' || this.#isDue) return
     this.#received += 1
     if (this.#received < this.#answerAt) return
     this.#answerAt *= 2
