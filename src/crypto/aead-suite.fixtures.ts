@@ -361,12 +361,19 @@ function misuseTests(provider: PacketProvider): void {
     expect(() => protector.open(batch, 0, 0)).toThrow(TypeError)
   })
 
-  test('discarding twice is harmless', () => {
+  test('a discarded protector seals and opens nothing any more; discarding twice is harmless', () => {
     for (const each of SUITES) {
       const key = new Uint8Array(each.keyLength)
-      const protector = make(64).createProtector(each, key, new Uint8Array(12), key)
+      const engine = make(64)
+      const protector = engine.createProtector(each, key, new Uint8Array(12), key)
       protector.discard()
       protector.discard()
+      const batch = batchOver(engine.arena, 1)
+      append(batch, 0, { header: fromHex('4000'), payload: new Uint8Array(20), packetNumber: 0 })
+      for (const use of ['seal', 'unmask', 'open'] as const) {
+        expect(() => protector[use](batch, 0, 1)).toThrow('The protector was discarded')
+      }
+      expect(toHex(engine.arena)).toBe(`4000${'00'.repeat(62)}`)
     }
   })
 

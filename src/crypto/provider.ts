@@ -60,6 +60,8 @@ export interface PacketProtector {
    * Protects the packets `from` up to but not `to`: AEAD, then header protection, in place, writing the 16-byte tag at
    * `end` and nothing else outside the packet. The packet-number length is read from the unprotected first byte.
    * Sets every status.
+   * @throws RangeError, before anything is written, for a packet whose number and payload have fewer than 4 bytes, so that
+   * it could not be sampled, or that leaves no room for its tag.
    */
   seal(batch: PacketBatch, from: number, to: number): void
   /**
@@ -72,7 +74,7 @@ export interface PacketProtector {
    * ciphertext and tag. Packets whose status is `failed` already are passed over. Sets every other status.
    */
   open(batch: PacketBatch, from: number, to: number): void
-  /** Wipes the keys; the protector is not used again. Harmless when repeated. */
+  /** Wipes the keys; from now on the other methods throw a `TypeError`. Harmless when repeated. */
   discard(): void
 }
 
@@ -109,7 +111,12 @@ export interface KeyExchange {
   ): Eventually<{ readonly share: Uint8Array; readonly secret: Uint8Array }>
 }
 
-/** Verifies signatures of one SignatureScheme (RFC 8446 §4.2.3). An invalid key or signature is `false`, never an exception. */
+/**
+ * Verifies signatures of one SignatureScheme (RFC 8446 §4.2.3). An invalid key or signature is `false`, never an exception.
+ *
+ * An ECDSA scheme stands for its hash alone: the curve is the one that the key names, as certificates need it (RFC 5758 §3.2).
+ * That the curve belongs to the scheme, which a CertificateVerify demands, is for TLS to check.
+ */
 export interface Verifier {
   /** The SignatureScheme code point. */
   readonly scheme: number

@@ -270,6 +270,8 @@ describe('old read keys', () => {
     expect(server.receive(delayed, 10 + 3 * PTO)).toEqual([false])
   })
 
+  //= rfc9001#5.5-p1-1
+  //= rfc9001#5.5-p1-2
   test('of a packet that a forger marked with the other phase are no way in', () => {
     const [client, server] = pair()
     exchange(client, server, 0)
@@ -277,7 +279,6 @@ describe('old read keys', () => {
     if (packet === undefined) throw new RangeError('Nothing was sent')
     const forged = packet.bytes.slice()
     forged[0] = (forged[0] ?? 0) ^ 4
-    //= rfc9001#5.5-p1-2
     expect(server.receive([{ ...packet, bytes: forged }], 1)).toEqual([false])
     expect(server.keys.writeGeneration).toBe(0)
     expect(server.integrity.failed).toBe(1)

@@ -31,6 +31,7 @@ export class NobleProtector implements PacketProtector {
   readonly #aead: InPlaceAead
   readonly #mask: HeaderMask
   readonly #nonce: PacketNonce
+  #isDiscarded = false
 
   /** `key`, `iv` and `headerKey` are copied. */
   constructor(
@@ -88,6 +89,7 @@ export class NobleProtector implements PacketProtector {
   }
 
   discard(): void {
+    this.#isDiscarded = true
     this.#aead.wipe()
     this.#mask.wipe()
     this.#nonce.wipe()
@@ -95,6 +97,8 @@ export class NobleProtector implements PacketProtector {
 
   #check(batch: PacketBatch): void {
     if (batch.arena !== this.#arena) throw new TypeError('The batch must lie in the arena of the engine')
+    // Wiped keys are keys of zeros: nothing must be sealed with them.
+    if (this.#isDiscarded) throw new TypeError('The protector was discarded')
   }
 }
 
