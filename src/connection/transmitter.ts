@@ -152,7 +152,9 @@ export class Transmitter {
     if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
     let used = 0
     let segmentSize = limit
-    for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= arena.slotSize; count++) {
+    // RFC 9000 §8: the flight counts as a whole, not its first datagram alone.
+    const room = Math.min(arena.slotSize, path.sendAllowance)
+    for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= room; count++) {
       const size = this.#writeDatagram(slot + used, segmentSize, path, now)
       if (size === 0) break
       used += size

@@ -22,7 +22,6 @@ import type { Observer } from '../wire/observer.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { TransportErrorCode } from '../wire/transport-error.ts'
-import { isSupportedVersion } from '../wire/version.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
 import { Incoming, type IncomingLimits, type RetryPolicy } from './incoming.ts'
 import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
@@ -90,8 +89,6 @@ interface Entry {
   readonly connection: Connection
   readonly remoteAddress: PathAddress
   readonly isServer: boolean
-  /** The id that the client made up, a route until the handshake is confirmed. */
-  readonly firstDestination: ConnectionId | undefined
   handshaking: boolean
   ready: boolean
   eventful: boolean
@@ -347,7 +344,6 @@ export class Endpoint {
       connection,
       remoteAddress,
       isServer: firstDestination !== undefined,
-      firstDestination,
       handshaking: true,
       ready: false,
       eventful: false,
@@ -355,6 +351,7 @@ export class Endpoint {
     registered.entry = entry
     this.#entries.set(connection, entry)
     this.#routing.addId(localId, entry)
+    // The id that the client made up stays a route to the end: a late copy of its Initial packet opens no second connection.
     if (firstDestination !== undefined) this.#routing.addId(firstDestination, entry)
     this.#wake(entry)
     return connection
@@ -402,8 +399,6 @@ export class Endpoint {
     if (event.type === 'connected') {
       entry.handshaking = false
       if (entry.isServer) this.#server?.incoming.onHandshakeComplete()
-    } else if (event.type === 'handshake-confirmed') {
-      if (entry.firstDestination !== undefined) this.#routing.removeId(entry.firstDestination, entry)
     } else if (event.type === 'closed') {
       this.#routing.removeConnection(entry)
       this.#timers.delete(entry)
@@ -419,7 +414,7 @@ export class Endpoint {
     const header = this.#header
     if (server === undefined || !header.parse(bytes, 0, bytes.length)) return
     if (header.version === 0) return
-    if (!isSupportedVersion(header.version)) {
+    if (!server.negotiation.accepts(header.version)) {
       const answer = server.negotiation.answer(bytes, 0, bytes.length, now)
       if (answer !== undefined) this.#answer(answer, from, via)
       return

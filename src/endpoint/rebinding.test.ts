@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest'
+import type { Connection } from '../connection/connection.ts'
+import { Pair, type PairOptions } from './test-pair.ts'
+
+const REBOUND = '192.0.2.1:2000'
+const ELSEWHERE = '198.51.100.9:1000'
+
+interface Setting {
+  readonly pair: Pair
+  readonly client: Connection
+  readonly server: Connection
+  /** Bytes that the server has read. */
+  received(): number
+  /** Sends `length` bytes from the client and runs until the server has them. */
+  send(length: number): void
+}
+
+function connected(options: PairOptions = {}): Setting {
+  const pair = new Pair(options)
+  const { client, server } = pair.handshake()
+  // Ids are issued and acknowledged before anything moves.
+  pair.run(() => false, 200)
+  let received = 0
+  let left = 0
+  const into = new Uint8Array(4096)
+  const stream = client.streams.open('unidirectional')
+  const push = (): void => {
+    while (left > 0) {
+      const taken = stream?.send?.write(new Uint8Array(Math.min(left, 4096))) ?? 0
+      if (taken === 0) return
+      left -= taken
+    }
+  }
+  pair.onEvent = (_side, _connection, event) => {
+    if (event.type === 'stream-writable') push()
+    if (event.type !== 'stream-readable' && event.type !== 'stream-opened') return
+    for (let count = 1; count > 0; received += Math.max(0, count)) count = event.stream.receive?.read(into) ?? 0
+  }
+  const send = (length: number): void => {
+    const target = received + length
+    left += length
+    push()
+    pair.client.endpoint.wake(client)
+    pair.run(() => received >= target, 30_000)
+    expect(received).toBe(target)
+  }
+  return { pair, client, server, received: () => received, send }
+}
+
+describe('A peer at another address', () => {
+  test('is followed to another port, without a new start', () => {
+    const { pair, server, send } = connected()
+    send(100_000)
+    const before = server.paths.active.recovery
+    pair.client.address = REBOUND
+    send(100_000)
+    expect(server.paths.active.remoteAddress).toBe(REBOUND)
+    expect(server.paths.active.recovery).toBe(before)
+    pair.run(() => server.paths.active.isValidated, 2000)
+    expect(server.paths.active.isValidated).toBe(true)
+    pair.run(() => false, 5000)
+    expect(server.paths.paths.length).toBe(1)
+    expect(pair.server.of('path-changed')).toEqual([
+      { type: 'path-changed', localAddress: '192.0.2.2:4433', remoteAddress: REBOUND },
+    ])
+    expect(server.state).toBe('connected')
+  })
+
+  test('is followed to another host, with a new start', () => {
+    const { pair, server, send } = connected()
+    send(100_000)
+    const before = server.paths.active.recovery
+    pair.client.address = ELSEWHERE
+    send(100_000)
+    expect(server.paths.active.remoteAddress).toBe(ELSEWHERE)
+    expect(server.paths.active.recovery).not.toBe(before)
+    pair.run(() => false, 5000)
+    expect([server.paths.paths.length, server.paths.active.isValidated]).toEqual([1, true])
+    send(100_000)
+  })
+
+  test('may move again and again', () => {
+    const { pair, server, send } = connected()
+    for (let port = 2000; port < 2020; port++) {
+      pair.client.address = `192.0.2.1:${port}`
+      send(10_000)
+      pair.run(() => false, port % 3 === 0 ? 5000 : 5)
+    }
+    pair.run(() => false, 5000)
+    expect(server.paths.paths.length).toBe(1)
+    expect(server.paths.active.remoteAddress).toBe('192.0.2.1:2019')
+    expect(server.state).toBe('connected')
+  })
+
+  //= rfc9000#9.3.2-p2-1
+  test('that somebody only pretends to have, is left again', () => {
+    let forge = false
+    let copy: Uint8Array | undefined
+    const setting = connected({
+      tap: (bytes, from) => {
+        if (!(forge && from === 'client')) return true
+        forge = false
+        copy = bytes
+        return false
+      },
+    })
+    const { pair, server, send } = setting
+    send(50_000)
+    forge = true
+    send(20_000)
+    if (copy === undefined) throw new Error('Nothing was copied')
+    // The packet that was held back, and that had the highest number for a moment, comes from somewhere else.
+    forge = true
+    copy = undefined
+    const stream = setting.client.streams.open('unidirectional')
+    stream?.send?.write(new Uint8Array(10))
+    pair.client.endpoint.wake(setting.client)
+    pair.settle()
+    if (copy === undefined) throw new Error('Nothing was copied')
+    pair.inject(copy, 'server', ELSEWHERE)
+    pair.run(() => server.paths.active.remoteAddress === ELSEWHERE, 50)
+    expect(server.paths.active.remoteAddress).toBe(ELSEWHERE)
+    pair.run(() => server.paths.active.remoteAddress === '192.0.2.1:1000', 5000)
+    expect(server.paths.active.remoteAddress).toBe('192.0.2.1:1000')
+    send(50_000)
+    expect(server.state).toBe('connected')
+  })
+
+  //= rfc9000#9-p6-1
+  test('is not believed of a server', () => {
+    const { pair, client, send } = connected()
+    pair.server.address = '192.0.2.3:4433'
+    const dropped = client.stats()
+    pair.run(() => false, 100)
+    expect(client.paths.paths.length).toBe(1)
+    expect(dropped).toBeDefined()
+    pair.server.address = '192.0.2.2:4433'
+    send(1000)
+  })
+})
+
+describe('Connection ids', () => {
+  test('are issued on both sides, and replaced all at once on demand', () => {
+    const { pair, client, server, send } = connected()
+    send(1000)
+    for (let round = 0; round < 5; round++) {
+      expect(server.rotateConnectionIds()).toBe(true)
+      expect(client.rotateConnectionIds()).toBe(true)
+      pair.server.endpoint.wake(server)
+      pair.client.endpoint.wake(client)
+      pair.run(() => false, 500)
+      send(20_000)
+    }
+    expect([client.state, server.state]).toEqual(['connected', 'connected'])
+  })
+})
