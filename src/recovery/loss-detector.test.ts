@@ -352,3 +352,41 @@ test('a packet that is sent twice, or was not begun, is refused', () => {
   expect(() => sender.loss.onPacketSent(packet, 1)).toThrow('was not begun')
   expect(() => sender.loss.cancelPacket(packet)).toThrow('begun last')
 })
+
+describe('memory', () => {
+  test('packets that hold nothing but ACK are forgotten beyond a bound, as they may never be acknowledged', () => {
+    const sender = new Scenario()
+    for (let i = 0; i < 20_000; i++) sender.send(i, { ackEliciting: false, size: 40 })
+    expect(sender.loss.outstanding(APP)).toBeLessThanOrEqual(1024)
+    expect(sender.loss.packetsLost).toBe(0)
+    const last = sender.send(20_000)
+    sender.ack(20_050, [0, 1], [last, last + 1])
+    expect(sender.ledger.ackedIn(APP)).toEqual([last])
+    sender.loss.checkInvariants()
+  })
+
+  test('a peer that acknowledges nothing costs a bounded number of records', () => {
+    const sender = new Scenario()
+    sender.send(0)
+    for (let i = 1; i < 40_000; i++) sender.send(i, { ackEliciting: i % 1000 === 0, size: 40 })
+    expect(sender.loss.outstanding(APP)).toBeLessThanOrEqual(32_768)
+    expect(sender.ledger.lostIn(APP)).toContain(0)
+    sender.loss.checkInvariants()
+  })
+})
+
+test('the highest key generation acknowledged is known', () => {
+  const sender = new Scenario()
+  for (const generation of [-1, 0, 1]) {
+    const packet = sender.loss.beginPacket(APP, sender.path)
+    packet.ackEliciting = true
+    packet.size = 100
+    packet.keyGeneration = generation
+    sender.loss.onPacketSent(packet, 0)
+  }
+  expect(sender.loss.ackedKeyGeneration).toBe(-1)
+  sender.ack(10, [0, 1], [2, 3])
+  expect(sender.loss.ackedKeyGeneration).toBe(1)
+  sender.ack(10, [0, 3])
+  expect(sender.loss.ackedKeyGeneration).toBe(1)
+})

@@ -260,7 +260,6 @@ export class LossDetector {
         this.#isLargestNew = number === largest
         numbers?.push(number)
       }
-      sent.join(start, end)
     }
     if (numbers !== undefined && numbers.length > 0) this.#observer?.packetsAcked?.(state.space, numbers, now)
     return eliciting

@@ -64,18 +64,6 @@ describe('what a controller is told', () => {
     const rates = samples.slice(60).map((sample) => sample.deliveryRate)
     for (const rate of rates) expect(rate).toBeCloseTo(1200, 6)
   })
-
-  test('an interval below the least RTT yields no rate', () => {
-    const samples: AckSample[] = []
-    const sender = new Scenario({ controller: sampled(samples) })
-    sender.sample(0, 100)
-    sender.send(200)
-    sender.ack(210, [1, 2])
-    expect(samples.at(-1)?.deliveryRate).toBe(120)
-    sender.sendAt(300, 301)
-    sender.ack(310, [2, 4])
-    expect(samples.at(-1)?.deliveryRate).toBeGreaterThan(0)
-  })
 })
 
 describe('lack of data', () => {

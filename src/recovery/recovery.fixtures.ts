@@ -111,7 +111,7 @@ export interface ScenarioOptions extends Partial<LossDetectorOptions> {
 export class Scenario {
   readonly loss: LossDetector
   readonly path: PathRecovery
-  readonly ledger = new Ledger()
+  readonly ledger: Ledger = new Ledger()
 
   constructor(options: ScenarioOptions = {}) {
     this.loss = new LossDetector({ role: 'server', random: LARGEST, ...options })

@@ -194,13 +194,6 @@ export class SentPackets {
     return number
   }
 
-  /** Notes that no packet from `start` up to `end` can be acknowledged any more: the next walk over them is one step. */
-  join(start: number, end: number): void {
-    if (start < this.#base || start >= end) return
-    const packet = this.at(start)
-    if (packet.nextLive < end) packet.nextLive = end
-  }
-
   /** Forgets the record of the lowest number. */
   dropFirst(): void {
     const packet = this.at(this.#base)

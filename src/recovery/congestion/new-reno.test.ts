@@ -25,3 +25,10 @@ test('the threshold is half the window, also where the window stops at its minim
   controller.onPacketsAcked(ackSample(110), rttOf(50), 160)
   expect(controller.congestionWindow).toBe(2400)
 })
+
+test('what is acknowledged beyond a window counts towards the next', () => {
+  const controller = newReno({ maxDatagramSize: MSS, initialWindow: 24_000 })
+  controller.onPacketLost(sentInfo(10), MSS, 100)
+  for (let i = 0; i < 6; i++) controller.onPacketsAcked(ackSample(110 + i, 7000), rttOf(50), 160 + i)
+  expect(controller.congestionWindow).toBe(12_000 + 3 * MSS)
+})
