@@ -30,6 +30,8 @@ export interface IssueOptions {
   /** Common name; the key is derived from it, and from `key` where several keys share a name. */
   readonly subject: string
   readonly key?: string
+  /** In place of a key: any SubjectPublicKeyInfo. */
+  readonly spki?: Uint8Array
   /** Absent: signed by itself. */
   readonly issuer?: Issued
   /** subjectAltName; none where it is empty. */
@@ -47,7 +49,7 @@ export interface IssueOptions {
 /** Issues a certificate. */
 export function issue(options: IssueOptions): Issued {
   const { subject, ca = false, names = [] } = options
-  const spki = testKey(options.key ?? subject)
+  const spki = options.spki ?? testKey(options.key ?? subject)
   const signer = testSigner(spki)
   const name = encodeCommonName(subject)
   const issuer = options.issuer ?? { name, signer }

@@ -2,7 +2,7 @@
  * Certificates by subject, parsed only when somebody asks for one: 150 system roots cost a glance at their names, and an unusable
  * certificate of the peer costs nothing unless it is needed.
  */
-import { equalBytes, toLatin1 } from '../base/bytes.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { type Certificate, parseCertificate, peekSubject } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
 import { DerError } from './der.ts'
@@ -61,16 +61,12 @@ export class CertificatePool {
 
   #index(): Map<string, PooledCertificate[]> {
     const index = new Map<string, PooledCertificate[]>()
-    const seen = new Set<string>()
     for (const der of this.#certificates) {
       const key = subjectKey(der)
-      const identity = toLatin1(der)
-      if (key === undefined || seen.has(identity)) continue
-      seen.add(identity)
-      const pooled = new PooledCertificate(der, this.#areAnchors)
-      const others = index.get(key)
-      if (others === undefined) index.set(key, [pooled])
-      else others.push(pooled)
+      if (key === undefined) continue
+      const known = index.get(key) ?? []
+      if (known.length === 0) index.set(key, known)
+      if (!known.some((other) => equalBytes(other.der, der))) known.push(new PooledCertificate(der, this.#areAnchors))
     }
     return index
   }

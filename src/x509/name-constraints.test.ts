@@ -106,6 +106,7 @@ describe('one name against one constraint', () => {
     expect(judge({ permitted: [constraint] }, [wildcard])).toMatch(PERMITTED)
     expect(judge({ excluded: [constraint] }, [wildcard])).toMatch(EXCLUDED)
     expect(judge({ excluded: [generalName('dns', 'x.a.b.example')] }, [wildcard])).toBe('allowed')
+    expect(judge({ permitted: [generalName('dns', 'x.b.example')] }, [wildcard])).toMatch(PERMITTED)
   })
 
   test.each<[Form, string]>([
@@ -208,6 +209,12 @@ describe('in a chain', () => {
     const below = (issuer: typeof root): Uint8Array => issue({ subject: 'leaf', issuer, names: ['a.example'] }).der
     expect(() => accept(root.der, [below(upper), upper.der])).toThrow(PERMITTED)
     expect(() => accept(root.der, [below(renewed), renewed.der])).not.toThrow()
+  })
+
+  test('the peer’s own certificate is held to them even if it is self-issued', () => {
+    const root = issue({ subject: 'Root', ca: true, extensions: [permit('a.example')] })
+    const named = issue({ subject: 'Root', key: 'new', issuer: root, names: ['other.example'] })
+    expect(() => accept(root.der, [named.der], 'other.example')).toThrow(PERMITTED)
   })
 
   test('an end entity must have none (RFC 5280 §4.2.1.10)', () => {

@@ -50,8 +50,7 @@ function matchesPattern(name: string, presented: string): boolean {
   const pattern = presented.toLowerCase()
   if (!pattern.startsWith('*.')) return pattern === name
   const suffix = pattern.slice(1)
-  const dot = name.indexOf('.')
-  return suffix.includes('.', 1) && isHostName(suffix.slice(1)) && dot > 0 && name.slice(dot) === suffix
+  return suffix.includes('.', 1) && name.slice(name.indexOf('.')) === suffix
 }
 
 function listNames(certificate: Certificate): string {

@@ -10,48 +10,10 @@ import { derBitString, derElement, derInteger, derNull, derOctetString, derOid, 
 import { KeyUsage } from './extensions.ts'
 import { encodeExtendedKeyUsage, encodeExtension } from './generate.ts'
 import { Oid } from './oids.ts'
+import { judge, leaf, middle, root } from './path.fixtures.ts'
 import { createPathVerifier } from './path.ts'
 
 const DAY = 86_400_000
-const root = issue({ subject: 'Root', ca: true })
-const middle = issue({ subject: 'Middle', issuer: root, ca: true })
-const leaf = issue({ subject: 'leaf', issuer: middle, names: ['a.example'] })
-
-/** Answers as the verifier does, but a microtask later. */
-const slowVerifier: Verifier = {
-  scheme: testVerifier.scheme,
-  verify: (spki, message, signature) => Promise.resolve().then(() => testVerifier.verify(spki, message, signature)),
-}
-
-interface Attempt {
-  readonly anchors?: readonly Issued[]
-  readonly name?: string | undefined
-  readonly role?: 'server' | 'client'
-  readonly time?: number
-  readonly maxIntermediates?: number
-  readonly verifiers?: readonly Verifier[]
-}
-
-/** `accepted`, or `check: message`; the same for verifiers that answer at once and later. */
-async function judge(chain: readonly (Issued | Uint8Array)[], attempt: Attempt = {}): Promise<string> {
-  const { anchors = [root], role = 'server', time = TEST_TIME, maxIntermediates, verifiers = [testVerifier] } = attempt
-  const name = 'name' in attempt ? attempt.name : 'a.example'
-  const ders = chain.map((link) => (link instanceof Uint8Array ? link : link.der))
-  const outcome = async (chosen: readonly Verifier[]): Promise<string> => {
-    const limits = maxIntermediates === undefined ? {} : { maxIntermediates }
-    const verifier = createPathVerifier({ anchors: anchors.map(({ der }) => der), verifiers: chosen, ...limits })
-    try {
-      await verifier.verify(ders, name, role, time)
-      return 'accepted'
-    } catch (error) {
-      if (!(error instanceof CertificateError)) throw error
-      return `${error.check}: ${error.message}`
-    }
-  }
-  const atOnce = await outcome(verifiers)
-  if (verifiers.includes(testVerifier)) expect(await outcome([slowVerifier])).toBe(atOnce)
-  return atOnce
-}
 
 describe('chains', () => {
   test('one that leads to an anchor is accepted, at once where the verifier answers at once', async () => {
@@ -298,6 +260,22 @@ describe('issuers', () => {
     )
   })
 
+  test('self-issued certificates are no intermediates, yet their number has an end', async () => {
+    const renewals: Issued[] = []
+    let issuer = root
+    for (let i = 0; i < 5; i++) {
+      issuer = issue({ subject: 'Root', key: `renewal ${i}`, issuer, ca: true })
+      renewals.unshift(issuer)
+    }
+    const below = (index: number): Issued[] => {
+      const upper = renewals[index] ?? root
+      return [issue({ subject: 'leaf', issuer: upper, names: ['a.example'] }), ...renewals.slice(index)]
+    }
+    expect(await judge(below(1), { maxIntermediates: 0 })).toBe('accepted')
+    expect(await judge(below(0), { maxIntermediates: 0 })).toBe('path-length: chain has more than 0 intermediates')
+    expect(await judge(below(0), { maxIntermediates: 1 })).toBe('accepted')
+  })
+
   test('an anchor of version 1 is a CA because the caller says so', async () => {
     const algorithm = derSequence(derOid(Oid.ecdsaWithSha256))
     const validity = derSequence(derTime(TEST_TIME - DAY), derTime(TEST_TIME + DAY))
@@ -309,104 +287,26 @@ describe('issuers', () => {
   })
 })
 
-describe('budgets', () => {
-  test('a hundred and one certificates are too many', async () => {
-    const many = Array.from({ length: 101 }, () => leaf)
-    expect(await judge(many)).toBe('limit: chain of 101 certificates is longer than 100')
-  })
-
-  test('signatures are counted, and none is checked twice', async () => {
-    // Issuers of one name and many keys that all sign each other: paths without end.
-    const keys = Array.from({ length: 12 }, (_, i) => `key ${i}`)
-    const web = keys.flatMap((key, i) => {
-      const signer = issue({ subject: 'Web', key: keys[(i + 1) % keys.length] ?? '', ca: true })
-      return [
-        issue({ subject: 'Web', key, issuer: signer, ca: true }),
-        issue({
-          subject: 'Web',
-          key,
-          issuer: issue({ subject: 'Web', key: keys[(i + 5) % 12] ?? '', ca: true }),
-          ca: true,
-        }),
-      ]
-    })
-    const [first] = web
-    if (first === undefined) throw new Error('a web')
-    const low = issue({ subject: 'low', issuer: first, names: ['a.example'] })
-    let checks = 0
-    const counting: Verifier = {
-      scheme: testVerifier.scheme,
-      verify(spki, message, signature) {
-        checks++
-        return testVerifier.verify(spki, message, signature)
-      },
-    }
-    expect(await judge([low, ...web], { verifiers: [counting] })).toMatch(/^limit: /)
-    expect(checks).toBeLessThanOrEqual(100)
-  })
-
-  test('comparisons with name constraints are counted', async () => {
-    const names = Array.from({ length: 600 }, (_, i) => `n${i}.example`)
-    const bases = names.map((name) =>
-      derSequence(
-        derElement(
-          0x82,
-          Uint8Array.from(name, (c) => c.charCodeAt(0)),
-        ),
-      ),
-    )
-    const constraints = encodeExtension(Oid.nameConstraints, true, derSequence(derElement(0xa0, ...bases)))
-    const upper = issue({ subject: 'Upper', ca: true, extensions: [constraints] })
-    const wide = issue({ subject: 'leaf', issuer: upper, names: ['a.example', ...names] })
-    expect(await judge([wide], { anchors: [upper] })).toMatch(/^(limit|name-constraints): /)
-    const all = issue({ subject: 'leaf', issuer: upper, names })
-    expect(await judge([all], { anchors: [upper], name: 'n1.example' })).toBe(
-      'limit: name constraints need too many comparisons',
-    )
-  })
-})
-
-describe('signature algorithms', () => {
-  test('one that no verifier knows is named', async () => {
-    expect(await judge([leaf, middle], { verifiers: [] })).toBe(
-      'algorithm: signature scheme 0x0403 is not supported here',
-    )
-  })
-
-  //= rfc9846#4.5.1.3-p4-1
-  //= rfc9846#4.5.1.3-p4-2
-  //= rfc9846#4.3.3-p1-1
-  test.each([
-    [Oid.md5WithRsa, 'weak-algorithm: signed with MD5, which is broken'],
-    [Oid.sha1WithRsa, 'weak-algorithm: signed with SHA-1, which is broken'],
-    [Oid.ecdsaWithSha1, 'weak-algorithm: signed with SHA-1, which is broken'],
-    ['1.2.3.4', 'algorithm: signature algorithm 1.2.3.4 is not supported'],
-    [Oid.sha256WithRsa, 'algorithm: signature algorithm does not belong to the key of its issuer'],
-    [Oid.ed25519, 'algorithm: signature algorithm does not belong to the key of its issuer'],
-  ])('%s: %s', async (oid, message) => {
-    const algorithm = derSequence(derOid(oid))
-    const validity = derSequence(derTime(TEST_TIME - DAY), derTime(TEST_TIME + DAY))
-    const alternative = encodeExtension(Oid.subjectAltName, false, fromHex('300b8209612e6578616d706c65'))
-    const tbs = derSequence(
-      fromHex('a003020102'),
-      derInteger(1),
-      algorithm,
-      root.name,
-      validity,
-      leaf.name,
-      leaf.spki,
-      derElement(0xa3, derSequence(alternative)),
-    )
-    expect(await judge([derSequence(tbs, algorithm, derBitString(Uint8Array.of(0)))])).toBe(message)
-  })
-
-  test('a verifier that rejects ends the search with its own error', async () => {
-    const broken: Verifier = { scheme: 0x0403, verify: () => Promise.reject(new Error('no hardware')) }
-    const verifier = createPathVerifier({ anchors: [root.der], verifiers: [broken] })
-    await expect(verifier.verify([leaf.der, middle.der], 'a.example', 'server', TEST_TIME)).rejects.toThrow(
-      'no hardware',
-    )
-  })
+test('certificate policies hold from the anchor downwards', async () => {
+  const policy = (id: string): Uint8Array =>
+    encodeExtension(Oid.certificatePolicies, false, derSequence(derSequence(derOid(id))))
+  const demand = encodeExtension(
+    Oid.policyConstraints,
+    true,
+    derSequence(derElement(primitiveTag(0), Uint8Array.of(0))),
+  )
+  const upper = issue({ subject: 'Upper', issuer: root, ca: true, extensions: [demand, policy('1.2.3')] })
+  const chain = (id: string): Issued[] => [
+    issue({ subject: 'leaf', issuer: upper, names: ['a.example'], extensions: [policy(id)] }),
+    upper,
+  ]
+  expect(await judge(chain('1.2.3'))).toBe('accepted')
+  const mapping = derSequence(derSequence(derOid('1.2.3'), derOid('1.2.9')))
+  const mapped = encodeExtension(Oid.policyMappings, true, mapping)
+  const mapper = issue({ subject: 'Mapper', issuer: root, ca: true, extensions: [demand, policy('1.2.3'), mapped] })
+  const under = issue({ subject: 'leaf', issuer: mapper, names: ['a.example'], extensions: [policy('1.2.9')] })
+  expect(await judge([under, mapper])).toBe('accepted')
+  expect(await judge(chain('1.2.4'))).toMatch(/^policy: an issuer demands an explicit certificate policy/)
 })
 
 //= rfc9846#4.5.1.2-p10-1

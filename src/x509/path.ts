@@ -80,8 +80,9 @@ class PathSearch {
   #signatures = MAX_SIGNATURES
   /** Results by signed certificate and signing key: the same pair turns up on many paths. */
   readonly #checked: Map<Certificate, Map<string, boolean>> = new Map()
-  /** Why the first way that looked right was a wrong one. */
+  /** Why the way that led farthest went no farther, and how far that was (certificates). */
   #failure: CertificateError | undefined
+  #failureDepth = 0
 
   constructor(pools: readonly CertificatePool[], verifiers: readonly Verifier[], options: SearchOptions) {
     this.#pools = pools
@@ -101,16 +102,16 @@ class PathSearch {
   #extend(path: readonly Certificate[]): Eventually<boolean> {
     const last = path[path.length - 1]
     if (last === undefined) return false
-    return firstTrue(this.#issuersOf(last), (issuer) => this.#try(path, last, issuer))
+    return firstTrue(this.#issuersOf(path.length, last), (issuer) => this.#try(path, last, issuer))
   }
 
   /** The certificates that might have issued `certificate`: those whose key it names first, then anchors before others. */
-  #issuersOf({ issuer, extensions }: Certificate): PooledCertificate[] {
+  #issuersOf(depth: number, { issuer, extensions }: Certificate): PooledCertificate[] {
     const candidates = this.#pools.flatMap((pool) => pool.withSubject(issuer.key))
     if (candidates.length < 2) return candidates
     const wanted = extensions.authorityKeyIdentifier
     const rank = (candidate: PooledCertificate): number => {
-      const offered = this.#attempt(() => candidate.certificate)?.extensions.subjectKeyIdentifier
+      const offered = this.#attempt(depth, () => candidate.certificate)?.extensions.subjectKeyIdentifier
       if (wanted === undefined || offered === undefined) return 1
       return equalBytes(wanted, offered) ? 0 : 2
     }
@@ -120,12 +121,12 @@ class PathSearch {
 
   #try(path: readonly Certificate[], subject: Certificate, candidate: PooledCertificate): Eventually<boolean> {
     if (--this.#steps < 0) throw new CertificateError('limit', `no path found within ${MAX_STEPS} steps`)
-    const issuer = this.#attempt(() => this.#checkedIssuer(path, candidate))
+    const issuer = this.#attempt(path.length, () => this.#checkedIssuer(path, candidate))
     if (issuer === undefined) return false
-    return andThen(this.#isSignedBy(subject, issuer), (isSigned) => {
+    return andThen(this.#isSignedBy(path.length, subject, issuer), (isSigned) => {
       if (!isSigned) return false
       if (!candidate.isAnchor) return this.#extend([...path, issuer])
-      return this.#attempt(() => this.#checkWhole(path)) ?? false
+      return this.#attempt(path.length + 1, () => this.#checkWhole(path)) ?? false
     })
   }
 
@@ -139,8 +140,8 @@ class PathSearch {
     if (path.some(isKnown)) return undefined
     const intermediates = path.slice(1).filter((certificate) => !certificate.isSelfIssued).length
     checkIssuer(issuer, { role, wallClock, intermediates, isAnchor: candidate.isAnchor })
-    const depth = intermediates + (candidate.isAnchor || issuer.isSelfIssued ? 0 : 1)
-    if (depth > maxIntermediates || path.length > maxIntermediates + MAX_SELF_ISSUED) {
+    const depth = intermediates + (issuer.isSelfIssued ? 0 : 1)
+    if (!candidate.isAnchor && (depth > maxIntermediates || path.length > maxIntermediates + MAX_SELF_ISSUED)) {
       throw new CertificateError('path-length', `chain has more than ${maxIntermediates} intermediates`)
     }
     const { nameConstraints } = issuer.extensions
@@ -152,13 +153,13 @@ class PathSearch {
     return issuer
   }
 
-  #isSignedBy(subject: Certificate, issuer: Certificate): Eventually<boolean> {
+  #isSignedBy(depth: number, subject: Certificate, issuer: Certificate): Eventually<boolean> {
     const key = toLatin1(issuer.spki)
     const results = this.#checked.get(subject) ?? new Map<string, boolean>()
     this.#checked.set(subject, results)
     const known = results.get(key)
     if (known !== undefined) return known
-    const verifier = this.#attempt(() => this.#verifierFor(subject, issuer))
+    const verifier = this.#attempt(depth, () => this.#verifierFor(subject, issuer))
     if (verifier === undefined) return false
     if (--this.#signatures < 0)
       throw new CertificateError('limit', `chain needs more than ${MAX_SIGNATURES} signature checks`)
@@ -166,7 +167,7 @@ class PathSearch {
       results.set(key, isValid)
       if (!isValid) {
         const message = `signature of "${subject.subject.label}" is not by the key of "${issuer.subject.label}"`
-        this.#failure ??= new CertificateError('signature', message)
+        this.#remember(depth, new CertificateError('signature', message))
       }
       return isValid
     })
@@ -188,15 +189,23 @@ class PathSearch {
     return true
   }
 
-  /** The value, or `undefined` after a refusal, which is kept; running out of budget ends the search. */
-  #attempt<T>(check: () => T): T | undefined {
+  /** The value, or `undefined` after a refusal, which is remembered; running out of budget ends the search. */
+  #attempt<T>(depth: number, check: () => T): T | undefined {
     try {
       return check()
     } catch (error) {
       if (!(error instanceof CertificateError) || error.check === 'limit') throw error
-      this.#failure ??= error
+      this.#remember(depth, error)
       return undefined
     }
+  }
+
+  #remember(depth: number, failure: CertificateError): void {
+    // A signature that does not fit says no more than that another certificate of that name is the issuer.
+    const isTelling = depth > this.#failureDepth || this.#failure?.check === 'signature'
+    if (depth < this.#failureDepth || !isTelling) return
+    this.#failure = failure
+    this.#failureDepth = depth
   }
 }
 

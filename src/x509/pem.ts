@@ -70,12 +70,11 @@ function decodeBase64(text: string): Uint8Array {
   const padding = digits.endsWith('==') ? 2 : digits.endsWith('=') ? 1 : 0
   const length = digits.length - padding
   if (digits.length % 4 !== 0) throw new CertificateError('encoding', 'PEM holds base64 of a wrong length')
-  const values = new Map([...ALPHABET].map((digit, value) => [digit.charCodeAt(0), value]))
   const bytes = new Uint8Array((digits.length / 4) * 3 - padding)
   let [bits, count, out] = [0, 0, 0]
   for (let at = 0; at < length; at++) {
-    const value = values.get(digits.charCodeAt(at))
-    if (value === undefined) throw new CertificateError('encoding', 'PEM holds what is no base64')
+    const value = digitValue(digits.charCodeAt(at))
+    if (value < 0) throw new CertificateError('encoding', 'PEM holds what is no base64')
     bits = ((bits << 6) | value) & 0xffff
     count += 6
     if (count < 8) continue
@@ -83,4 +82,13 @@ function decodeBase64(text: string): Uint8Array {
     bytes[out++] = (bits >> count) & 0xff
   }
   return bytes
+}
+
+/** What a base64 digit stands for; -1 if it is none. */
+function digitValue(code: number): number {
+  if (code >= 0x41 && code <= 0x5a) return code - 0x41
+  if (code >= 0x61 && code <= 0x7a) return code - 0x61 + 26
+  if (code >= 0x30 && code <= 0x39) return code - 0x30 + 52
+  if (code === 0x2b) return 62
+  return code === 0x2f ? 63 : -1
 }

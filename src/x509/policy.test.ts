@@ -86,7 +86,9 @@ describe('with requireExplicitPolicy', () => {
   test('the demand may begin some certificates later', () => {
     expect(isAccepted({ requireExplicit: 1 }, {})).toBe(false)
     expect(isAccepted({ requireExplicit: 2 }, {})).toBe(true)
-    expect(isAccepted({ requireExplicit: 1 }, { selfIssued: true }, {})).toBe(false)
+    // A self-issued certificate does not count: after it the demand is still one certificate away.
+    expect(isAccepted({ requireExplicit: 2 }, { selfIssued: true }, {})).toBe(true)
+    expect(isAccepted({ requireExplicit: 2 }, {}, {})).toBe(false)
     expect(isAccepted({ requireExplicit: 3 }, {}, {})).toBe(true)
   })
 

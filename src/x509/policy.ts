@@ -75,11 +75,11 @@ class PolicyState {
     this.#demandPolicy()
   }
 
+  /** A policy that only anyPolicy covers needs no node of its own: as long as anyPolicy is there, every policy is valid. */
   #map(mappings: ReadonlyMap<string, ReadonlySet<string>>): void {
-    const hasAnyPolicy = this.#level.has(Oid.anyPolicy)
     for (const [issuerPolicy, subjectPolicies] of mappings) {
       if (this.#policyMapping === 0) this.#level.delete(issuerPolicy)
-      else if (this.#level.has(issuerPolicy) || hasAnyPolicy) this.#level.set(issuerPolicy, subjectPolicies)
+      else if (this.#level.has(issuerPolicy)) this.#level.set(issuerPolicy, subjectPolicies)
     }
   }
 
