@@ -495,6 +495,8 @@ describe('a client configuration', () => {
     ['no suite', { suites: [] }],
     ['no group that the provider has', { groups: [0x0100] }],
     ['a share of a group that is not offered', { groups: [NamedGroup.x25519], shares: [NamedGroup.secp256r1] }],
+    ['a server name that is not ASCII', { serverName: 'bücher.example' }],
+    ['a server name that is too long', { serverName: 'a'.repeat(254) }],
     ['no verifier of handshake signatures', { crypto: { ...noble, verifiers: [] } }],
   ])('with %s is refused', async (_name, changes) => {
     await expect(handshake(clientConfig(changes), serverConfig(), { name: '', isSlow: false })).rejects.toThrow(

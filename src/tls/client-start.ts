@@ -22,6 +22,10 @@ export function checkClientConfig(config: TlsClientConfig): void {
   if (handshakeSchemes(config).length === 0) {
     throw new RangeError('crypto must have a verifier of a scheme that TLS 1.3 signs handshakes with')
   }
+  const name = sniOf(config.serverName)
+  if (name !== undefined && !/^[!-~]{1,253}$/.test(name)) {
+    throw new RangeError(`serverName must be at most 253 ASCII characters (IDNA: its A-label), got ${name}`)
+  }
   for (const group of config.shares ?? []) {
     if (!groupsOf(config).includes(group)) throw new RangeError(`shares must be among groups, got ${group}`)
   }

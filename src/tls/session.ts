@@ -80,8 +80,9 @@ export interface TlsSession {
   onProgress: () => void
   /**
    * Keying material bound to this session (RFC 8446 §7.5, RFC 5705).
+   * @param label ASCII, at most 249 characters.
    * @param length in bytes, up to 255 times that of the hash.
-   * @throws Error before `complete` and after `discard`.
+   * @throws Error before `complete` and after `discard`; RangeError for a label or length that is too long.
    */
   exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array
   /** Wipes all secrets: the connection is over. Work under way ends without a word. Harmless when repeated. */
