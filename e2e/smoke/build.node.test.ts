@@ -1,6 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build as bundle } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { build, DIST, gzipSize, loadedAtOnce, readBuilt, staticImports } from './bundle.ts'
+import { startWorkerd } from './workerd.ts'
 
 const SINGLE_FILE = 'isoquic.min.js'
 const PAGE_CLIENT = 'page-client.min.js'
@@ -36,7 +39,7 @@ test('the single file imports nothing', () => {
 
 test('no bundle for pages knows Node', () => {
   for (const file of pageFiles()) {
-    expect(readBuilt(file).match(/["'`]node:\w+|\bBuffer\b|\bprocess\b|\brequire\(/g), file).toBeNull()
+    expect(readBuilt(file).match(/["'`]node:\w+|\bBuffer\b|(?<![.#\w])process\s*\.|\brequire\(/g), file).toBeNull()
   }
 })
 
@@ -50,4 +53,30 @@ test('the page client loads curves on demand', () => {
   const withCurves = pageFiles().filter((file) => readBuilt(file).includes('noble-curves'))
   expect(loadedAtOnce(PAGE_CLIENT).filter((file) => withCurves.includes(file))).toEqual([])
   expect(withCurves.filter((file) => file.startsWith('page-client/'))).not.toEqual([])
+})
+
+test('the single file works in a plain Worker, which forbids timers and randomness on import and knows no Node', async () => {
+  const parts = "export { pipe } from './transports/pipe.js'\nexport { devCertificate } from './src/api/dev.js'"
+  const { outputFiles } = await bundle({
+    stdin: { contents: parts, resolveDir: DIST },
+    bundle: true,
+    format: 'esm',
+    conditions: ['workerd'],
+    write: false,
+  })
+  const source = (name: string): string => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8')
+  const workerd = await startWorkerd(
+    new Map([
+      ['worker.mjs', source('worker.mjs')],
+      ['echo.mjs', source('echo.mjs')],
+      ['parts.mjs', outputFiles[0]?.text ?? ''],
+      [SINGLE_FILE, readBuilt(SINGLE_FILE)],
+    ]),
+  )
+  try {
+    const response = await fetch(workerd.url)
+    expect(await response.text()).toBe('echoed, process is undefined, Buffer is undefined')
+  } finally {
+    workerd.stop()
+  }
 })
