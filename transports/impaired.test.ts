@@ -89,7 +89,7 @@ describe('each impairment', () => {
     expect(new Set(order).size).toBe(order.length)
     expect(order.length).toBeGreaterThanOrEqual(997)
     const delays = order.map((number, i) => order.slice(0, i).filter((other) => other > number).length)
-    expect(Math.max(...delays)).toBeLessThanOrEqual(6)
+    expect(Math.max(...delays)).toBeLessThanOrEqual(3)
     expect(Math.max(...delays)).toBeGreaterThan(1)
   })
 

@@ -209,6 +209,17 @@ describe('a full kernel', () => {
     expect(transport.send(Uint8Array.of(6), '127.0.0.1:2', 0)).toBe(true)
   })
 
+  test('is not over when an earlier datagram is reported sent', async () => {
+    const { socket, transport, events } = blocked()
+    transport.send(Uint8Array.of(1), '127.0.0.1:2', 0)
+    socket.full = true
+    expect(transport.send(Uint8Array.of(2), '127.0.0.1:2', 0)).toBe(false)
+    await Promise.resolve()
+    expect(events).toEqual([])
+    socket.release()
+    expect(events).toEqual(['drain'])
+  })
+
   test('midway through a batch the rest waits in order, and drain comes after the last', () => {
     const { socket, transport, events } = blocked()
     socket.full = true

@@ -33,6 +33,15 @@ describe('order', () => {
   })
 })
 
+test('what takes the place of a removed entry may have to rise', () => {
+  const heap = new Heap<number>()
+  // In the order of the array; 5, the last, takes the place of 20, below 10 and 11.
+  const keys = [1, 10, 2, 11, 12, 3, 4, 20, 21, 22, 23, 6, 7, 8, 5]
+  const removed = keys.map((key) => heap.push(key, key)).find(({ key }) => key === 20)
+  expect(removed !== undefined && heap.remove(removed)).toBe(true)
+  expect(drain(heap)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 21, 22, 23])
+})
+
 describe('handles', () => {
   test('of entries that left or belong elsewhere are refused', () => {
     const heap = new Heap<string>()

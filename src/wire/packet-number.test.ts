@@ -8,6 +8,9 @@ function truncate(full: number, length: number): number {
   return Number(BigInt.asUintN(8 * length, BigInt(full)))
 }
 
+/** Ranges at which the length changes, and their neighbours. */
+const bounds = fc.constantFrom(...[7, 15, 23].flatMap((bits) => [2 ** bits - 1, 2 ** bits, 2 ** bits + 1]))
+
 describe('length', () => {
   // RFC 9000 A.2.
   test.each([
@@ -36,7 +39,7 @@ describe('length', () => {
   //# acknowledged packet number and the packet number being sent.
   test('the size represents more than twice the range under way, and is the shortest that does', () => {
     fc.assert(
-      fc.property(fc.maxSafeNat(), fc.integer({ min: 1, max: 2 ** 31 - 1 }), (acked, range) => {
+      fc.property(fc.maxSafeNat(), fc.oneof(bounds, fc.integer({ min: 1, max: 2 ** 31 - 1 })), (acked, range) => {
         fc.pre(acked + range <= Number.MAX_SAFE_INTEGER)
         const length = packetNumberLength(acked + range, acked)
         expect(2 ** (8 * length)).toBeGreaterThan(2 * range)
@@ -59,6 +62,27 @@ describe('decoding', () => {
   test('the first number of a space', () => {
     expect(decodePacketNumber(0, 1, -1)).toBe(0)
     expect(decodePacketNumber(255, 1, -1)).toBe(255)
+  })
+
+  test('of the numbers that end in these bytes the one closest to the next expected, the higher of two', () => {
+    const expected = fc.oneof(
+      fc.nat(1200),
+      fc.nat(2 ** 18),
+      fc.maxSafeNat().map((number) => number % 2 ** 50),
+    )
+    const half = fc.constantFrom(-129, -128, -127, 127, 128, 129)
+    const offset = fc.oneof(half, fc.integer({ min: -300, max: 300 }))
+    fc.assert(
+      fc.property(expected, offset, fc.constantFrom(1, 2), (next, distance, length) => {
+        const truncated = truncate(Math.max(0, next + distance), length)
+        const window = 2 ** (8 * length)
+        // RFC 9000 A.3: greater than expected - half, less than or equal to expected + half; never negative.
+        let closest = Math.floor((next + window / 2 - truncated) / window) * window + truncated
+        if (closest < 0) closest += window
+        expect(decodePacketNumber(truncated, length, next - 1)).toBe(closest)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   test('what an encoder sends comes back while less than half the range is outstanding or reordered', () => {
