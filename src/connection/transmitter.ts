@@ -275,9 +275,20 @@ export class Transmitter {
 
   /** What the state of path and space allows (RFC 9002 §7: acknowledgements and probes pass the congestion window). */
   #mode(space: PacketSpaceState, path: Path, size: number, now: Time): SendMode {
-    const mode = sendMode(path.recovery, false, size, this.#parts.loss.probes(space.space), now)
+    const mode = sendMode(path.recovery, false, size, this.#probes(space), now)
     if (mode === SendMode.paced) this.nextSendTime = path.recovery.pacer.nextTime(size, now)
     return mode
+  }
+
+  /**
+   * Probes that a space owes. With a probe of another space goes what waits of the handshake (RFC 9002 §6.2.4): the peer
+   * may need it to read the probe at all, and the window may be full of what it cannot read.
+   */
+  #probes(space: PacketSpaceState): number {
+    const { loss, spaces } = this.#parts
+    const own = loss.probes(space.space)
+    if (own > 0 || space.space === PacketSpace.application || !space.crypto.wantsToSend) return own
+    return spaces.all.some((other) => loss.probes(other.space) > 0) ? 1 : 0
   }
 
   /** The type of packet that a space sends now; `undefined` where it has no keys. */
