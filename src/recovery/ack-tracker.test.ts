@@ -111,6 +111,7 @@ describe('when an ACK is due', () => {
   })
 
   //= rfc9000#13.2.1-p5-1
+  //= rfc9000#13.2-p2-1
   test('a single packet is acknowledged along with other frames', () => {
     const tracker = new AckTracker({ space: APP })
     received(tracker, 10, 7)
@@ -120,6 +121,7 @@ describe('when an ACK is due', () => {
 })
 
 describe('the frame', () => {
+  //= rfc9000#13.2.5-p2-1
   test('reports the delay since the largest number arrived, in units of the exponent', () => {
     const tracker = new AckTracker({ space: APP, ackDelayExponent: 4 })
     received(tracker, 10, 5)

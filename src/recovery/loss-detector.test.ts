@@ -73,6 +73,7 @@ describe('packet threshold', () => {
     expect(sender.ledger.lost).toEqual([])
   })
 
+  //= rfc9002#7.4-p1-1
   test('losses are told before acknowledgements to the controller, in bytes', () => {
     const calls: string[] = []
     const sender = new Scenario({ controller: spied(calls) })

@@ -153,6 +153,7 @@ describe('expiry', () => {
     expect(sender.loss.ptoCount).toBe(0)
   })
 
+  //= rfc9002#6.2.4-p5-1
   test('frames given back are not given back again, and not when their packet is lost after all', () => {
     const sender = measured()
     sender.sendAt(1000, 1000, 1000, 1000)

@@ -83,6 +83,7 @@ describe('samples', () => {
     expect(rtt.min).toBe(200)
   })
 
+  //= rfc9002#5.2-p6-1
   test('figures agree with a straight computation of RFC 9002 Appendix A.7', () => {
     const sample = fc.tuple(fc.double({ min: 0, max: 1000, noNaN: true }), fc.double({ min: 0, max: 100, noNaN: true }))
     fc.assert(

@@ -106,6 +106,7 @@ export function congestionSuite(name: string, factory: ControllerFactory, beta: 
   describe(`${name}: recovery`, () => {
     //= rfc9002#7.3.2-p2-2
     //= rfc9000#13.3-p7-1
+    //= rfc9002#7-p3-1
     test('one reduction for all losses of packets that left before it', () => {
       const controller = make()
       controller.onPacketLost(sentInfo(10), MSS, 100)
