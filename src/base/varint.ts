@@ -11,7 +11,7 @@ export type VarintSize = 1 | 2 | 4 | 8
 
 /**
  * The size of the shortest encoding of `value`, in bytes (RFC 9000 Table 4).
- * @throws RangeError for what no varint can carry: negative, fractional, a number above 2^53-1, a bigint above 2^62-1.
+ * @throws RangeError for what no varint can carry: negative, NaN, a number above 2^53-1, a bigint above 2^62-1.
  */
 export function varintSize(value: number | bigint): VarintSize {
   if (value >= 0) {

@@ -92,7 +92,13 @@ export class Writer {
    * @throws RangeError for a value that has none.
    */
   varint(value: number | bigint): void {
-    this.varintOfLength(value, varintSize(value))
+    // The two shortest forms are nearly all there is in packets.
+    if (typeof value === 'number' && value >= 0 && value < 0x4000) {
+      if (value < 0x40) this.uint8(value)
+      else this.uint16(0x4000 | value)
+    } else {
+      this.#varint(value, varintSize(value))
+    }
   }
 
   /**
@@ -101,6 +107,10 @@ export class Writer {
    */
   varintOfLength(value: number | bigint, length: VarintSize): void {
     if (varintSize(value) > length) throw new RangeError(`A varint of ${length} bytes cannot hold ${value}`)
+    this.#varint(value, length)
+  }
+
+  #varint(value: number | bigint, length: VarintSize): void {
     const at = this.skip(length)
     const { buffer } = this
     if (length === 1) {
