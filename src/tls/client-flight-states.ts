@@ -190,6 +190,6 @@ function leafKey(chain: readonly Uint8Array[]): Uint8Array {
 /** RFC 8446 §6.2: what was wrong with a certificate, as an alert. */
 function certificateAlert(reason: unknown): TlsAlert {
   if (reason instanceof CertificateError)
-    return new TlsAlert(reason.alert, `The server's ${reason.message}`, { cause: reason })
+    return new TlsAlert(reason.alert, `The server is not authenticated: ${reason.message}`, { cause: reason })
   return new TlsAlert(AlertDescription.certificateUnknown, 'The certificate was not accepted', { cause: reason })
 }

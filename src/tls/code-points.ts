@@ -43,20 +43,3 @@ export const NamedGroup = {
   secp384r1: 0x0018,
   x25519: 0x001d,
 } as const
-
-/** Signature schemes (RFC 8446 §4.2.3). Which of them are spoken is up to the crypto provider. */
-export const SignatureScheme = {
-  rsaPkcs1Sha256: 0x0401,
-  rsaPkcs1Sha384: 0x0501,
-  rsaPkcs1Sha512: 0x0601,
-  ecdsaSecp256r1Sha256: 0x0403,
-  ecdsaSecp384r1Sha384: 0x0503,
-  ecdsaSecp521r1Sha512: 0x0603,
-  rsaPssRsaeSha256: 0x0804,
-  rsaPssRsaeSha384: 0x0805,
-  rsaPssRsaeSha512: 0x0806,
-  ed25519: 0x0807,
-  rsaPssPssSha256: 0x0809,
-  rsaPssPssSha384: 0x080a,
-  rsaPssPssSha512: 0x080b,
-} as const
