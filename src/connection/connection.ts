@@ -26,7 +26,7 @@ import { LocalIds } from './local-ids.ts'
 import type { Negotiation, NegotiationResult } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
 import { ackTracker, createNegotiation, createPathParts, GRANULARITY, ownParameters } from './parts.ts'
-import type { Path } from './path.ts'
+import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
@@ -187,6 +187,7 @@ export class Connection {
     if (this.#closing.state !== 'open') this.#closing.onPacketReceived()
     this.#receiver.receive(bytes, from, via, ecn, now)
     if (this.#keysChanged) this.#retryEarly(now)
+    if (this.#loss.amplificationLimited) this.#onAmplificationCredit(now)
   }
 
   /** Runs every timer that is due. What has arrived is processed before. */
@@ -349,6 +350,13 @@ export class Connection {
       }
     }
     if (this.#keysChanged) this.#retryEarly(now)
+  }
+
+  /** RFC 9002 §A.6: the timers that passed while nothing could be sent come first, so that what is missing goes before what is new. */
+  #onAmplificationCredit(now: Time): void {
+    if (this.#closing.state !== 'open' || !this.paths.active.canSend(MIN_DATAGRAM_SIZE)) return
+    this.#loss.amplificationLimited = false
+    if (this.#loss.nextTimeout() <= now) this.#loss.onTimeout(now)
   }
 
   #retryEarly(now: Time): void {
