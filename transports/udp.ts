@@ -130,6 +130,7 @@ export class UdpTransport implements DatagramTransport {
   readonly #isIpv6: boolean
   /** The socket takes IPv4 as mapped addresses of IPv6. */
   readonly #isDual: boolean
+  readonly #countsQueue: boolean
   readonly #onError: (error: unknown) => void
   #sink: DatagramSink | undefined
   #early: { bytes: Uint8Array; from: PathAddress }[] = []
@@ -151,6 +152,7 @@ export class UdpTransport implements DatagramTransport {
     this.#socket = socket
     this.#isIpv6 = type === 'udp6'
     this.#isDual = isDual
+    this.#countsQueue = typeof socket.getSendQueueCount === 'function'
     this.#onError = options.onError ?? (() => undefined)
     socket.on('message', (message, remote) => this.#receive(message, remote))
     // Errors of receiving tell of datagrams that got nowhere (ICMP): losses. One that ends the socket is followed by 'close'.
@@ -220,14 +222,19 @@ export class UdpTransport implements DatagramTransport {
     this.#socket.close()
   }
 
+  /** Datagrams that wait in libuv; none in hosts whose `dgram` does not count them (other than Node's). */
+  #queueCount(): number {
+    return this.#countsQueue ? this.#socket.getSendQueueCount() : 0
+  }
+
   #hasRoom(): boolean {
     // After EAGAIN libuv waits with references to the bytes, and says so only here.
-    if (this.#socket.getSendQueueCount() > 0) this.#isBlocked = true
+    if (this.#queueCount() > 0) this.#isBlocked = true
     return !this.#isBlocked
   }
 
   #afterSend(): void {
-    if (!this.#isBlocked || this.#isClosed || this.#socket.getSendQueueCount() > 0) return
+    if (!this.#isBlocked || this.#isClosed || this.#queueCount() > 0) return
     this.#isBlocked = false
     try {
       this.#sink?.drain()
