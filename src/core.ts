@@ -12,9 +12,9 @@ export {
   Endpoint,
   type EndpointEvent,
   type EndpointOptions,
-  type ListenParameters,
 } from './endpoint/endpoint.ts'
 export { IncomingConnection } from './endpoint/incoming-connection.ts'
+export type { ListenParameters } from './endpoint/reception.ts'
 export type { Stream } from './streams/stream.ts'
 export { createClientSession } from './tls/client-session.ts'
 export type { TlsClientConfig, TlsServerConfig } from './tls/config.ts'

@@ -54,7 +54,7 @@ export class QuicIncoming {
 
   /** Says no: CONNECTION_REFUSED. */
   refuse(): void {
-    this.#server.decide((core) => core.driver.endpoint.refuse(this.#incoming, core.driver.now()))
+    this.#server.decide((core) => core.driver.endpoint.refuse(this.#incoming))
   }
 
   /** Asks for a proof of the address first. */
@@ -164,7 +164,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   async close(options: ServerCloseOptions = {}): Promise<void> {
     if (!this.#closed) {
       this.#closed = true
-      this.#core.driver.endpoint.stopListening(this.#core.driver.now())
+      this.#core.driver.endpoint.stopListening()
       this.#core.driver.schedule()
       this.#ready.close()
       this.#asking.close()
@@ -205,7 +205,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
 
   #refuseLate(incoming: IncomingConnection): void {
     if (incoming.isDecided) return
-    this.decide((core) => core.driver.endpoint.refuse(incoming, core.driver.now()))
+    this.decide((core) => core.driver.endpoint.refuse(incoming))
   }
 
   async #whenIdle(timeout: number | undefined): Promise<void> {

@@ -23,7 +23,7 @@ import { Handshake, type HandshakeComplete } from './handshake.ts'
 import { Idle } from './idle.ts'
 import type { ApplicationClose, ConnectionHost, ConnectionInit } from './init.ts'
 import { LocalIds } from './local-ids.ts'
-import type { Negotiation, NegotiationResult } from './negotiation.ts'
+import type { Negotiation } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
 import { ackTracker, createNegotiation, createPathParts, GRANULARITY, ownParameters } from './parts.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
@@ -391,20 +391,17 @@ export class Connection {
     }
   }
 
+  /** Retry and Version Negotiation, which only a client obeys. */
   #onUnprotected(bytes: Uint8Array, start: number, end: number, header: LongHeader, now: Time): void {
+    const negotiation = this.#negotiation
     const isRetry = header.type === PacketType.retry
     const result = isRetry
-      ? this.#negotiation?.onRetry(bytes, start, end)
-      : this.#negotiation?.onVersionNegotiation(bytes, start, end)
-    if (result !== undefined) this.#renegotiate(result, now)
-  }
-
-  #renegotiate(result: NegotiationResult, now: Time): void {
+      ? negotiation?.onRetry(bytes, start, end)
+      : negotiation?.onVersionNegotiation(bytes, start, end)
+    if (negotiation === undefined || result === undefined) return
     if (result.type === 'failed') {
       return this.#closing.end({ kind: 'version', offered: result.offered, supported: result.supported })
     }
-    const negotiation = this.#negotiation
-    if (negotiation === undefined) return
     if (result.type === 'retry') {
       this.#peerIds.replaceInitial(result.destination)
       this.#transmitter.token = negotiation.token

@@ -17,20 +17,14 @@ import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
-import { LongHeader, peekDestination } from '../wire/long-header.ts'
+import { peekDestination } from '../wire/long-header.ts'
 import type { Observer } from '../wire/observer.ts'
-import { PacketType } from '../wire/packet-type.ts'
 import { isLongHeader } from '../wire/short-header.ts'
-import { TransportErrorCode } from '../wire/transport-error.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
-import { Incoming, type IncomingLimits, type RetryPolicy } from './incoming.ts'
-import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
-import { buildRetry, InitialCloser } from './initial-answers.ts'
+import type { IncomingConnection } from './incoming-connection.ts'
+import { type ListenParameters, Reception } from './reception.ts'
 import { Routing } from './routing.ts'
-import { StatelessReset } from './stateless-reset.ts'
 import { TimerQueue } from './timer-queue.ts'
-import { AddressTokens } from './tokens.ts'
-import { VersionNegotiation } from './version-negotiation.ts'
 
 /** Bytes of a slot of the arena: a flight, or a burst (`architecture.md` §8). */
 export const SLOT_SIZE = 98_304
@@ -66,13 +60,6 @@ export interface ConnectParameters {
   readonly createTls: ConnectionInit['createTls']
 }
 
-/** What an endpoint needs to take connections. */
-export interface ListenParameters {
-  readonly versions: readonly number[]
-  readonly limits?: Partial<IncomingLimits> | undefined
-  readonly retry?: RetryPolicy | undefined
-}
-
 /** What a server's connection begins with. */
 export interface AcceptParameters {
   readonly config: ConnectionConfig
@@ -94,38 +81,17 @@ interface Entry {
   eventful: boolean
 }
 
-interface Server {
-  readonly incoming: Incoming
-  readonly negotiation: VersionNegotiation
-}
-
-/** Answers outside any connection that may wait; more are dropped, as networks do. */
-const MAX_ANSWERS = 256
-
-/** Incoming connections that may wait for a decision. */
-const MAX_PENDING = 1024
-
-/** Datagrams kept of an incoming connection that waits for a decision. */
-const MAX_PENDING_DATAGRAMS = 4
-
 /** All connections over some carriers. */
 export class Endpoint {
   readonly #options: EndpointOptions
   readonly #ids: ConnectionIdGenerator
   readonly #arena: Arena
   readonly #routing: Routing<Entry>
-  readonly #resets: StatelessReset
-  readonly #tokens: AddressTokens
   readonly #timers = new TimerQueue<Entry>()
   readonly #entries = new Map<Connection, Entry>()
   readonly #ready = new Deque<Entry>()
   readonly #eventful = new Deque<Entry>()
-  readonly #events = new Deque<EndpointEvent>()
-  readonly #answers = new Deque<OutgoingDatagram>()
-  readonly #pending = new Map<string, IncomingConnection>()
-  readonly #header = new LongHeader()
-  readonly #closer: InitialCloser
-  #server: Server | undefined
+  readonly #reception: Reception
   #sender: Entry | undefined
   /** Set once by the driver: a suspended TLS goes on, please poll. */
   onProgress: () => void = () => {}
@@ -136,13 +102,15 @@ export class Endpoint {
     this.#ids = options.idGenerator ?? randomConnectionIds(random)
     this.#arena = new Arena(engine.arena, SLOT_SIZE)
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
-    this.#resets = new StatelessReset({ key: options.resetKey ?? randomBytes(random, 32), random })
-    this.#tokens = new AddressTokens({
-      key: options.tokenKey ?? randomBytes(random, 32),
+    this.#reception = new Reception({
+      engine,
+      arena: this.#arena,
       random,
+      ids: this.#ids,
       wallClock: () => options.wallClock(),
+      resetKey: options.resetKey ?? randomBytes(random, 32),
+      tokenKey: options.tokenKey ?? randomBytes(random, 32),
     })
-    this.#closer = new InitialCloser(engine, this.#arena)
   }
 
   /** Connections that are not closed. */
@@ -161,7 +129,7 @@ export class Endpoint {
     // RFC 9000 §7.2: at least 8 unpredictable bytes.
     const destination = ConnectionId.from(randomBytes(random, 8))
     const localId = this.#ids.generate()
-    return this.#open(localId, undefined, parameters.remoteAddress, (host) => ({
+    return this.#open(localId, undefined, parameters.carrier, parameters.remoteAddress, (host) => ({
       role: 'client',
       version: parameters.config.version,
       config: parameters.config,
@@ -181,25 +149,20 @@ export class Endpoint {
 
   /** Takes connections from now on: each comes as an `incoming` event. */
   listen(parameters: ListenParameters): void {
-    const options = { tokens: this.#tokens, limits: parameters.limits ?? {}, retry: parameters.retry ?? 'never' }
-    this.#server = {
-      incoming: new Incoming(options),
-      negotiation: new VersionNegotiation({ versions: parameters.versions, random: this.#options.random }),
-    }
+    this.#reception.open(parameters)
   }
 
   /** Takes no more connections; those that wait for a decision are refused, those that run go on. */
-  stopListening(now: Time): void {
-    for (const incoming of [...this.#pending.values()]) this.refuse(incoming, now)
-    this.#server = undefined
+  stopListening(): void {
+    this.#reception.close()
   }
 
   /** Makes an incoming connection a real one. @throws Error when it was decided before */
   accept(incoming: IncomingConnection, parameters: AcceptParameters, now: Time): Connection {
-    this.#decide(incoming)
+    this.#reception.decide(incoming)
     const { facts } = incoming
     const localId = this.#ids.generate()
-    const connection = this.#open(localId, facts.destination, facts.remoteAddress, (host) => ({
+    const connection = this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
       role: 'server',
       version: facts.version,
       config: parameters.config,
@@ -221,25 +184,19 @@ export class Endpoint {
     return connection
   }
 
-  /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). */
-  refuse(incoming: IncomingConnection, _now: Time): void {
-    this.#decide(incoming)
-    this.#server?.incoming.onClosed(incoming.facts.remoteAddress, true)
-    this.#refuse(incoming.facts, TransportErrorCode.CONNECTION_REFUSED, '')
+  /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). @throws Error when it was decided before */
+  refuse(incoming: IncomingConnection): void {
+    this.#reception.refuse(incoming)
   }
 
   /** Asks the client to prove its address (RFC 9000 §8.1.2). @throws Error when it was proven already */
   retry(incoming: IncomingConnection): void {
-    if (incoming.facts.addressValidated) throw new Error('The address is validated already: accept or refuse')
-    this.#decide(incoming)
-    this.#server?.incoming.onClosed(incoming.facts.remoteAddress, true)
-    this.#retry(incoming.facts)
+    this.#reception.retry(incoming)
   }
 
-  /** Forgets the incoming connection without an answer. */
+  /** Forgets the incoming connection without an answer. @throws Error when it was decided before */
   ignore(incoming: IncomingConnection): void {
-    this.#decide(incoming)
-    this.#server?.incoming.onClosed(incoming.facts.remoteAddress, true)
+    this.#reception.ignore(incoming)
   }
 
   // ── The five methods ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -251,7 +208,7 @@ export class Endpoint {
     const isLong = isLongHeader(bytes[0] ?? 0)
     const entry = this.#routing.find(key) ?? (this.#ids.length === 0 ? this.#routing.findAddress(via, from) : undefined)
     if (entry !== undefined) return this.#deliver(entry, bytes, from, via, ecn, now)
-    if (isLong) this.#receiveUnknown(bytes, from, via, ecn, now)
+    if (isLong) this.#reception.receive(bytes, from, via, ecn, now)
     else this.#receiveOrphan(bytes, from, via, now)
   }
 
@@ -267,7 +224,7 @@ export class Endpoint {
   pollDatagram(now: Time): OutgoingDatagram | undefined {
     this.#sender?.connection.releaseFlight()
     this.#sender = undefined
-    const answer = this.#answers.shift()
+    const answer = this.#reception.takeAnswer()
     if (answer !== undefined) return answer
     for (let entry = this.#ready.shift(); entry !== undefined; entry = this.#ready.shift()) {
       if (this.#arena.free === 0) this.#flushReceived(now)
@@ -286,8 +243,8 @@ export class Endpoint {
 
   /** The next fact for the application. */
   pollEvent(): EndpointEvent | undefined {
-    const own = this.#events.shift()
-    if (own !== undefined) return own
+    const incoming = this.#reception.takeArrived()
+    if (incoming !== undefined) return { type: 'incoming', incoming }
     for (let entry = this.#eventful.peek(); entry !== undefined; entry = this.#eventful.peek()) {
       const event = entry.connection.pollEvent()
       if (event !== undefined) {
@@ -317,7 +274,7 @@ export class Endpoint {
       entry.connection.onCarrierClosed(via, cause)
       this.#wake(entry)
     }
-    for (const incoming of [...this.#pending.values()]) if (incoming.facts.carrier === via) this.ignore(incoming)
+    this.#reception.onCarrierClosed(via)
   }
 
   // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -330,6 +287,7 @@ export class Endpoint {
   #open(
     localId: ConnectionId,
     firstDestination: ConnectionId | undefined,
+    carrier: Carrier,
     remoteAddress: PathAddress,
     initOf: (host: ConnectionHost) => ConnectionInit,
   ): Connection {
@@ -351,6 +309,7 @@ export class Endpoint {
     registered.entry = entry
     this.#entries.set(connection, entry)
     this.#routing.addId(localId, entry)
+    if (localId.length === 0) this.#routing.addAddress(carrier, remoteAddress, entry)
     // The id that the client made up stays a route to the end: a late copy of its Initial packet opens no second connection.
     if (firstDestination !== undefined) this.#routing.addId(firstDestination, entry)
     this.#wake(entry)
@@ -363,12 +322,12 @@ export class Endpoint {
     }
     return {
       idGenerator: this.#ids,
-      resetToken: (id) => this.#resets.tokenOf(id.bytes),
+      resetToken: (id) => this.#reception.resetTokenOf(id),
       register: (id) => registered.entry !== undefined && this.#routing.addId(id, registered.entry),
       unregister: (id) => withEntry((entry) => this.#routing.removeId(id, entry)),
       resetTokenAdded: (token, remote) => withEntry((entry) => this.#routing.addResetToken(token, remote, entry)),
       resetTokenRemoved: (token, remote) => withEntry((entry) => this.#routing.removeResetToken(token, remote, entry)),
-      newToken: (remote) => this.#tokens.sealNewToken(remote),
+      newToken: (remote) => this.#reception.newToken(remote),
     }
   }
 
@@ -398,105 +357,20 @@ export class Endpoint {
   #onConnectionEvent(entry: Entry, event: ConnectionEvent): void {
     if (event.type === 'connected') {
       entry.handshaking = false
-      if (entry.isServer) this.#server?.incoming.onHandshakeComplete()
+      if (entry.isServer) this.#reception.onHandshakeComplete()
     } else if (event.type === 'closed') {
       this.#routing.removeConnection(entry)
       this.#timers.delete(entry)
       this.#entries.delete(entry.connection)
-      if (entry.isServer) this.#server?.incoming.onClosed(entry.remoteAddress, entry.handshaking)
+      if (entry.isServer) this.#reception.onClosed(entry.remoteAddress, entry.handshaking)
     }
-  }
-
-  // ── Datagrams of no connection ────────────────────────────────────────────────────────────────────────────────────
-
-  #receiveUnknown(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const server = this.#server
-    const header = this.#header
-    if (server === undefined || !header.parse(bytes, 0, bytes.length)) return
-    if (header.version === 0) return
-    if (!server.negotiation.accepts(header.version)) {
-      const answer = server.negotiation.answer(bytes, 0, bytes.length, now)
-      if (answer !== undefined) this.#answer(answer, from, via)
-      return
-    }
-    if (header.type === PacketType.initial) this.#receiveInitial(server, bytes, from, via, ecn, now)
-  }
-
-  #receiveInitial(server: Server, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const header = this.#header
-    const destination = header.destinationId()
-    const key = `${destination.key} ${from}`
-    const waiting = this.#pending.get(key)
-    if (waiting !== undefined) return waiting.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
-    const source = header.sourceId()
-    const decision = server.incoming.decide(
-      {
-        version: header.version,
-        destination,
-        source,
-        token: header.token(),
-        datagramSize: bytes.length,
-        remoteAddress: from,
-        carrier: via,
-      },
-      now,
-    )
-    const facts: IncomingFacts = {
-      version: header.version,
-      destination,
-      source,
-      originalDestination: decision.action === 'accept' ? decision.originalDestination : destination,
-      retrySource: decision.action === 'accept' ? decision.retrySource : undefined,
-      addressValidated: decision.action === 'accept' && decision.addressValidated,
-      remoteAddress: from,
-      carrier: via,
-    }
-    if (decision.action === 'refuse') return this.#refuse(facts, decision.code, decision.reason)
-    if (decision.action === 'retry') return this.#retry(facts)
-    if (decision.action === 'ignore' || this.#pending.size >= MAX_PENDING) return
-    server.incoming.onOpened(from)
-    const incoming = new IncomingConnection(key, facts)
-    incoming.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
-    this.#pending.set(key, incoming)
-    this.#events.push({ type: 'incoming', incoming })
   }
 
   /** A short header with an id that nobody has: a reset from the peer, or one that we owe (RFC 9000 §10.3). */
   #receiveOrphan(bytes: Uint8Array, from: PathAddress, via: Carrier, now: Time): void {
     const entry = this.#routing.findResetToken(bytes, 0, bytes.length, from)
-    if (entry !== undefined) {
-      entry.connection.onStatelessReset(now)
-      return this.#wake(entry)
-    }
-    if (this.#ids.length === 0) return
-    const reset = this.#resets.build(bytes.subarray(1, 1 + this.#ids.length), bytes.length, from, now)
-    if (reset !== undefined) this.#answer(reset, from, via)
-  }
-
-  #decide(incoming: IncomingConnection): void {
-    if (!this.#pending.delete(incoming.key)) throw new Error('The incoming connection was decided already')
-    incoming.isDecided = true
-  }
-
-  #refuse(facts: IncomingFacts, code: bigint, reason: string): void {
-    const bytes = this.#closer.build(facts, code, reason)
-    if (bytes !== undefined) this.#answer(bytes, facts.remoteAddress, facts.carrier)
-  }
-
-  #retry(facts: IncomingFacts): void {
-    const source =
-      this.#ids.length >= 8 ? this.#ids.generate() : ConnectionId.from(randomBytes(this.#options.random, 8))
-    const token = this.#tokens.sealRetry({
-      remoteAddress: facts.remoteAddress,
-      originalDestination: facts.destination,
-      retrySource: source,
-      clientSource: facts.source,
-      version: facts.version,
-    })
-    this.#answer(buildRetry(facts, source, token), facts.remoteAddress, facts.carrier)
-  }
-
-  #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {
-    if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, segmentSize: bytes.length, to, via, ecn: 0 })
+    if (entry === undefined) return this.#reception.receiveOrphan(bytes, from, via, now)
+    entry.connection.onStatelessReset(now)
+    this.#wake(entry)
   }
 }

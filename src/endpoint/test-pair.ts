@@ -22,7 +22,8 @@ import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { generateCertificate } from '../x509/generate.ts'
 import { Oid } from '../x509/oids.ts'
 import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
-import { ARENA_BYTES, Endpoint, type EndpointOptions, type ListenParameters } from './endpoint.ts'
+import { ARENA_BYTES, Endpoint, type EndpointOptions } from './endpoint.ts'
+import type { ListenParameters } from './reception.ts'
 
 /** What the network does to datagrams: probabilities from 0 to 1, times in ms. */
 export interface Impairment {

@@ -1,0 +1,233 @@
+/**
+ * Those who are at the door: datagrams of no connection. Initial packets that may open one, packets of unknown versions,
+ * and the answers that need no state: Version Negotiation, Retry, refusal, stateless reset (RFC 9000 §5.2.2, §6.1, §8.1, §10.3).
+ */
+import type { Arena } from '../base/arena.ts'
+import { Deque } from '../base/deque.ts'
+import { type RandomSource, randomBytes } from '../base/random.ts'
+import type { Time } from '../base/time.ts'
+import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
+import type { OutgoingDatagram } from '../connection/transmitter.ts'
+import type { PacketEngine } from '../crypto/provider.ts'
+import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import { ConnectionId } from '../wire/connection-id.ts'
+import { LongHeader } from '../wire/long-header.ts'
+import { PacketType } from '../wire/packet-type.ts'
+import { TransportErrorCode } from '../wire/transport-error.ts'
+import { Incoming, type IncomingLimits, type RetryPolicy } from './incoming.ts'
+import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
+import { buildRetry, InitialCloser } from './initial-answers.ts'
+import { StatelessReset } from './stateless-reset.ts'
+import { AddressTokens } from './tokens.ts'
+import { VersionNegotiation } from './version-negotiation.ts'
+
+/** What an endpoint needs to take connections. */
+export interface ListenParameters {
+  readonly versions: readonly number[]
+  readonly limits?: Partial<IncomingLimits> | undefined
+  readonly retry?: RetryPolicy | undefined
+}
+
+/** What a reception is made of. */
+export interface ReceptionOptions {
+  readonly engine: PacketEngine
+  readonly arena: Arena
+  readonly random: RandomSource
+  readonly ids: ConnectionIdGenerator
+  /** Unix ms. */
+  wallClock(): number
+  /** 32 bytes. */
+  readonly resetKey: Uint8Array
+  /** 32 bytes. */
+  readonly tokenKey: Uint8Array
+}
+
+/** Answers that may wait; more are dropped, as networks do. */
+const MAX_ANSWERS = 256
+
+/** Incoming connections that may wait for a decision. */
+const MAX_PENDING = 1024
+
+/** Datagrams kept of an incoming connection that waits for a decision. */
+const MAX_PENDING_DATAGRAMS = 4
+
+/** The door of an endpoint. */
+export class Reception {
+  readonly #random: RandomSource
+  readonly #ids: ConnectionIdGenerator
+  readonly #resets: StatelessReset
+  readonly #tokens: AddressTokens
+  readonly #closer: InitialCloser
+  readonly #header = new LongHeader()
+  readonly #answers = new Deque<OutgoingDatagram>()
+  readonly #pending = new Map<string, IncomingConnection>()
+  readonly #arrived = new Deque<IncomingConnection>()
+  #incoming: Incoming | undefined
+  #negotiation: VersionNegotiation | undefined
+
+  constructor(options: ReceptionOptions) {
+    const { random } = options
+    this.#random = random
+    this.#ids = options.ids
+    this.#resets = new StatelessReset({ key: options.resetKey, random })
+    this.#tokens = new AddressTokens({ key: options.tokenKey, random, wallClock: () => options.wallClock() })
+    this.#closer = new InitialCloser(options.engine, options.arena)
+  }
+
+  /** Opens the door. */
+  open(parameters: ListenParameters): void {
+    const { versions, limits = {}, retry = 'never' } = parameters
+    this.#incoming = new Incoming({ tokens: this.#tokens, limits, retry })
+    this.#negotiation = new VersionNegotiation({ versions, random: this.#random })
+  }
+
+  /** Closes the door; those who wait are refused. */
+  close(): void {
+    for (const incoming of [...this.#pending.values()]) this.refuse(incoming)
+    this.#incoming = undefined
+    this.#negotiation = undefined
+  }
+
+  /** The stateless reset token of one of our ids. */
+  resetTokenOf(id: ConnectionId): Uint8Array {
+    return this.#resets.tokenOf(id.bytes)
+  }
+
+  /** A token for the client's next connection (RFC 9000 §8.1.3). */
+  newToken(remote: PathAddress): Uint8Array {
+    return this.#tokens.sealNewToken(remote)
+  }
+
+  /** The next answer to send. */
+  takeAnswer(): OutgoingDatagram | undefined {
+    return this.#answers.shift()
+  }
+
+  /** The next incoming connection that is to be decided on. */
+  takeArrived(): IncomingConnection | undefined {
+    return this.#arrived.shift()
+  }
+
+  /** A long-header datagram for no connection. */
+  receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const header = this.#header
+    const incoming = this.#incoming
+    const negotiation = this.#negotiation
+    if (incoming === undefined || negotiation === undefined || !header.parse(bytes, 0, bytes.length)) return
+    if (header.version === 0) return
+    if (!negotiation.accepts(header.version)) {
+      const answer = negotiation.answer(bytes, 0, bytes.length, now)
+      if (answer !== undefined) this.#answer(answer, from, via)
+      return
+    }
+    if (header.type === PacketType.initial) this.#receiveInitial(incoming, bytes, from, via, ecn, now)
+  }
+
+  /** A short-header datagram for an id that nobody has: a reset is owed (RFC 9000 §10.3). */
+  receiveOrphan(bytes: Uint8Array, from: PathAddress, via: Carrier, now: Time): void {
+    const { length } = this.#ids
+    if (length === 0) return
+    const reset = this.#resets.build(bytes.subarray(1, 1 + length), bytes.length, from, now)
+    if (reset !== undefined) this.#answer(reset, from, via)
+  }
+
+  /** Takes the decision on `incoming`, whatever it is. @throws Error when there was one before */
+  decide(incoming: IncomingConnection): void {
+    if (!this.#pending.delete(incoming.key)) throw new Error('The incoming connection was decided already')
+    incoming.isDecided = true
+  }
+
+  /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). */
+  refuse(incoming: IncomingConnection): void {
+    this.ignore(incoming)
+    this.#refuse(incoming.facts, TransportErrorCode.CONNECTION_REFUSED, '')
+  }
+
+  /** Asks the client to prove its address (RFC 9000 §8.1.2). @throws Error when it was proven already */
+  retry(incoming: IncomingConnection): void {
+    if (incoming.facts.addressValidated) throw new Error('The address is validated already: accept or refuse')
+    this.ignore(incoming)
+    this.#retry(incoming.facts)
+  }
+
+  /** Forgets it without an answer. */
+  ignore(incoming: IncomingConnection): void {
+    this.decide(incoming)
+    this.#incoming?.onClosed(incoming.facts.remoteAddress, true)
+  }
+
+  /** Forgets those who came over `via`, which is gone. */
+  onCarrierClosed(via: Carrier): void {
+    for (const incoming of [...this.#pending.values()]) if (incoming.facts.carrier === via) this.ignore(incoming)
+  }
+
+  /** An accepted connection is through its handshake. */
+  onHandshakeComplete(): void {
+    this.#incoming?.onHandshakeComplete()
+  }
+
+  /** An accepted connection is gone. */
+  onClosed(remote: PathAddress, handshaking: boolean): void {
+    this.#incoming?.onClosed(remote, handshaking)
+  }
+
+  #receiveInitial(door: Incoming, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const header = this.#header
+    const destination = header.destinationId()
+    const key = `${destination.key} ${from}`
+    const waiting = this.#pending.get(key)
+    if (waiting !== undefined) return waiting.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
+    const source = header.sourceId()
+    const decision = door.decide(
+      {
+        version: header.version,
+        destination,
+        source,
+        token: header.token(),
+        datagramSize: bytes.length,
+        remoteAddress: from,
+        carrier: via,
+      },
+      now,
+    )
+    const facts: IncomingFacts = {
+      version: header.version,
+      destination,
+      source,
+      originalDestination: decision.action === 'accept' ? decision.originalDestination : destination,
+      retrySource: decision.action === 'accept' ? decision.retrySource : undefined,
+      addressValidated: decision.action === 'accept' && decision.addressValidated,
+      remoteAddress: from,
+      carrier: via,
+    }
+    if (decision.action === 'refuse') return this.#refuse(facts, decision.code, decision.reason)
+    if (decision.action === 'retry') return this.#retry(facts)
+    if (decision.action === 'ignore' || this.#pending.size >= MAX_PENDING) return
+    door.onOpened(from)
+    const incoming = new IncomingConnection(key, facts)
+    incoming.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
+    this.#pending.set(key, incoming)
+    this.#arrived.push(incoming)
+  }
+
+  #refuse(facts: IncomingFacts, code: bigint, reason: string): void {
+    const bytes = this.#closer.build(facts, code, reason)
+    if (bytes !== undefined) this.#answer(bytes, facts.remoteAddress, facts.carrier)
+  }
+
+  #retry(facts: IncomingFacts): void {
+    const source = this.#ids.length >= 8 ? this.#ids.generate() : ConnectionId.from(randomBytes(this.#random, 8))
+    const token = this.#tokens.sealRetry({
+      remoteAddress: facts.remoteAddress,
+      originalDestination: facts.destination,
+      retrySource: source,
+      clientSource: facts.source,
+      version: facts.version,
+    })
+    this.#answer(buildRetry(facts, source, token), facts.remoteAddress, facts.carrier)
+  }
+
+  #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {
+    if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, segmentSize: bytes.length, to, via, ecn: 0 })
+  }
+}
