@@ -6,7 +6,7 @@ import { Deque } from '../base/deque.ts'
 import { type Duration, NEVER, type Time } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
 import { LossDetector } from '../recovery/loss-detector.ts'
-import { StreamSet } from '../streams/stream-set.ts'
+import type { StreamSet } from '../streams/stream-set.ts'
 import type { TlsSession } from '../tls/session.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
@@ -22,10 +22,18 @@ import type { CloseReason, ConnectionEvent } from './events.ts'
 import { Handshake, type HandshakeComplete } from './handshake.ts'
 import { Idle } from './idle.ts'
 import type { ApplicationClose, ConnectionHost, ConnectionInit } from './init.ts'
-import { LocalIds } from './local-ids.ts'
+import type { LocalIds } from './local-ids.ts'
 import type { Negotiation } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
-import { ackTracker, createNegotiation, createPathParts, GRANULARITY, ownParameters } from './parts.ts'
+import {
+  ackTracker,
+  createLocalIds,
+  createNegotiation,
+  createPathParts,
+  createStreams,
+  GRANULARITY,
+  ownParameters,
+} from './parts.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
@@ -100,30 +108,15 @@ export class Connection {
       random: init.random,
       peerIds: this.#peerIds,
       createParts: (id, carrier) =>
-        createPathParts(id, carrier, config, this.#peerParameters?.maxUdpPayloadSize, (mtu) =>
+        createPathParts(id, carrier, init, this.#peerParameters?.maxUdpPayloadSize, (mtu) =>
           this.#context.events.push({ type: 'mtu-changed', mtu }),
         ),
       pto: (recovery) => recovery.rtt.ptoPeriod(this.#loss.maxAckDelay, GRANULARITY),
       emit: (event) => this.#context.events.push(event),
       onPathRemoved: (path: Path, at) => this.#loss.onPathRemoved(path.recovery, at),
     })
-    this.#localIds = new LocalIds({
-      generator: init.host.idGenerator,
-      initial: init.localId,
-      resetToken: (id) => init.host.resetToken(id),
-      register: (id) => init.host.register(id),
-      unregister: (id) => init.host.unregister(id),
-    })
-    this.streams = new StreamSet({
-      role,
-      limits: {
-        ...config,
-        streamHighWaterMark: config.maxStreamSendBuffer,
-        connectionHighWaterMark: config.maxSendBuffer,
-      },
-      emit: (event) => this.#context.events.push(event),
-      rtt: () => this.paths.active.recovery.rtt.smoothed,
-    })
+    this.#localIds = createLocalIds(init)
+    this.streams = createStreams(init, this.#context.events, () => this.paths.active.recovery.rtt.smoothed)
     this.#closing = new Closing({ emit: (event) => this.#onClosingEvent(event) })
     this.#idle = new Idle({ ...config, now, pto: () => this.#pto() })
     this.#negotiation = role === 'client' ? createNegotiation(init) : undefined

@@ -3,6 +3,7 @@ import type { Arena } from '../base/arena.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { Duration, Time } from '../base/time.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
+import type { PagePool } from '../streams/paged-buffer.ts'
 import type { TlsSession } from '../tls/session.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
@@ -50,6 +51,8 @@ export interface ConnectionInit {
   readonly addressValidated: boolean
   /** Client: of an earlier NEW_TOKEN. */
   readonly token?: Uint8Array | undefined
+  /** Memory for stream data, shared by the connections of an endpoint. */
+  readonly pages: PagePool
   /** ms; how late the host's timers may usually fire. */
   readonly timerGranularity: Duration
   /** Begins TLS; `parameters` turns the peer's transport parameters (absent at a client) into ours. */

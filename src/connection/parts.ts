@@ -1,15 +1,19 @@
 /** Makes the parts of a connection that take more than a constructor call. */
+import type { Deque } from '../base/deque.ts'
 import type { Duration } from '../base/time.ts'
 import { AckTracker } from '../recovery/ack-tracker.ts'
 import { controllerFactory } from '../recovery/congestion/algorithms.ts'
 import { MtuDiscovery } from '../recovery/mtu-discovery.ts'
 import { PathRecovery } from '../recovery/path-recovery.ts'
+import { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { encodeTransportParameters } from '../wire/transport-parameters.ts'
 import { type ConnectionConfig, transportParametersOf } from './config.ts'
+import type { ConnectionEvent } from './events.ts'
 import type { ConnectionInit } from './init.ts'
+import { LocalIds } from './local-ids.ts'
 import { Negotiation } from './negotiation.ts'
 import { MIN_DATAGRAM_SIZE, type PathParts } from './path.ts'
 
@@ -49,10 +53,11 @@ export function ownParameters(init: ConnectionInit): Uint8Array {
 export function createPathParts(
   id: PathId,
   carrier: Carrier,
-  config: ConnectionConfig,
+  init: ConnectionInit,
   peerMaxUdpPayload: number | undefined,
   onMtu: (mtu: number) => void,
 ): PathParts {
+  const { config } = init
   const recovery = new PathRecovery({
     id,
     controller: controllerFactory(config.congestionControl),
@@ -61,7 +66,7 @@ export function createPathParts(
     initialWindow: config.initialWindow,
     minimumWindow: config.minimumWindow,
     pacing: config.pacing && !carrier.properties.congestionControlled,
-    granularity: GRANULARITY,
+    granularity: init.timerGranularity,
   })
   return { recovery, mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, onMtu) }
 }
@@ -80,4 +85,32 @@ function createMtuDiscovery(
   mtu.setLimit(carrier.maxDatagramSize)
   if (peerMaxUdpPayload !== undefined) mtu.setLimit(peerMaxUdpPayload)
   return mtu
+}
+
+/** Our connection ids, routed by the endpoint. */
+export function createLocalIds(init: ConnectionInit): LocalIds {
+  const { host } = init
+  return new LocalIds({
+    generator: host.idGenerator,
+    initial: init.localId,
+    resetToken: (id) => host.resetToken(id),
+    register: (id) => host.register(id),
+    unregister: (id) => host.unregister(id),
+  })
+}
+
+/** The streams; what they have to tell goes to `events`. */
+export function createStreams(init: ConnectionInit, events: Deque<ConnectionEvent>, rtt: () => Duration): StreamSet {
+  const { config } = init
+  return new StreamSet({
+    role: init.role,
+    limits: {
+      ...config,
+      streamHighWaterMark: config.maxStreamSendBuffer,
+      connectionHighWaterMark: config.maxSendBuffer,
+    },
+    pages: init.pages,
+    emit: (event) => events.push(event),
+    rtt,
+  })
 }

@@ -15,6 +15,7 @@ import type { ConnectionHost, ConnectionInit } from '../connection/init.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
+import { PagePool } from '../streams/paged-buffer.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
@@ -86,6 +87,7 @@ export class Endpoint {
   readonly #options: EndpointOptions
   readonly #ids: ConnectionIdGenerator
   readonly #arena: Arena
+  readonly #pages = new PagePool()
   readonly #routing: Routing<Entry>
   readonly #timers = new TimerQueue<Entry>()
   readonly #entries = new Map<Connection, Entry>()
@@ -279,9 +281,9 @@ export class Endpoint {
 
   // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #common(now: Time): Pick<ConnectionInit, 'engine' | 'arena' | 'random' | 'timerGranularity' | 'now'> {
+  #common(now: Time): Pick<ConnectionInit, 'engine' | 'arena' | 'pages' | 'random' | 'timerGranularity' | 'now'> {
     const { engine, random, timerGranularity } = this.#options
-    return { engine, arena: this.#arena, random, timerGranularity, now }
+    return { engine, arena: this.#arena, pages: this.#pages, random, timerGranularity, now }
   }
 
   #open(
