@@ -486,21 +486,3 @@ describe.each(PACES)('a client, public-key work $name', (pace) => {
     expect(await start()).toMatchObject({ description: AlertDescription.internalError })
   })
 })
-
-describe('a client configuration', () => {
-  test.each([
-    ['no protocol', { alpn: [] }],
-    ['an empty protocol name', { alpn: [''] }],
-    ['a protocol name of 256 bytes', { alpn: ['é'.repeat(128)] }],
-    ['no suite', { suites: [] }],
-    ['no group that the provider has', { groups: [0x0100] }],
-    ['a share of a group that is not offered', { groups: [NamedGroup.x25519], shares: [NamedGroup.secp256r1] }],
-    ['a server name that is not ASCII', { serverName: 'bücher.example' }],
-    ['a server name that is too long', { serverName: 'a'.repeat(254) }],
-    ['no verifier of handshake signatures', { crypto: { ...noble, verifiers: [] } }],
-  ])('with %s is refused', async (_name, changes) => {
-    await expect(handshake(clientConfig(changes), serverConfig(), { name: '', isSlow: false })).rejects.toThrow(
-      RangeError,
-    )
-  })
-})
