@@ -96,8 +96,8 @@ export class Connection {
       initial: init.peerId,
       limit: config.activeConnectionIdLimit,
       path: 0,
-      tokenAdded: (token, path) => init.host.resetTokenAdded(token, this.#addressOf(path)),
-      tokenRemoved: (token, path) => init.host.resetTokenRemoved(token, this.#addressOf(path)),
+      tokenAdded: (token, path) => init.host.resetTokenAdded(token, this.paths.addressOf(path)),
+      tokenRemoved: (token, path) => init.host.resetTokenRemoved(token, this.paths.addressOf(path)),
     })
     this.paths = new PathManager({
       role,
@@ -179,7 +179,7 @@ export class Connection {
     if (this.#closing.state === 'closed') return
     if (this.#closing.state !== 'open') this.#closing.onPacketReceived()
     this.#receiver.receive(bytes, from, via, ecn, now)
-    if (this.#keysChanged) this.#retryEarly(now)
+    this.#retryEarly(now)
     if (this.#loss.amplificationLimited) this.#onAmplificationCredit(now)
   }
 
@@ -342,7 +342,7 @@ export class Connection {
         this.#onError(toTransportError(error), now)
       }
     }
-    if (this.#keysChanged) this.#retryEarly(now)
+    this.#retryEarly(now)
   }
 
   /** RFC 9002 §A.6: the timers that passed while nothing could be sent come first, so that what is missing goes before what is new. */
@@ -352,11 +352,9 @@ export class Connection {
     if (this.#loss.nextTimeout() <= now) this.#loss.onTimeout(now)
   }
 
+  /** Packets that came before their keys. */
   #retryEarly(now: Time): void {
-    while (this.#keysChanged) {
-      this.#keysChanged = false
-      this.#receiver.retryEarly(now)
-    }
+    for (; this.#keysChanged; this.#receiver.retryEarly(now)) this.#keysChanged = false
   }
 
   #onPacketOpened(packet: ReceivedPacket, header: LongHeader | undefined): boolean {
@@ -490,10 +488,6 @@ export class Connection {
     this.#peerIds.close()
     this.#spaces.discardAll()
     this.#tls.discard()
-  }
-
-  #addressOf(path: number): PathAddress {
-    return (this.paths.paths.find((each) => each.id === path) ?? this.paths.active).remoteAddress
   }
 
   #pto(): Duration {

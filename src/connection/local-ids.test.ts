@@ -133,6 +133,7 @@ describe('LocalIds', () => {
     packetFrom(ids).lost()
     retire(ids, 3)
     expect(issued(ids).map((frame) => frame.sequenceNumber)).toEqual([4])
+    expect(ids.wantsToSend).toBe(false)
   })
 
   test('an acknowledgement after a loss calls the repetition off', () => {

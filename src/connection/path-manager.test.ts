@@ -213,6 +213,15 @@ describe('PathManager: following a peer', () => {
     expect(setting.paths.active).toBe(path)
   })
 
+  test('waits with a challenge until what came allows for it', () => {
+    const setting = setUp()
+    const path = receive(setting, OTHER_HOST, 1, { size: 21 })
+    expect(path?.sendAllowance).toBe(63)
+    expect(flush(setting).has(path?.id ?? -1)).toBe(false)
+    receive(setting, OTHER_HOST, 2, { size: 21 })
+    expect(flush(setting).has(path?.id ?? -1)).toBe(true)
+  })
+
   test('is moved by nothing but the highest-numbered non-probing packet', () => {
     const setting = setUp()
     const home = setting.paths.active

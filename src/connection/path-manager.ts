@@ -151,6 +151,11 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     }
   }
 
+  /** The peer's address on a path; that of the active one if the path is gone. */
+  addressOf(id: PathId): PathAddress {
+    return (this.get(id) ?? this.#active).remoteAddress
+  }
+
   /** The path of the next datagram: one that owes a challenge or a response, else the active one. */
   next(): Path {
     return this.#owing() ?? this.#active
@@ -264,7 +269,6 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   #follow(path: Path, now: Time): void {
     const old = this.#active
     if (old.carrier === path.carrier && hostOf(old.remoteAddress) === hostOf(path.remoteAddress)) path.continueFrom(old)
-    if (old.isValidated) this.#lastValidated = old
     this.#activate(path)
     if (path.isValidated) this.#lastValidated = path
     else if (!path.validation.isRunning) this.#validate(path, now)

@@ -189,6 +189,16 @@ describe('PeerIds', () => {
     expect(ids.wantsToSend).toBe(false)
   })
 
+  test('an acknowledgement after a loss calls the repetition off', () => {
+    const { ids } = setUp()
+    ids.onNewConnectionId(newId(1, 1))
+    const packet = packetFrom(ids)
+    packet.lost()
+    packet.acked()
+    expect(ids.wantsToSend).toBe(false)
+    expect(retired(ids)).toEqual([])
+  })
+
   test('moves a path to another id on demand', () => {
     const { ids } = setUp()
     expect(ids.change(0)).toBe(false)
