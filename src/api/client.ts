@@ -18,13 +18,26 @@ import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts
  * ```
  */
 export async function connect(transport: DatagramTransport, options: ConnectOptions): Promise<QuicConnection> {
+  const { core, connection } = begin(transport, options)
+  const close = (): void => transport.close()
+  connection.gone.then(close, close)
+  try {
+    return await whenReady(connection, options.signal)
+  } catch (error) {
+    // RFC 9000 §10.2: with the socket gone no late packet can draw an answer, so the closing period may end when
+    // CONNECTION_CLOSE has been sent.
+    core.driver.afterFlush(close)
+    throw error
+  }
+}
+
+function begin(
+  transport: DatagramTransport,
+  options: ConnectOptions,
+): { readonly core: EndpointCore; readonly connection: QuicConnection } {
   try {
     const core = new EndpointCore(transport, options)
-    const connection = core.connect(options)
-    const close = (): void => transport.close()
-    // The last CONNECTION_CLOSE leaves before the transport does.
-    connection.gone.then(close, close)
-    return await whenReady(connection, options.signal)
+    return { core, connection: core.connect(options) }
   } catch (error) {
     transport.close()
     throw error

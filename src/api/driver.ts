@@ -105,6 +105,15 @@ export class Driver {
     this.#flushListeners.add(listener)
   }
 
+  /** Calls `task` once, when what there is to send has been sent. */
+  afterFlush(task: () => void): void {
+    this.listenForFlushes(() => {
+      task()
+      return false
+    })
+    this.schedule()
+  }
+
   /** Closes the transports. What lived on them ends with `carrier-closed`. */
   close(): void {
     for (const transport of [...this.#transports]) transport.close()

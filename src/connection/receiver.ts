@@ -369,6 +369,12 @@ export class PacketReceiver {
 export function toTransportError(error: unknown): TransportError {
   if (error instanceof TransportError) return error
   if (error instanceof TlsAlert) {
+    if (error.protocolViolation) {
+      return new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, error.message, {
+        frameType: FrameType.crypto,
+        cause: error,
+      })
+    }
     return new TransportError(cryptoError(error.description), error.message, {
       frameType: FrameType.crypto,
       cause: error,
