@@ -212,15 +212,23 @@ export class Driver {
   /** One host timer for all. A timer that fires too early costs less than setting it anew for every packet. */
   #arm(): void {
     const next = this.endpoint.nextTimeout()
-    if (next === NEVER || next >= this.#timerAt) return
+    // A timer that nobody waits for would keep a process alive.
+    if (next === NEVER) return this.#disarm()
+    if (next >= this.#timerAt) return
     const now = this.now()
     // A wait that no timer can keep, as the pacer's, is spent in turns, as long as the clock moves.
     if (next <= now + this.environment.timerGranularity / 2 && now !== this.#spunAt) {
       this.#spunAt = now
       return this.schedule()
     }
-    this.#cancelTimer?.()
+    this.#disarm()
     this.#timerAt = next
     this.#cancelTimer = this.environment.setTimer(next, this.#fire)
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    this.#timerAt = NEVER
   }
 }
