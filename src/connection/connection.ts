@@ -463,7 +463,10 @@ export class Connection {
 
   #onIdleTimeout(now: Time): void {
     const expired = this.#idle.onTimeout(now)
-    if (expired === 'idle') this.#closing.end({ kind: 'idle-timeout', after: this.#idle.timeout })
+    const after = this.#idle.timeout
+    if (expired === 'idle') this.#closing.end({ kind: 'idle-timeout', after })
+    // RFC 9000 §10.1: what ends before the time that was advertised ends with a word.
+    else if (expired === 'idle-early') this.#closing.begin({ kind: 'idle-timeout', after }, now, this.#pto())
     else if (expired === 'handshake') {
       this.#closing.begin({ kind: 'handshake-timeout', after: this.#context.config.handshakeTimeout }, now, this.#pto())
     }

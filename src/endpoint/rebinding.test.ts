@@ -79,6 +79,14 @@ describe('A peer at another address', () => {
     send(100_000)
   })
 
+  //= rfc9000#9-p3-2
+  test('is followed even by a server that asked for no migration, since it may not know of the change', () => {
+    const { server, pair, send } = connected({ server: { disableActiveMigration: true } })
+    pair.client.address = REBOUND
+    send(10_000)
+    expect(server.paths.active.remoteAddress).toBe(REBOUND)
+  })
+
   test('may move again and again', () => {
     const { pair, server, send } = connected()
     for (let port = 2000; port < 2020; port++) {

@@ -70,6 +70,32 @@ describe('Retry', () => {
     expect(pair.server.connections.length).toBe(1)
   })
 
+  //= rfc9000#8.1.3-p2-1
+  //= rfc9000#7.2-p3-2
+  //= rfc9000#8.1-p5-1
+  test('changes id and token of all Initial packets of the client, each in 1,200 bytes', () => {
+    const seen: string[] = []
+    const pair = new Pair({
+      listen: { retry: 'always' },
+      network: { loss: 0.5 },
+      seed: 4,
+      client: { handshakeTimeout: 60_000 },
+      tap: (bytes, from) => {
+        const header = new LongHeader()
+        if (from !== 'client' || !header.parse(bytes, 0, bytes.length) || header.type !== PacketType.initial)
+          return true
+        expect(bytes.length).toBeGreaterThanOrEqual(1200)
+        const token = header.tokenLength > 0 ? 'token' : 'none'
+        const entry = `${header.destinationId().toString()} ${token}`
+        if (seen.at(-1) !== entry) seen.push(entry)
+        return true
+      },
+    })
+    pair.handshake()
+    expect(seen.map((entry) => entry.split(' ')[1])).toEqual(['none', 'token', 'token'])
+    expect(new Set(seen).size).toBe(3)
+  })
+
   test('completes under loss, reordering and duplication', () => {
     for (let seed = 1; seed <= 10; seed++) {
       const network = { loss: 0.2, jitter: 20, duplicate: 0.2 }
