@@ -113,6 +113,7 @@ export class Connection {
         ),
       pto: (recovery) => recovery.rtt.ptoPeriod(this.#loss.maxAckDelay, GRANULARITY),
       emit: (event) => this.#context.events.push(event),
+      onPathValidated: () => this.#sendNewToken(),
       onPathRemoved: (path: Path, at) => this.#loss.onPathRemoved(path.recovery, at),
     })
     this.#localIds = createLocalIds(init)
@@ -171,8 +172,6 @@ export class Connection {
     this.#handshake.installInitialKeys(init.retrySource?.bytes ?? init.originalDestination.bytes)
     this.#context.observer?.connectionStarted?.(init.carrier.localAddress, init.remoteAddress, now)
   }
-
-  // ── The five methods ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes a datagram that the endpoint has routed here. `bytes` is copied. Never throws. */
   receiveDatagram(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
@@ -234,8 +233,6 @@ export class Connection {
     for (const space of this.#spaces.all) if (!space.isDiscarded) next = Math.min(next, space.acks.nextTimeout())
     return next
   }
-
-  // ── The application's side ────────────────────────────────────────────────────────────────────────────────────────
 
   /** Ends the connection with CONNECTION_CLOSE; what streams still hold is dropped (RFC 9000 §10.2). */
   close(error: ApplicationClose, now: Time): void {
@@ -329,8 +326,6 @@ export class Connection {
     this.#loss.checkInvariants()
     this.streams.checkInvariants()
   }
-
-  // ── What the parts tell ───────────────────────────────────────────────────────────────────────────────────────────
 
   #catchUp(now: Time): void {
     this.#receiver.flush(now)
@@ -441,11 +436,13 @@ export class Connection {
       resumed: event.resumed,
       earlyDataAccepted: event.earlyData,
     })
-    const path = this.paths.active
-    if (this.#context.role === 'server') {
-      const token = this.#host.newToken?.(path.remoteAddress)
-      if (token !== undefined) this.#handshake.sendNewToken(token)
-    }
+    if (this.#context.role === 'server') this.#sendNewToken()
+  }
+
+  /** RFC 9000 §8.1.3, §9.3: a token for the address that was just proven. */
+  #sendNewToken(): void {
+    const token = this.#host.newToken?.(this.paths.active.remoteAddress)
+    if (token !== undefined) this.#handshake.sendNewToken(token)
   }
 
   #onHandshakeConfirmed(now: Time): void {

@@ -8,7 +8,7 @@ import type { CipherSuite } from '../crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256 } from '../crypto/suites.ts'
 import { initialSecrets } from '../protection/initial-secrets.ts'
 import { PacketKeys } from '../protection/packet-keys.ts'
-import { Once } from '../recovery/delivery.ts'
+import { Latest, Once } from '../recovery/delivery.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { TlsEvent, TlsSession } from '../tls/session.ts'
 import { FrameType, type HandshakeDoneFrame, type NewTokenFrame } from '../wire/frame.ts'
@@ -38,7 +38,7 @@ export class Handshake implements FrameSource {
   readonly #tls: TlsSession
   readonly #listener: HandshakeListener
   readonly #done = new Once<HandshakeDoneFrame>()
-  readonly #newToken = new Once<NewTokenFrame>()
+  readonly #newToken = new Latest<NewTokenFrame>()
   #complete = false
   #confirmed = false
 
@@ -112,7 +112,7 @@ export class Handshake implements FrameSource {
 
   /** Server: gives the client a token for its next connection (RFC 9000 §8.1.3). */
   sendNewToken(token: Uint8Array): void {
-    this.#newToken.send({ type: FrameType.newToken, token })
+    this.#newToken.set({ type: FrameType.newToken, token })
   }
 
   get wantsToSend(): boolean {

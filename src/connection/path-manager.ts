@@ -212,9 +212,10 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   #owing(): Path | undefined {
     const { peerIds } = this.#options
-    return this.#paths.find(
-      (path) => path.owesProbe && path.canSend(MIN_PROBE_SIZE) && peerIds.idOf(path.id) !== undefined,
-    )
+    for (const path of this.#paths) {
+      if (path.owesProbe && path.canSend(MIN_PROBE_SIZE) && peerIds.idOf(path.id) !== undefined) return path
+    }
+    return undefined
   }
 
   #find(from: PathAddress, via: Carrier): Path | undefined {

@@ -304,7 +304,10 @@ export class PacketReceiver {
     if ((first & (header === undefined ? 0x18 : 0x0c)) !== 0) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')
     }
-    if (header === undefined) this.#spaces.oneRtt?.onPacketProcessed(batch.generation[index] ?? 0, packet.number, now)
+    if (header === undefined) {
+      this.#spaces.oneRtt?.onPacketProcessed(packet.generation, packet.number, now)
+      path.spin.onReceived(((first >> 5) & 1) as 0 | 1, packet.number)
+    }
     const end = batch.end[index] ?? 0
     if (space.acks.isDuplicate(packet.number)) return this.#drop('duplicate', end - start, now)
     if (!this.#listener.onPacketOpened(packet, header, now)) return

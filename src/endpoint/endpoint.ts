@@ -293,6 +293,10 @@ export class Endpoint {
     remoteAddress: PathAddress,
     initOf: (host: ConnectionHost) => ConnectionInit,
   ): Connection {
+    // RFC 9000 §5.1: without ids of ours, connections are told apart by address alone.
+    if (localId.length === 0 && this.#routing.findAddress(carrier, remoteAddress) !== undefined) {
+      throw new RangeError(`There is a connection with ${remoteAddress} already: use connection ids of a byte or more`)
+    }
     // The routes need the entry, the entry needs the connection, and the connection registers ids only when it is polled.
     const registered: { entry: Entry | undefined } = { entry: undefined }
     const connection = new Connection(initOf(this.#hostOf(registered)))
