@@ -2,7 +2,7 @@
  * `npm start`: a server and a client in two processes, 100 MB over real UDP on loopback, encrypted and verified, with
  * progress; then what the connection was like in numbers. No flag, no certificate, no second terminal.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { createHash, randomFillSync } from 'node:crypto'
 import { mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,7 @@ import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
 import { devCertificate } from '../api/dev.ts'
 import { listen } from '../api/server.ts'
+import type { ConnectionStats } from '../connection/stats.ts'
 import { get, HQ_ISOQUIC, serveConnection } from './hq.ts'
 import { formatBytes, Progress } from './progress.ts'
 import { table } from './table.ts'
@@ -32,7 +33,11 @@ async function serve(folder: string): Promise<void> {
   const hash = Buffer.from(certificate.hash.value).toString('hex')
   process.send?.({ address: server.address, hash } satisfies ServerReady)
   process.once('disconnect', () => void server.close().then(() => process.exit(0)))
-  for await (const connection of server) serveConnection(connection, folder).catch(() => {})
+  for await (const connection of server) {
+    serveConnection(connection, folder).catch(() => {})
+    // The sender knows the losses and the window.
+    process.on('message', () => void connection.getStats().then((stats) => process.send?.(stats)))
+  }
 }
 
 /** Writes `SIZE` random bytes and returns their SHA-256. */
@@ -66,6 +71,15 @@ async function download(connection: QuicConnection, path: string): Promise<strin
   return hash.digest('hex')
 }
 
+/** The numbers of the server's end. */
+function senderStats(server: ChildProcess): Promise<ConnectionStats> {
+  const answer = new Promise<ConnectionStats>((resolve) => {
+    server.once('message', (message) => resolve(message as ConnectionStats))
+  })
+  server.send('stats')
+  return answer
+}
+
 async function run(folder: string): Promise<boolean> {
   const expected = await writeFile(join(folder, 'random.bin'))
   const server = fork(fileURLToPath(import.meta.url), ['--serve', folder])
@@ -86,6 +100,7 @@ async function run(folder: string): Promise<boolean> {
   const elapsed = performance.now() - start
   const { size } = await stat(join(folder, 'copy.bin'))
   const stats = await connection.getStats()
+  const sender = await senderStats(server)
   await connection.close()
   server.disconnect()
   const same = actual === expected && size === SIZE
@@ -99,9 +114,13 @@ async function run(folder: string): Promise<boolean> {
         `${formatBytes(SIZE)} in ${(elapsed / 1000).toFixed(2)} s`,
       ],
       ['RTT', `${stats.smoothedRtt.toFixed(2)} ms`, `least ${stats.minRtt.toFixed(2)} ms`],
-      ['packets', `${stats.packetsReceived} received`, `${stats.packetsSent} sent, of ${stats.mtu} bytes at most`],
-      ['losses', `${stats.packetsLost}`, `${stats.packetsDropped} dropped on receipt`],
-      ['congestion window', formatBytes(stats.congestionWindow), `${formatBytes(stats.bytesInFlight)} in flight`],
+      [
+        'packets',
+        `${stats.packetsReceived} received`,
+        `${stats.packetsSent} sent in answer; ${sender.mtu} bytes each at most`,
+      ],
+      ['losses', `${sender.packetsLost}`, `of ${sender.packetsSent} packets sent`],
+      ['congestion window', formatBytes(sender.congestionWindow), `${formatBytes(sender.bytesInFlight)} in flight`],
     ]),
   )
   return same
