@@ -36,14 +36,10 @@ export const getCommand: Command = {
     const urls = positionals.map(parseUrl)
     const byHost = new Map<string, URL[]>()
     for (const url of urls) byHost.set(addressOf(url), [...(byHost.get(addressOf(url)) ?? []), url])
+    // Whatever is wrong with the options is said before a socket is open.
+    const options = { alpn: [HQ_ISOQUIC, HQ_INTEROP], ...trust(values), ...keyLog(values) }
     for (const [address, paths] of byHost) {
-      await using connection = await connect(await udp(), {
-        address,
-        alpn: [HQ_ISOQUIC, HQ_INTEROP],
-        maxIdleTimeout: 30_000,
-        ...trust(values),
-        ...keyLog(values),
-      })
+      await using connection = await connect(await udp(), { address, ...options })
       for (const url of paths) {
         await download(connection, url, output ?? join(text(values, 'dir') ?? '.', fileName(url)))
       }

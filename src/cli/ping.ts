@@ -37,9 +37,11 @@ export const pingCommand: Command = {
     if (!(Number.isInteger(count) && count > 0))
       throw new UsageError(`--count must be a positive number, got ${values['count']}`)
     const alpn = text(values, 'alpn') ?? ECHO
+    // Whatever is wrong with the options is said before a socket is open.
+    const options = { address, alpn: [alpn], ...trust(values), ...keyLog(values) }
     const transport = await udp()
     const start = performance.now()
-    await using connection = await connect(transport, { address, alpn: [alpn], ...trust(values), ...keyLog(values) })
+    await using connection = await connect(transport, options)
     console.log(
       `${address} (${connection.remoteAddress}): handshake ${ms(performance.now() - start)}, ALPN ${connection.alpn}`,
     )
