@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build as bundle } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
+import { launchOptions } from '../support/browsers.ts'
 import { build, DIST, gzipSize, loadedAtOnce, readBuilt, staticImports } from './bundle.ts'
+import { runInPage } from './page.ts'
 import { startWorkerd } from './workerd.ts'
 
 const SINGLE_FILE = 'isoquic.min.js'
@@ -11,6 +13,8 @@ const PAGE_CLIENT_LIMIT = 60 * 1024
 
 beforeAll(build, 120_000)
 
+// Minifiers keep the licence of what they bundle.
+const hasCurves = (file: string): boolean => readBuilt(file).includes('noble-curves')
 const pageFiles = (): string[] => [
   SINGLE_FILE,
   PAGE_CLIENT,
@@ -21,7 +25,7 @@ const pageFiles = (): string[] => [
 
 test('every door of the package has its module and its types', () => {
   const manifest: unknown = JSON.parse(readFileSync(`${DIST}../package.json`, 'utf8'))
-  const targets = JSON.stringify(manifest).match(/\.\/(dist|src|transports)\/[^"]+/g) ?? []
+  const targets = JSON.stringify(manifest).match(/\.\/(dist|src|transports)\/[^"]+\.\w+/g) ?? []
   expect(targets.length).toBeGreaterThan(20)
   expect(targets.filter((path) => !existsSync(`${DIST}../${path}`))).toEqual([])
 })
@@ -50,29 +54,28 @@ test('the page client weighs at most 60 KB with all that it loads at once', () =
 })
 
 test('the page client loads curves on demand', () => {
-  const withCurves = pageFiles().filter((file) => readBuilt(file).includes('noble-curves'))
-  expect(loadedAtOnce(PAGE_CLIENT).filter((file) => withCurves.includes(file))).toEqual([])
-  expect(withCurves.filter((file) => file.startsWith('page-client/'))).not.toEqual([])
+  expect(loadedAtOnce(PAGE_CLIENT).filter(hasCurves)).toEqual([])
+  expect(pageFiles().filter((file) => file.startsWith('page-client/') && hasCurves(file))).not.toEqual([])
 })
 
+const source = (name: string): string => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8')
+
+/** What both ends need beside the bundle under test: a pipe between them and a certificate. */
+async function partsFor(condition: string): Promise<string> {
+  const contents = "export { pipe } from './transports/pipe.js'\nexport { devCertificate } from './src/api/dev.js'"
+  const stdin = { contents, resolveDir: DIST }
+  const { outputFiles } = await bundle({ stdin, bundle: true, format: 'esm', conditions: [condition], write: false })
+  return outputFiles[0]?.text ?? ''
+}
+
 test('the single file works in a plain Worker, which forbids timers and randomness on import and knows no Node', async () => {
-  const parts = "export { pipe } from './transports/pipe.js'\nexport { devCertificate } from './src/api/dev.js'"
-  const { outputFiles } = await bundle({
-    stdin: { contents: parts, resolveDir: DIST },
-    bundle: true,
-    format: 'esm',
-    conditions: ['workerd'],
-    write: false,
-  })
-  const source = (name: string): string => readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8')
-  const workerd = await startWorkerd(
-    new Map([
-      ['worker.mjs', source('worker.mjs')],
-      ['echo.mjs', source('echo.mjs')],
-      ['parts.mjs', outputFiles[0]?.text ?? ''],
-      [SINGLE_FILE, readBuilt(SINGLE_FILE)],
-    ]),
-  )
+  const modules = [
+    ['worker.mjs', source('worker.mjs')],
+    ['echo.mjs', source('echo.mjs')],
+    ['parts.mjs', await partsFor('workerd')],
+    [SINGLE_FILE, readBuilt(SINGLE_FILE)],
+  ] as const
+  const workerd = await startWorkerd(new Map(modules))
   try {
     const response = await fetch(workerd.url)
     expect(await response.text()).toBe('echoed, process is undefined, Buffer is undefined')
@@ -80,3 +83,26 @@ test('the single file works in a plain Worker, which forbids timers and randomne
     workerd.stop()
   }
 })
+
+for (const browser of ['chromium', 'firefox'] as const) {
+  test.skipIf(launchOptions(browser) === undefined)(
+    `the page client works in ${browser} and loads no curve`,
+    async () => {
+      const parts = await partsFor('browser')
+      const sources = new Map([
+        ['echo.mjs', source('echo.mjs')],
+        ['parts.mjs', parts],
+      ])
+      const script = `(async () => {
+      const paths = ['/${PAGE_CLIENT}', '/${SINGLE_FILE}', '/echo.mjs', '/parts.mjs']
+      const [{ connect }, { listen }, { echo }, { devCertificate, pipe }] = await Promise.all(paths.map((path) => import(path)))
+      const [near, far] = pipe()
+      await echo({ connect, listen }, devCertificate, far, near, 'localhost:443')
+      return 'echoed'
+    })()`
+      const { result, loaded } = await runInPage(browser, (path) => sources.get(path) ?? readBuilt(path), script)
+      expect(result).toBe('echoed')
+      expect(loaded.filter((file) => file.startsWith('page-client') && hasCurves(file))).toEqual([])
+    },
+  )
+}

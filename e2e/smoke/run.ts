@@ -10,25 +10,23 @@ import { fileURLToPath } from 'node:url'
 import { closingLine, readClosingLine } from '../support/closing-line.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const TYPES = {
-  compilerOptions: {
-    target: 'es2023',
-    lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable'],
-    module: 'nodenext',
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noEmit: true,
-    types: [],
-  },
-  files: ['types.ts'],
+const COMPILER_OPTIONS = {
+  target: 'es2023',
+  lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable'],
+  module: 'nodenext',
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noEmit: true,
+  typeRoots: [join(ROOT, 'node_modules/@types')],
 }
+/** The users' files, and the types each of them has beside the package's. */
+const USERS = { anywhere: [], node: ['node'] }
 
 const consumer = mkdtempSync(join(tmpdir(), 'isoquic-smoke-'))
 try {
   install()
   const counts = useModules(process.argv[2] ?? process.execPath)
-  if (typesAreUsable()) counts.passed++
-  else counts.failed++
+  for (const [user, types] of Object.entries(USERS)) counts[compiles(user, types) ? 'passed' : 'failed']++
   console.log(`\n${closingLine(counts)}`)
   process.exitCode = counts.failed > 0 ? 1 : 0
 } finally {
@@ -40,9 +38,7 @@ function install(): void {
   const [tarball] = readdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   npm(consumer, 'install', '--prefer-offline', `./${tarball}`)
-  for (const file of ['smoke.mjs', 'echo.mjs', 'types.ts'])
-    copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
-  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify(TYPES))
+  for (const file of ['smoke.mjs', 'echo.mjs']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
 }
 
 function npm(folder: string, ...args: string[]): void {
@@ -62,9 +58,12 @@ function useModules(node: string): { passed: number; failed: number; skipped: nu
   return readClosingLine(stdout) ?? { passed: 0, failed: 1, skipped: 0 }
 }
 
-function typesAreUsable(): boolean {
+function compiles(user: string, types: readonly string[]): boolean {
+  copyFileSync(join(ROOT, `e2e/smoke/consumer/${user}.ts`), join(consumer, `${user}.ts`))
+  const config = { compilerOptions: { ...COMPILER_OPTIONS, types }, files: [`${user}.ts`] }
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify(config))
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
   const { status } = spawnSync(process.execPath, [compiler], { cwd: consumer, stdio: 'inherit' })
-  console.log(status === 0 ? 'ok: types' : 'FAILED: types')
+  console.log(status === 0 ? `ok: types for ${user}` : `FAILED: types for ${user}`)
   return status === 0
 }

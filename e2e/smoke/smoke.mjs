@@ -1,6 +1,8 @@
 /** Uses the installed package as its users do: every door opens, and bytes come back over UDP and through the pipe. Plain JavaScript for Node 20. */
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { echo } from './echo.mjs'
 
 let passed = 0
@@ -32,7 +34,8 @@ async function echoOverUdp(api) {
   await echo(api, devCertificate, server, client, server.localAddress)
 }
 
-const manifest = JSON.parse(await readFile(createRequire(import.meta.url).resolve('isoquic/package.json'), 'utf8'))
+const home = createRequire(import.meta.url).resolve('isoquic/package.json')
+const manifest = JSON.parse(await readFile(home, 'utf8'))
 for (const door of Object.keys(manifest.exports)) {
   if (door === './package.json') continue
   await check(`import ${manifest.name}${door.slice(1)}`, async () => {
@@ -42,6 +45,11 @@ for (const door of Object.keys(manifest.exports)) {
 }
 await check('echo over UDP with the engine of the runtime', async () => echoOverUdp(await import('isoquic')))
 await check('echo over UDP with the single file', async () => echoOverUdp(await import('isoquic/isoquic.min.js')))
+
+await check('the command prints its help', async () => {
+  const help = execFileSync(process.execPath, [join(home, '..', manifest.bin.isoquic), '--help'], { encoding: 'utf8' })
+  if (!help.includes('isoquic')) throw new Error(`it printed "${help}"`)
+})
 
 console.log(`\n${passed} passed, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)
