@@ -4,8 +4,9 @@ import { basename, join } from 'node:path'
 import { udp } from '../../transports/udp.ts'
 import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
+import { QuicStreamError } from '../api/errors.ts'
 import { type Command, keyLog, parseWords, TRUST_HELP, TRUST_OPTIONS, text, trust, UsageError } from './command.ts'
-import { get, HQ_INTEROP, HQ_ISOQUIC, sizeOf } from './hq.ts'
+import { get, HQ_INTEROP, HQ_ISOQUIC, HqError, sizeOf } from './hq.ts'
 import { Progress } from './progress.ts'
 
 const HELP = `isoquic get URL… [options]: downloads files (HTTP/0.9 over QUIC, ALPN hq-interop)
@@ -41,7 +42,10 @@ export const getCommand: Command = {
     for (const [address, paths] of byHost) {
       await using connection = await connect(await udp(), { address, ...options })
       for (const url of paths) {
-        await download(connection, url, output ?? join(text(values, 'dir') ?? '.', fileName(url)))
+        const path = output ?? join(text(values, 'dir') ?? '.', fileName(url))
+        await download(connection, url, path).catch((error: unknown) => {
+          throw explained(error, url)
+        })
       }
     }
     return 0
@@ -76,6 +80,12 @@ async function download(connection: QuicConnection, url: URL, path: string): Pro
   await file.close()
   await rename(partial, path)
   progress.finish()
+}
+
+/** What the code that a stream was reset with means here. */
+function explained(error: unknown, url: URL): unknown {
+  if (!(error instanceof QuicStreamError) || error.code !== HqError.notFound) return error
+  return new Error(`${url.host} has no file ${url.pathname}`, { cause: error })
 }
 
 /** @throws UsageError */
