@@ -14,9 +14,10 @@ import { ConnectionId } from '../wire/connection-id.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import { TransportErrorCode } from '../wire/transport-error.ts'
-import { Incoming, type IncomingLimits, type RetryPolicy } from './incoming.ts'
+import { Incoming, type IncomingDecision, type IncomingLimits, type RetryPolicy } from './incoming.ts'
 import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
 import { buildRetry, InitialCloser } from './initial-answers.ts'
+import { InitialCheck } from './initial-check.ts'
 import { StatelessReset } from './stateless-reset.ts'
 import { AddressTokens } from './tokens.ts'
 import { VersionNegotiation } from './version-negotiation.ts'
@@ -58,6 +59,7 @@ export class Reception {
   readonly #resets: StatelessReset
   readonly #tokens: AddressTokens
   readonly #closer: InitialCloser
+  readonly #check: InitialCheck
   readonly #header = new LongHeader()
   readonly #answers = new Deque<OutgoingDatagram>()
   readonly #pending = new Map<string, IncomingConnection>()
@@ -72,6 +74,7 @@ export class Reception {
     this.#resets = new StatelessReset({ key: options.resetKey, random })
     this.#tokens = new AddressTokens({ key: options.tokenKey, random, wallClock: () => options.wallClock() })
     this.#closer = new InitialCloser(options.engine, options.arena)
+    this.#check = new InitialCheck(options.engine, options.arena)
   }
 
   /** Opens the door. */
@@ -190,6 +193,7 @@ export class Reception {
       },
       now,
     )
+    if (!this.#deserves(decision, bytes)) return
     const facts: IncomingFacts = {
       version: header.version,
       destination,
@@ -202,12 +206,22 @@ export class Reception {
     }
     if (decision.action === 'refuse') return this.#refuse(facts, decision.code, decision.reason)
     if (decision.action === 'retry') return this.#retry(facts)
-    if (decision.action === 'ignore' || this.#pending.size >= MAX_PENDING) return
+    if (this.#pending.size >= MAX_PENDING) return
     door.onOpened(from)
     const incoming = new IncomingConnection(key, facts)
     incoming.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
     this.#pending.set(key, incoming)
     this.#arrived.push(incoming)
+  }
+
+  /**
+   * Whether the packet deserves what was decided: no state and no INVALID_TOKEN for one that was damaged on the way or made
+   * up. A Retry and a refusal for want of room must stay cheaper than what asks for them.
+   */
+  #deserves(decision: IncomingDecision, bytes: Uint8Array): boolean {
+    if (decision.action === 'ignore') return false
+    const isCheap = decision.action === 'retry' || (decision.action === 'refuse' && !isTokenError(decision.code))
+    return isCheap || this.#check.isAuthentic(bytes, this.#header)
   }
 
   #refuse(facts: IncomingFacts, code: bigint, reason: string): void {
@@ -230,4 +244,8 @@ export class Reception {
   #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {
     if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, segmentSize: bytes.length, to, via, ecn: 0 })
   }
+}
+
+function isTokenError(code: bigint): boolean {
+  return code === TransportErrorCode.INVALID_TOKEN
 }

@@ -131,20 +131,40 @@ describe('Retry', () => {
     }
   })
 
-  test('with a token that was tampered with on the way ends in INVALID_TOKEN', () => {
+  //= rfc9000#8.1.2-p5-1
+  test('with a token of another attempt ends in INVALID_TOKEN', () => {
+    let token: Uint8Array | undefined
+    const pair = new Pair({
+      listen: { retry: 'always' },
+      tap: (bytes, from) => {
+        const header = new LongHeader()
+        if (from === 'client' && header.parse(bytes, 0, bytes.length) && header.tokenLength > 0)
+          token ??= header.token()
+        return true
+      },
+    })
+    pair.handshake()
+    const client = pair.connect(token === undefined ? {} : { token })
+    pair.run(() => client.state === 'closed', 20_000)
+    expect(client.closeReason).toMatchObject({ kind: 'transport', side: 'remote', code: 0x0bn })
+  })
+
+  test('with a token that was damaged on the way goes on with the next copy', () => {
+    let damaged = 0
     const pair = new Pair({
       listen: { retry: 'always' },
       tap: (bytes, from) => {
         const header = new LongHeader()
         if (from !== 'client' || !header.parse(bytes, 0, bytes.length) || header.tokenLength === 0) return true
+        if (damaged > 0) return true
+        damaged += 1
         const copy = bytes.slice()
         copy[header.tokenStart + 30] = (copy[header.tokenStart + 30] ?? 0) ^ 1
         return copy
       },
     })
-    const client = pair.connect()
-    pair.run(() => client.state === 'closed', 20_000)
-    expect(client.closeReason).toMatchObject({ kind: 'transport', side: 'remote', code: 0x0bn })
+    const { client } = pair.handshake()
+    expect([damaged, client.state, pair.server.connections.length]).toEqual([1, 'connected', 1])
   })
 })
 
