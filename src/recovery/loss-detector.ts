@@ -364,6 +364,16 @@ export class LossDetector {
     return !this.#isClient || this.peerValidatedAddress || this.handshakeConfirmed
   }
 
+  /**
+   * Whether silence could last for ever with nothing of the handshake in flight. RFC 9002 §6.2.2.1: the server may be waiting
+   * for more bytes from us. Or the window may be full of 1-RTT packets, which have no PTO yet, and which the peer cannot read
+   * before it has what of the handshake was lost.
+   */
+  get #mayDeadlock(): boolean {
+    if (!this.#isPeerSure) return true
+    return this.handshakeKeys && !this.handshakeConfirmed && this.#elicits(PacketSpace.application)
+  }
+
   /** When the PTO expires, and for which space (RFC 9002 Appendix A.8). */
   #findPto(): Time {
     const backoff = 2 ** Math.min(this.#ptoCount, MAX_BACKOFF)
@@ -383,8 +393,7 @@ export class LossDetector {
       }
     }
     const path = this.#paths[this.#paths.length - 1]
-    if (earliest !== NEVER || path === undefined || this.#isPeerSure) return earliest
-    // RFC 9002 §6.2.2.1: the server may be waiting for more bytes from us, whatever is in flight.
+    if (earliest !== NEVER || path === undefined || !this.#mayDeadlock) return earliest
     this.#isDeadlockPto = true
     this.#ptoSpace = this.handshakeKeys ? PacketSpace.handshake : PacketSpace.initial
     return this.#lastEvent + path.rtt.ptoPeriod(0, this.#granularity) * backoff

@@ -73,6 +73,18 @@ describe('which spaces have one', () => {
     expect(sender.loss.nextTimeout()).toBe(999 + 25)
   })
 
+  test('the handshake has one while nothing of it is in flight, but 1-RTT packets that fill the window', () => {
+    const sender = new Scenario({ confirmed: false })
+    sender.loss.handshakeKeys = true
+    sender.send(10)
+    expect(sender.fire()).toBe(10 + 999)
+    expect(sender.loss.probes(handshake)).toBe(1)
+    sender.send(1009, { space: handshake })
+    sender.loss.handshakeConfirmed = true
+    sender.loss.discardSpace(handshake, 1010)
+    expect(sender.loss.nextTimeout()).toBe(10 + 999 + 25)
+  })
+
   //= rfc9002#6.2.1-p12-1
   test('none while a packet waits for the time threshold', () => {
     const sender = measured()
