@@ -3,8 +3,7 @@ import type { RandomSource } from '../base/random.ts'
 import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import type { Environment } from '../environment.ts'
-import type { ConnectionId } from '../wire/connection-id.ts'
-import type { Observer } from '../wire/observer.ts'
+import type { ObserverFactory } from '../wire/observer.ts'
 
 /** What both roles can be told. The options of a connection (`ConnectionOptions`) stand beside these in the same object. */
 export interface CommonOptions extends ConnectionOptions {
@@ -20,8 +19,8 @@ export interface CommonOptions extends ConnectionOptions {
   readonly groups?: readonly number[]
   /** Cipher suites to use, by name, best first, such as `TLS_CHACHA20_POLY1305_SHA256`; default: the engine's. */
   readonly cipherSuites?: readonly string[]
-  /** Makes an observer (a qlog writer, say) for each connection. */
-  readonly observer?: (originalDestination: ConnectionId) => Observer | undefined
+  /** Makes an observer for each connection: a qlog writer, say, by `qlogTo` of `isoquic/qlog`. */
+  readonly observer?: ObserverFactory
 }
 
 /** The keys of {@link CommonOptions} that are not of the connection. */

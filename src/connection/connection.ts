@@ -2,7 +2,6 @@
  * One QUIC connection as a synchronous state machine: the façade over the owners of frames. It composes and routes; it
  * owns no frame, reads no clock, and calls nobody but through what it was given.
  */
-import { Deque } from '../base/deque.ts'
 import { type Duration, NEVER, type Time } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
 import { LossDetector } from '../recovery/loss-detector.ts'
@@ -18,12 +17,14 @@ import { decodeTransportParameters, type TransportParameters } from '../wire/tra
 import { Closing } from './closing.ts'
 import { type ConnectionContext, packetCounters } from './context.ts'
 import { Dispatcher, type ReceivedPacket } from './dispatch.ts'
+import { EventQueue } from './event-queue.ts'
 import type { CloseReason, ConnectionEvent } from './events.ts'
 import { Handshake, type HandshakeComplete } from './handshake.ts'
 import { Idle } from './idle.ts'
 import type { ApplicationClose, ConnectionHost, ConnectionInit } from './init.ts'
 import type { LocalIds } from './local-ids.ts'
 import type { Negotiation } from './negotiation.ts'
+import { observeKeyUpdate, observeStart, observeUnprotected } from './observation.ts'
 import { PacketSpaces } from './packet-space.ts'
 import {
   ackTracker,
@@ -87,9 +88,10 @@ export class Connection {
       observer: init.observer,
       engine: init.engine,
       integrity: new IntegrityCounter(),
-      events: new Deque<ConnectionEvent>(),
+      events: new EventQueue(init.observer, now),
       counters: packetCounters(),
     }
+    observeStart(init)
     this.#loss = new LossDetector({ role, granularity: GRANULARITY, observer: init.observer, random: init.random })
     this.#spaces = new PacketSpaces((space) => ackTracker(space, config))
     this.#peerIds = new PeerIds({
@@ -145,7 +147,7 @@ export class Connection {
         this.#keysChanged = true
       },
       onPeerParameters: (bytes, at) => this.#onPeerParameters(bytes, at),
-      onHandshakeComplete: (event, at) => this.#onHandshakeComplete(event, at),
+      onHandshakeComplete: (event) => this.#onHandshakeComplete(event),
       onHandshakeConfirmed: (at) => this.#onHandshakeConfirmed(at),
     })
     const all = { ...parts, handshake: this.#handshake }
@@ -170,12 +172,12 @@ export class Connection {
     this.#transmitter = new Transmitter(this.#context, all)
     this.#transmitter.token = this.#negotiation?.token
     this.#handshake.installInitialKeys(init.retrySource?.bytes ?? init.originalDestination.bytes)
-    this.#context.observer?.connectionStarted?.(init.carrier.localAddress, init.remoteAddress, now)
   }
 
   /** Takes a datagram that the endpoint has routed here. `bytes` is copied. Never throws. */
   receiveDatagram(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     if (this.#closing.state === 'closed') return
+    this.#context.events.now = now
     if (this.#closing.state !== 'open') this.#closing.onPacketReceived()
     this.#receiver.receive(bytes, from, via, ecn, now)
     this.#retryEarly(now)
@@ -236,8 +238,12 @@ export class Connection {
 
   /** Ends the connection with CONNECTION_CLOSE; what streams still hold is dropped (RFC 9000 §10.2). */
   close(error: ApplicationClose, now: Time): void {
-    const reason: CloseReason = { kind: 'application', side: 'local', code: error.code, reason: error.reason }
-    this.#closing.begin(reason, now, this.#pto())
+    this.#context.events.now = now
+    this.#closing.begin(
+      { kind: 'application', side: 'local', code: error.code, reason: error.reason },
+      now,
+      this.#pto(),
+    )
   }
 
   /** Ends the connection without a word: there is nobody left to speak to. */
@@ -288,6 +294,7 @@ export class Connection {
     const keys = this.#spaces.oneRtt
     if (keys === undefined || !this.#handshake.isConfirmed || !keys.canUpdate(now)) return false
     keys.update(now)
+    observeKeyUpdate(this.#context.observer, keys, 'local_update', now)
     return true
   }
 
@@ -303,6 +310,7 @@ export class Connection {
 
   /** A datagram that ends in a token of the peer's arrived (RFC 9000 §10.3.1). */
   onStatelessReset(now: Time): void {
+    this.#context.events.now = now
     this.#closing.onStatelessReset(now, this.#pto())
   }
 
@@ -328,6 +336,7 @@ export class Connection {
   }
 
   #catchUp(now: Time): void {
+    this.#context.events.now = now
     this.#receiver.flush(now)
     if (this.#tlsMayAdvance) {
       this.#tlsMayAdvance = false
@@ -384,6 +393,7 @@ export class Connection {
     const result = isRetry
       ? negotiation?.onRetry(bytes, start, end)
       : negotiation?.onVersionNegotiation(bytes, start, end)
+    observeUnprotected(this.#context, header, end, this.paths.active, result, now)
     if (negotiation === undefined || result === undefined) return
     if (result.type === 'failed') {
       return this.#closing.end({ kind: 'version', offered: result.offered, supported: result.supported })
@@ -394,7 +404,6 @@ export class Connection {
       this.#handshake.installInitialKeys(result.destination.bytes)
     } else {
       this.#context.version = result.version
-      this.#context.observer?.versionChosen?.(result.version, now)
       this.#context.events.push({ type: 'version-changed', version: result.version })
       this.#handshake.installInitialKeys(negotiation.originalDestination.bytes)
     }
@@ -412,7 +421,7 @@ export class Connection {
       retrySource: this.#negotiation?.retrySource,
     })
     this.#peerParameters = parameters
-    observer?.parametersSet?.('remote', { ...parameters }, now)
+    observer?.parametersSet?.('remote', parameters, now)
     this.#dispatcher.ackDelayExponent = parameters.ackDelayExponent
     this.#loss.maxAckDelay = parameters.maxAckDelay
     this.#idle.onPeerParameters(parameters.maxIdleTimeout)
@@ -424,11 +433,10 @@ export class Connection {
     }
   }
 
-  #onHandshakeComplete(event: HandshakeComplete, now: Time): void {
+  #onHandshakeComplete(event: HandshakeComplete): void {
     this.#completion = event
     this.#idle.onHandshakeComplete()
     this.#spaces.oneRtt?.setPto(this.#pto())
-    this.#context.observer?.connectionState?.('handshake_completed', now)
     this.#context.events.push({
       type: 'connected',
       alpn: event.alpn,
@@ -449,7 +457,6 @@ export class Connection {
     this.#idle.onHandshakeConfirmed(now)
     this.paths.onHandshakeConfirmed()
     this.paths.active.mtu?.start()
-    this.#context.observer?.connectionState?.('handshake_confirmed', now)
     this.#context.events.push({ type: 'handshake-confirmed' })
   }
 

@@ -1,12 +1,11 @@
 /** What the parts of one connection share. Rooms to the left never see it: they get narrow arguments. */
-import type { Deque } from '../base/deque.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
 import type { IntegrityCounter } from '../protection/packet-keys.ts'
 import type { Observer } from '../wire/observer.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { ConnectionConfig } from './config.ts'
-import type { ConnectionEvent } from './events.ts'
+import type { EventQueue } from './event-queue.ts'
 
 /** Facts and tools common to all parts of a connection. */
 export interface ConnectionContext {
@@ -20,7 +19,7 @@ export interface ConnectionContext {
   /** Failed opens of all keys count together (RFC 9001 §6.6). */
   readonly integrity: IntegrityCounter
   /** What the application is still to be told. */
-  readonly events: Deque<ConnectionEvent>
+  readonly events: EventQueue
   readonly counters: PacketCounters
 }
 

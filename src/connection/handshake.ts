@@ -23,7 +23,7 @@ export interface HandshakeListener {
   /** Packets that waited for keys may be tried again. */
   onKeysInstalled(): void
   onPeerParameters(bytes: Uint8Array, now: Time): void
-  onHandshakeComplete(event: HandshakeComplete, now: Time): void
+  onHandshakeComplete(event: HandshakeComplete): void
   onHandshakeConfirmed(now: Time): void
 }
 
@@ -68,7 +68,7 @@ export class Handshake implements FrameSource {
 
   /** Derives the Initial keys from the destination id of the client's first Initial, or of the one after Retry (RFC 9001 §5.2). */
   installInitialKeys(destination: Uint8Array): void {
-    const { engine, version, integrity, role } = this.#context
+    const { engine, events, integrity, observer, role, version } = this.#context
     const secrets = initialSecrets(version, destination)
     const initial = this.#spaces.initial
     initial.read?.discard()
@@ -77,6 +77,8 @@ export class Handshake implements FrameSource {
       new PacketKeys(engine, TLS_AES_128_GCM_SHA256, version, secret, integrity)
     initial.read = keysOf(role === 'client' ? secrets.server : secrets.client)
     initial.write = keysOf(role === 'client' ? secrets.client : secrets.server)
+    observer?.keyUpdated?.(EncryptionLevel.initial, 'read', 0, 'tls', events.now)
+    observer?.keyUpdated?.(EncryptionLevel.initial, 'write', 0, 'tls', events.now)
   }
 
   /** Hands TLS what has arrived in order, and carries out what TLS answers. @throws TlsAlert, TransportError */
@@ -134,7 +136,7 @@ export class Handshake implements FrameSource {
     if (space.isDiscarded) return
     space.discard()
     this.#loss.discardSpace(which, now)
-    this.#context.observer?.keyDiscarded?.(which === PacketSpace.initial ? 'initial' : 'handshake', now)
+    this.#context.observer?.keysDiscarded?.(space.level, now)
   }
 
   #drain(now: Time): void {
@@ -155,8 +157,7 @@ export class Handshake implements FrameSource {
       case 'complete':
         this.#complete = true
         this.#listener.onKeysInstalled()
-        this.#context.observer?.alpnChosen?.(event.alpn, now)
-        this.#listener.onHandshakeComplete(event, now)
+        this.#listener.onHandshakeComplete(event)
         if (this.#context.role === 'server') this.#confirm(now)
         return
       case 'ticket':
@@ -167,7 +168,13 @@ export class Handshake implements FrameSource {
     }
   }
 
-  #install(level: number, direction: 'read' | 'write', secret: Uint8Array, suite: CipherSuite, now: Time): void {
+  #install(
+    level: EncryptionLevel,
+    direction: 'read' | 'write',
+    secret: Uint8Array,
+    suite: CipherSuite,
+    now: Time,
+  ): void {
     const { engine, version, integrity, observer } = this.#context
     if (level === EncryptionLevel.handshake) {
       this.#spaces.handshake[direction] = new PacketKeys(engine, suite, version, secret, integrity)
@@ -179,7 +186,8 @@ export class Handshake implements FrameSource {
       else keys.installWrite(secret)
     }
     secret.fill(0)
-    observer?.keyUpdated?.('tls', `${level === EncryptionLevel.handshake ? 'handshake' : '1rtt'}_${direction}`, 0, now)
+    if (level === EncryptionLevel.oneRtt && direction === 'write') observer?.cipherChosen?.(suite.name, now)
+    observer?.keyUpdated?.(level, direction, 0, 'tls', now)
   }
 
   #confirm(now: Time): void {

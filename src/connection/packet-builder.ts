@@ -42,6 +42,8 @@ interface OpenPacket {
   lengthOffset: number
   numberOffset: number
   end: number
+  /** Bytes of padding behind the frames. */
+  padding: number
 }
 
 const MAX_PACKETS_PER_DATAGRAM = 4
@@ -61,6 +63,7 @@ export class PacketBuilder implements PacketWriter {
   #datagramStart = 0
   #limit = 0
   #path: Path | undefined
+  #header: HeaderFields | undefined
   #expand = false
   type: ProtectedPacketType = PacketType.initial
   space: PacketSpace = PacketSpace.initial
@@ -70,7 +73,7 @@ export class PacketBuilder implements PacketWriter {
     this.#loss = loss
     this.#observer = observer
     for (let index = 0; index < MAX_PACKETS_PER_DATAGRAM; index++) {
-      this.#packets.push({ sent: undefined, type: 0, start: 0, lengthOffset: -1, numberOffset: 0, end: 0 })
+      this.#packets.push({ sent: undefined, type: 0, start: 0, lengthOffset: -1, numberOffset: 0, end: 0, padding: 0 })
     }
     this.#current = this.#packets[0] as OpenPacket
   }
@@ -108,6 +111,8 @@ export class PacketBuilder implements PacketWriter {
     packet.sent = sent
     packet.type = type
     packet.start = start
+    packet.padding = 0
+    this.#header = header
     this.type = type
     this.space = space
     this.#current = packet
@@ -201,18 +206,40 @@ export class PacketBuilder implements PacketWriter {
     sent.size = packet.end + TAG_LENGTH - packet.start
     const index = batch.append(packet.start, packet.numberOffset, packet.end, sent.number)
     batch.type[index] = packet.type
-    this.#observer?.packetSent?.(
-      { type: packet.type, packetNumber: sent.number, size: sent.size },
-      sent.frames.slice(0, sent.frameCount),
-      now,
-    )
+    if (this.#observer !== undefined) this.#observe(this.#observer, packet, sent, now)
     this.#loss.onPacketSent(sent, now)
     packet.sent = undefined
+  }
+
+  #observe(observer: Observer, packet: OpenPacket, sent: SentPacket, now: Time): void {
+    const path = this.#path
+    const header = this.#header
+    if (observer.packetSent === undefined || path === undefined || header === undefined) return
+    const isLong = packet.type !== PacketType.oneRtt
+    observer.packetSent(
+      {
+        type: packet.type,
+        packetNumber: sent.number,
+        size: sent.size,
+        path,
+        destination: header.destination,
+        source: isLong ? header.source : undefined,
+        version: isLong ? header.version : undefined,
+        tokenLength: packet.type === PacketType.initial ? (header.token?.length ?? 0) : undefined,
+        keyGeneration: isLong ? undefined : sent.keyGeneration,
+        isMtuProbe: sent.isMtuProbe,
+        isPtoProbe: sent.ackEliciting && this.#loss.probes(sent.space) > 0,
+      },
+      sent.frames.slice(0, sent.frameCount),
+      packet.padding,
+      now,
+    )
   }
 
   #pad(packet: OpenPacket, length: number): void {
     this.#bytes.fill(PADDING, packet.end, packet.end + length)
     packet.end += length
+    packet.padding += length
     // RFC 9002 §2: packets with PADDING count as in flight.
     if (packet.sent !== undefined) packet.sent.inFlight = true
   }

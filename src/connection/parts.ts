@@ -1,5 +1,4 @@
 /** Makes the parts of a connection that take more than a constructor call. */
-import type { Deque } from '../base/deque.ts'
 import type { Duration } from '../base/time.ts'
 import { AckTracker } from '../recovery/ack-tracker.ts'
 import { controllerFactory } from '../recovery/congestion/algorithms.ts'
@@ -11,7 +10,7 @@ import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { encodeTransportParameters } from '../wire/transport-parameters.ts'
 import { type ConnectionConfig, transportParametersOf } from './config.ts'
-import type { ConnectionEvent } from './events.ts'
+import type { EventQueue } from './event-queue.ts'
 import type { ConnectionInit } from './init.ts'
 import { LocalIds } from './local-ids.ts'
 import { Negotiation } from './negotiation.ts'
@@ -45,7 +44,7 @@ export function ownParameters(init: ConnectionInit): Uint8Array {
     retrySource: init.retrySource,
     statelessResetToken: isServer ? init.host.resetToken(init.localId) : undefined,
   })
-  init.observer?.parametersSet?.('local', { ...parameters }, init.now)
+  init.observer?.parametersSet?.('local', parameters, init.now)
   return encodeTransportParameters(parameters, init.role)
 }
 
@@ -100,7 +99,7 @@ export function createLocalIds(init: ConnectionInit): LocalIds {
 }
 
 /** The streams; what they have to tell goes to `events`. */
-export function createStreams(init: ConnectionInit, events: Deque<ConnectionEvent>, rtt: () => Duration): StreamSet {
+export function createStreams(init: ConnectionInit, events: EventQueue, rtt: () => Duration): StreamSet {
   const { config } = init
   return new StreamSet({
     role: init.role,

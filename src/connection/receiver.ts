@@ -15,12 +15,14 @@ import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { FrameType, isAckEliciting, isProbing } from '../wire/frame.ts'
 import { FrameDecoder } from '../wire/frame-decode.ts'
 import { LongHeader } from '../wire/long-header.ts'
+import type { DropReason } from '../wire/observer.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { cryptoError, TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import type { ConnectionContext } from './context.ts'
 import type { Dispatcher, ReceivedPacket } from './dispatch.ts'
 import type { Handshake } from './handshake.ts'
+import { observeKeyUpdate, ReceivedPackets } from './observation.ts'
 import { TAG_LENGTH } from './packet-builder.ts'
 import type { PacketSpaces } from './packet-space.ts'
 import type { Path } from './path.ts'
@@ -68,6 +70,7 @@ export class PacketReceiver {
   readonly #header = new LongHeader()
   readonly #decoder = new FrameDecoder()
   readonly #packet: ReceivedPacket
+  readonly #observed: ReceivedPackets | undefined
   readonly #early = new Deque<EarlyPacket>()
   readonly #paths: (Path | undefined)[] = []
   #earlyBytes = 0
@@ -92,6 +95,7 @@ export class PacketReceiver {
     this.#listener = listener
     this.#batch = new PacketBatchBuffer(arena.bytes, 192)
     this.#single = new PacketBatchBuffer(arena.bytes, 1)
+    this.#observed = context.observer === undefined ? undefined : new ReceivedPackets(context.observer)
     this.#packet = {
       type: PacketType.initial,
       space: PacketSpace.initial,
@@ -116,11 +120,11 @@ export class PacketReceiver {
   /** Takes a datagram; `bytes` is copied. 1-RTT packets wait for {@link flush}. */
   receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     const path = this.#listener.pathOf(from, via, bytes.length, now)
-    if (path === undefined) return this.#drop('unknown_path', bytes.length, now)
+    if (path === undefined) return this.#drop('unknown_path', bytes.length, undefined, now)
     this.#context.counters.datagramsReceived += 1
     this.#context.counters.bytesReceived += bytes.length
     const start = this.#copy(bytes, now)
-    if (start < 0) return this.#drop('no_buffer', bytes.length, now)
+    if (start < 0) return this.#drop('no_buffer', bytes.length, undefined, now)
     this.#split(start, start + bytes.length, path, from, via, ecn, now)
     if (this.#batch.isFull) this.flush(now)
   }
@@ -188,16 +192,16 @@ export class PacketReceiver {
         this.#receiveShort(at, end, start, path, from, via, ecn, now)
         return
       }
-      if (!header.parse(bytes, at, end)) return this.#drop('header_parse_error', end - at, now)
+      if (!header.parse(bytes, at, end)) return this.#drop('header_parse_error', end - at, undefined, now)
       if (header.type === PacketType.versionNegotiation || header.type === PacketType.retry) {
         this.#listener.onUnprotectedPacket(bytes, at, end, header, now)
         return
       }
-      if (header.version !== this.#context.version) return this.#drop('unexpected_version', end - at, now)
+      if (header.version !== this.#context.version) return this.#drop('unexpected_version', end - at, header.type, now)
       // RFC 9000 §12.2: packets of one datagram have one destination id; the endpoint routed the first of them.
       const next = header.packetEnd
-      if (at > start && !sameDestination(bytes, start, at)) this.#drop('unknown_connection_id', next - at, now)
-      else this.#receiveLong(at, next, path, from, via, ecn, now)
+      if (at === start || sameDestination(bytes, start, at)) this.#receiveLong(at, next, path, from, via, ecn, now)
+      else this.#drop('unknown_connection_id', next - at, header.type, now)
       at = next
     }
   }
@@ -206,7 +210,7 @@ export class PacketReceiver {
     const header = this.#header
     const type = header.type as ProtectedPacketType
     const space = this.#spaces.get(spaceOf(type))
-    if (type === PacketType.zeroRtt || space.isDiscarded) return this.#drop('key_unavailable', end - at, now)
+    if (type === PacketType.zeroRtt || space.isDiscarded) return this.#drop('key_unavailable', end - at, type, now)
     if (space.read === undefined) return this.#keep(at, end, type, from, via, ecn, now)
     const batch = this.#single
     batch.clear(at)
@@ -217,7 +221,7 @@ export class PacketReceiver {
     this.#context.counters.opens += 1
     try {
       space.read.unmaskAndOpen(batch, 0, 1)
-      if (batch.status[0] !== PacketStatus.done) return this.#drop('payload_decrypt_error', end - at, now)
+      if (batch.status[0] !== PacketStatus.done) return this.#drop('payload_decrypt_error', end - at, type, now)
       this.#context.counters.openedPackets += 1
       this.#process(batch, 0, path, header, now)
     } catch (error) {
@@ -245,7 +249,7 @@ export class PacketReceiver {
       return this.#keep(at, end, PacketType.oneRtt, from, via, ecn, now)
     }
     const numberOffset = at + 1 + this.#localIdLength
-    if (numberOffset >= end) return this.#drop('header_parse_error', end - at, now)
+    if (numberOffset >= end) return this.#drop('header_parse_error', end - at, PacketType.oneRtt, now)
     const batch = this.#batch
     const index = batch.append(at, numberOffset, end, this.#spaces.application.acks.largestReceived)
     batch.type[index] = PacketType.oneRtt
@@ -270,7 +274,7 @@ export class PacketReceiver {
         if (path === undefined) continue
         if (batch.status[index] === PacketStatus.done) this.#process(batch, index, path, undefined, now)
         else if (this.#isReset(index, path)) return this.#listener.onStatelessReset(now)
-        else this.#drop('payload_decrypt_error', (batch.end[index] ?? 0) - (batch.start[index] ?? 0), now)
+        else this.#dropOneRtt(index, now)
       }
     } catch (error) {
       this.#fail(error, now)
@@ -305,31 +309,40 @@ export class PacketReceiver {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')
     }
     if (header === undefined) {
-      this.#spaces.oneRtt?.onPacketProcessed(packet.generation, packet.number, now)
+      this.#onGeneration(packet, now)
       path.spin.onReceived(((first >> 5) & 1) as 0 | 1, packet.number)
     }
     const end = batch.end[index] ?? 0
-    if (space.acks.isDuplicate(packet.number)) return this.#drop('duplicate', end - start, now)
-    if (!this.#listener.onPacketOpened(packet, header, now)) return
+    if (space.acks.isDuplicate(packet.number)) return this.#drop('duplicate', end - start, packet.type, now)
+    if (!this.#listener.onPacketOpened(packet, header, now)) {
+      return this.#context.observer?.packetDropped?.('unexpected_source', end - start, packet.type, now)
+    }
     this.#context.counters.packetsReceived += 1
-    const { observer } = this.#context
-    observer?.packetReceived?.({ type: packet.type, packetNumber: packet.number, size: end - start }, packet.receivedAt)
     const payload = (batch.numberOffset[index] ?? 0) + (first & 0x03) + 1
-    this.#processFrames(packet, payload, end - TAG_LENGTH, now)
+    const payloadEnd = end - TAG_LENGTH
+    this.#observed?.onPacketOpened(packet, header, payload, payloadEnd, end)
+    this.#processFrames(packet, payload, payloadEnd, now)
     space.acks.onPacketReceived(packet.number, packet.ackEliciting, packet.ecn, packet.receivedAt)
     this.#listener.onPacketProcessed(packet, now)
+  }
+
+  /** The first packet of a new key generation commits the peer's update (RFC 9001 §6.2). */
+  #onGeneration(packet: ReceivedPacket, now: Time): void {
+    const keys = this.#spaces.oneRtt
+    if (keys === undefined) return
+    const before = keys.writeGeneration
+    keys.onPacketProcessed(packet.generation, packet.number, now)
+    if (keys.writeGeneration !== before) observeKeyUpdate(this.#context.observer, keys, 'remote_update', now)
   }
 
   #processFrames(packet: ReceivedPacket, start: number, end: number, now: Time): void {
     // RFC 9000 §12.4: a packet without frames is a violation.
     if (start >= end) throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A packet holds no frames')
     const decoder = this.#decoder
-    const { observer } = this.#context
     decoder.reset(this.#arena.bytes, start, end, packet.type)
     let sawCrypto = false
     try {
       for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-        observer?.frameReceived?.(frame)
         if (isAckEliciting(frame)) packet.ackEliciting = true
         if (!isProbing(frame)) packet.probing = false
         if (frame.type === FrameType.crypto) sawCrypto = true
@@ -352,15 +365,20 @@ export class PacketReceiver {
     now: Time,
   ): void {
     const size = end - at
-    if (this.#earlyBytes + size > MAX_EARLY_BYTES) return this.#drop('key_unavailable', size, now)
+    if (this.#earlyBytes + size > MAX_EARLY_BYTES) return this.#drop('key_unavailable', size, type, now)
     this.#earlyBytes += size
     this.#early.push({ bytes: this.#arena.bytes.slice(at, end), from, via, ecn, type })
     this.#context.observer?.packetBuffered?.(type, size, now)
   }
 
-  #drop(reason: string, size: number, now: Time): void {
+  #dropOneRtt(index: number, now: Time): void {
+    const size = (this.#batch.end[index] ?? 0) - (this.#batch.start[index] ?? 0)
+    this.#drop('payload_decrypt_error', size, PacketType.oneRtt, now)
+  }
+
+  #drop(reason: DropReason, size: number, type: PacketType | undefined, now: Time): void {
     this.#context.counters.packetsDropped += 1
-    this.#context.observer?.packetDropped?.(reason, size, now)
+    this.#context.observer?.packetDropped?.(reason, size, type, now)
   }
 
   #fail(error: unknown, now: Time): void {

@@ -20,6 +20,7 @@ import type { ConnectionContext } from './context.ts'
 import type { Handshake } from './handshake.ts'
 import type { Idle } from './idle.ts'
 import type { LocalIds } from './local-ids.ts'
+import { observeKeyUpdate } from './observation.ts'
 import { type HeaderFields, PacketBuilder } from './packet-builder.ts'
 import type { PacketSpaceState, PacketSpaces } from './packet-space.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
@@ -169,13 +170,13 @@ export class Transmitter {
 
   /** Seals what was written and describes it to the driver. */
   #launch(used: number, segmentSize: number, path: Path, now: Time): OutgoingDatagram | undefined {
-    const { arena, handshake, spaces } = this.#parts
+    const { arena, handshake, loss, spaces } = this.#parts
+    const { counters, observer } = this.#context
     if (used === 0) {
       this.release()
       return undefined
     }
     this.#seal()
-    const counters = this.#context.counters
     counters.bytesSent += used
     counters.datagramsSent += Math.ceil(used / segmentSize)
     path.onSent(used)
@@ -183,6 +184,7 @@ export class Transmitter {
     if (this.#context.role === 'client' && !spaces.initial.isDiscarded && this.#batchHolds(PacketType.handshake)) {
       handshake.discardInitial(now)
     }
+    if (observer?.metricsUpdated !== undefined) observer.metricsUpdated(path.recovery.metrics(loss.ptoCount), now)
     const outgoing = this.#outgoing
     outgoing.bytes = arena.bytes.subarray(this.#slot, this.#slot + used)
     outgoing.segmentSize = segmentSize
@@ -378,7 +380,10 @@ export class Transmitter {
   /** RFC 9001 §6.6: new keys before the old ones have protected too much. */
   #updateKeys(now: Time): void {
     const keys = this.#parts.spaces.oneRtt
-    if (keys?.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now)) keys.update(now)
+    if (keys?.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now)) {
+      keys.update(now)
+      observeKeyUpdate(this.#context.observer, keys, 'local_update', now)
+    }
   }
 }
 

@@ -19,7 +19,7 @@ import { PagePool } from '../streams/paged-buffer.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
-import type { Observer } from '../wire/observer.ts'
+import type { ObserverFactory } from '../wire/observer.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
 import type { IncomingConnection } from './incoming-connection.ts'
@@ -57,14 +57,14 @@ export interface ConnectParameters {
   readonly config: ConnectionConfig
   /** Of an earlier NEW_TOKEN event. */
   readonly token?: Uint8Array | undefined
-  readonly observer?: ((originalDestination: ConnectionId) => Observer | undefined) | undefined
+  readonly observer?: ObserverFactory | undefined
   readonly createTls: ConnectionInit['createTls']
 }
 
 /** What a server's connection begins with. */
 export interface AcceptParameters {
   readonly config: ConnectionConfig
-  readonly observer?: ((originalDestination: ConnectionId) => Observer | undefined) | undefined
+  readonly observer?: ObserverFactory | undefined
   readonly createTls: ConnectionInit['createTls']
 }
 
@@ -135,7 +135,7 @@ export class Endpoint {
       role: 'client',
       version: parameters.config.version,
       config: parameters.config,
-      observer: parameters.observer?.(destination),
+      observer: parameters.observer?.(destination, 'client'),
       host,
       carrier: parameters.carrier,
       remoteAddress: parameters.remoteAddress,
@@ -168,7 +168,7 @@ export class Endpoint {
       role: 'server',
       version: facts.version,
       config: parameters.config,
-      observer: parameters.observer?.(facts.originalDestination),
+      observer: parameters.observer?.(facts.originalDestination, 'server'),
       host,
       carrier: facts.carrier,
       remoteAddress: facts.remoteAddress,

@@ -18,10 +18,10 @@ import { PacketState, type SentPacket } from './sent-packets.ts'
 import { SpaceRecovery } from './space-recovery.ts'
 
 /** kPacketThreshold (RFC 9002 §6.1.1). */
-const PACKET_THRESHOLD = 3
+export const PACKET_THRESHOLD: number = 3
 
 /** kPersistentCongestionThreshold (RFC 9002 §7.6.1). */
-const PERSISTENT_CONGESTION_THRESHOLD = 3
+export const PERSISTENT_CONGESTION_THRESHOLD: number = 3
 
 /** Probe packets in the space whose PTO expired (RFC 9002 §6.2.4); one in each other space with data in flight. */
 const PROBES = 2
@@ -322,7 +322,7 @@ export class LossDetector {
     if (packet.inFlight) {
       if (!packet.isMtuProbe) this.packetsLost += 1
       packet.path?.onPacketLost(packet, now)
-      this.#observer?.packetLost?.(state.space, packet.number, trigger, now)
+      if (this.#observer !== undefined) observeLoss(this.#observer, packet, trigger, now)
     }
     // What a PTO gave back went out again in a packet with a fate of its own.
     if (!packet.isRepeated) packet.tellLost(now)
@@ -403,7 +403,10 @@ export class LossDetector {
   #onPto(now: Time): void {
     this.#ptoCount += 1
     this.#lastEvent = now
-    for (const path of this.#paths) path.mtu?.onPto(this.#ptoCount)
+    for (const path of this.#paths) {
+      path.mtu?.onPto(this.#ptoCount)
+      if (this.#observer?.metricsUpdated !== undefined) this.#observer.metricsUpdated(path.metrics(this.#ptoCount), now)
+    }
     if (this.#isDeadlockPto) this.#of(this.#ptoSpace).probes = 1
     for (const state of this.#spaces) {
       // RFC 9002 §6.2.4: other spaces with data in flight send a packet too; the peer may have keys for one of them only.
@@ -469,4 +472,19 @@ export class LossDetector {
         ? this.#handshake
         : this.#initial
   }
+}
+
+/** What was lost, for an observer. */
+function observeLoss(observer: Observer, packet: SentPacket, trigger: LossTrigger, now: Time): void {
+  observer.packetLost?.(
+    {
+      space: packet.space,
+      packetNumber: packet.number,
+      path: packet.path?.id ?? 0,
+      frames: packet.frames.slice(0, packet.frameCount),
+      isMtuProbe: packet.isMtuProbe,
+      trigger,
+    },
+    now,
+  )
 }

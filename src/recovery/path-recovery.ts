@@ -232,15 +232,23 @@ export class PathRecovery {
 
   /** The path's figures as an observer sees them. */
   metrics(ptoCount: number): ObservedMetrics {
+    const { congestionWindow, pacingRate, slowStartThreshold } = this.#controller
     return {
+      path: this.id,
       smoothedRtt: this.rtt.smoothed,
       minRtt: this.rtt.min,
       latestRtt: this.rtt.latest,
       rttVariance: this.rtt.variance,
-      congestionWindow: this.#controller.congestionWindow,
+      congestionWindow,
       bytesInFlight: this.bytesInFlight,
-      slowStartThreshold: this.#controller.slowStartThreshold,
+      slowStartThreshold,
       ptoCount,
+      pacingRate,
+      congestionState: this.#isInRecovery
+        ? 'recovery'
+        : congestionWindow < slowStartThreshold
+          ? 'slow_start'
+          : 'congestion_avoidance',
     }
   }
 
