@@ -238,12 +238,9 @@ export class Connection {
 
   /** Ends the connection with CONNECTION_CLOSE; what streams still hold is dropped (RFC 9000 §10.2). */
   close(error: ApplicationClose, now: Time): void {
+    const reason: CloseReason = { kind: 'application', side: 'local', code: error.code, reason: error.reason }
     this.#context.events.now = now
-    this.#closing.begin(
-      { kind: 'application', side: 'local', code: error.code, reason: error.reason },
-      now,
-      this.#pto(),
-    )
+    this.#closing.begin(reason, now, this.#pto())
   }
 
   /** Ends the connection without a word: there is nobody left to speak to. */
