@@ -2,6 +2,7 @@
 import type { CloseReason } from '../connection/events.ts'
 import { TlsAlert } from '../tls/alert.ts'
 import { alertOf, transportErrorName } from '../wire/transport-error.ts'
+import { isReservedVersion } from '../wire/version.ts'
 
 /** Which end decided. */
 export type ErrorSide = 'local' | 'remote'
@@ -82,7 +83,7 @@ export class QuicStatelessResetError extends QuicError {
 /** The server speaks none of our versions (RFC 9000 §6.2). */
 export class QuicVersionError extends QuicError {
   override readonly name: string = 'QuicVersionError'
-  /** Of the server. */
+  /** Of the server, without those that only keep the field open. */
   readonly supported: readonly number[]
 
   constructor(message: string, supported: readonly number[], options: QuicErrorOptions) {
@@ -153,19 +154,24 @@ export function errorOf(reason: CloseReason): QuicError {
         side: 'remote',
       })
     case 'version':
-      return new QuicVersionError(
-        `The server does not speak version 0x${reason.offered.toString(16)}, it offers ${reason.supported
-          .map((version) => `0x${version.toString(16)}`)
-          .join(', ')}`,
-        reason.supported,
-        { side: 'remote' },
-      )
+      return versionErrorOf(reason)
     case 'carrier-closed':
       return new QuicCarrierError('The transport below the connection was closed', {
         side: 'local',
         cause: reason.cause,
       })
   }
+}
+
+function versionErrorOf(reason: Extract<CloseReason, { kind: 'version' }>): QuicVersionError {
+  // RFC 9000 §15: versions of the shape 0x?a?a?a?a are there to be ignored.
+  const supported = reason.supported.filter((version) => !isReservedVersion(version))
+  const [offered, ...names] = [reason.offered, ...supported].map((version) => `0x${version.toString(16)}`)
+  return new QuicVersionError(
+    `The server does not speak version ${offered}, it offers ${names.length === 0 ? 'none' : names.join(', ')}`,
+    supported,
+    { side: 'remote' },
+  )
 }
 
 function transportErrorOf(reason: Extract<CloseReason, { kind: 'transport' }>): QuicTransportError {
