@@ -47,8 +47,11 @@ const MAX_SPARE = 32
  * @throws RangeError for a `maxDatagramSize` below 1200 or a `queueLength` below 1.
  *
  * @example
- * ```ts
+ * ```ts run
+ * import { pipe } from 'isoquic/transports/pipe'
+ *
  * const [near, far] = pipe({ addresses: ['192.0.2.1:1000', '192.0.2.2:443'] })
+ * console.log(near.localAddress, far.localAddress) // 192.0.2.1:1000 192.0.2.2:443
  * ```
  */
 export function pipe(options: PipeOptions = {}): [PipeEnd, PipeEnd] {

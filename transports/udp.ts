@@ -45,6 +45,8 @@ const MAPPED = '::ffff:'
  *
  * @example
  * ```ts
+ * import { udp } from 'isoquic/transports/udp'
+ *
  * const transport = await udp({ port: 4433 })
  * ```
  */

@@ -39,10 +39,13 @@ const ECDSA_SECP256R1_SHA256 = 0x0403
  *
  * @throws (rejects with) TypeError for a wrong name or an unknown option, RangeError for a wrong number of days.
  * @example
- * ```ts
+ * ```ts run
  * import { devCertificate } from 'isoquic/dev'
  *
  * const { certificate, privateKey, hash } = await devCertificate({ names: ['desk.local'] })
+ * console.log(certificate.split('\n')[0]) // -----BEGIN CERTIFICATE-----
+ * console.log(privateKey.split('\n')[0]) // -----BEGIN PRIVATE KEY-----
+ * console.log(hash.algorithm, hash.value.length) // sha-256 32
  * ```
  */
 export async function devCertificate(options: DevCertificateOptions = {}): Promise<DevCertificate> {

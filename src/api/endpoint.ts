@@ -4,7 +4,30 @@ import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
 import { type ListenOptions, listenOn, type QuicServer } from './server.ts'
 
-/** Both roles on one transport. */
+/**
+ * Both roles on one transport.
+ *
+ * @example
+ * ```ts run
+ * import { QuicEndpoint } from 'isoquic'
+ * import { devCertificate } from 'isoquic/dev'
+ * import { udp } from 'isoquic/transports/udp'
+ *
+ * const certificate = await devCertificate()
+ * const one = new QuicEndpoint(await udp({ host: '127.0.0.1' }))
+ * const other = new QuicEndpoint(await udp({ host: '127.0.0.1' }))
+ * const server = await other.listen({ alpn: ['demo'], certificate })
+ *
+ * const connection = one.connect(server.address, { alpn: ['demo'], serverCertificateHashes: [certificate.hash] })
+ * console.log(connection.state) // connecting
+ * const { alpn } = await connection.ready
+ * console.log(connection.state, alpn) // connected demo
+ *
+ * await connection.close({ reason: 'that was all' })
+ * one.close()
+ * await server.close()
+ * ```
+ */
 export class QuicEndpoint {
   readonly #core: EndpointCore
 
