@@ -13,7 +13,11 @@ export function messagePort(port: MessagePort): DatagramTransport {
     queueMicrotask(() => sink?.closed(error))
   }
   port.addEventListener('message', ({ data }) => {
-    if (!isClosed) sink?.datagram(data, '')
+    try {
+      if (!isClosed) sink?.datagram(data, '')
+    } catch {
+      // A sink should not throw. If it does, that is no reason to lose the port.
+    }
   })
   port.addEventListener('close', () => end(new Error('The other end of the channel was closed')))
   return {
