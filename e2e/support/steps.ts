@@ -1,6 +1,7 @@
 /** Runs one step of the tests as a process of its own, shows its output, and counts what it reports. */
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { type Counts, readClosingLine, readVectorsLine } from './closing-line.ts'
@@ -21,6 +22,9 @@ export interface StepResult extends Counts {
 
 // Far more than any step takes on two cores: what still runs then hangs.
 const LIMIT = 15 * 60_000
+
+// What Vitest's plugin for workerd says of every file, and means nothing.
+const NOISE = /node:inspector|node%3Ainspector/
 
 /** Runs `command`. A step without a closing line counts as one test; one that fails has at least one failure. */
 export async function runStep(name: string, [program, ...args]: Command): Promise<StepResult> {
@@ -58,7 +62,9 @@ function run(program: string, args: readonly string[]): Promise<{ code: number; 
       output += bytes.toString()
       process.stdout.write(bytes)
     })
-    child.stderr.on('data', (bytes: Uint8Array) => process.stderr.write(bytes))
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (!NOISE.test(line)) console.error(line)
+    })
     child.on('error', (error) => {
       clearTimeout(timer)
       console.error(error.message)
