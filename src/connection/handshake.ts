@@ -15,6 +15,7 @@ import { FrameType, type HandshakeDoneFrame, type NewTokenFrame } from '../wire/
 import type { FrameSource, PacketWriter } from '../wire/packet-content.ts'
 import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import { isSupportedVersion, VERSION_1 } from '../wire/version.ts'
 import type { ConnectionContext } from './context.ts'
 import type { PacketSpaces } from './packet-space.ts'
 
@@ -68,7 +69,9 @@ export class Handshake implements FrameSource {
 
   /** Derives the Initial keys from the destination id of the client's first Initial, or of the one after Retry (RFC 9001 §5.2). */
   installInitialKeys(destination: Uint8Array): void {
-    const { engine, events, integrity, observer, role, version } = this.#context
+    const { engine, events, integrity, observer, role } = this.#context
+    // A version that is offered to have versions negotiated (RFC 9000 §6.3, §15) has no keys of its own.
+    const version = isSupportedVersion(this.#context.version) ? this.#context.version : VERSION_1
     const secrets = initialSecrets(version, destination)
     const initial = this.#spaces.initial
     initial.read?.discard()

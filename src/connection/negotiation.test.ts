@@ -104,6 +104,12 @@ describe('Negotiation: Retry', () => {
     expect(retry(negotiationOf({ version: VERSION_2 }), retryPacket({ version: VERSION_2 }))).toBeDefined()
   })
 
+  test('drops a Retry of a version that nobody speaks, even if it was the one that was offered', () => {
+    const packet = retryPacket()
+    packet.set([0x1a, 0x2a, 0x3a, 0x4a], 1)
+    expect(retry(negotiationOf({ version: 0x1a2a3a4a }), packet)).toBeUndefined()
+  })
+
   test('drops every Retry that is cut short', () => {
     const packet = retryPacket()
     for (let length = 0; length < packet.length; length++) {

@@ -7,6 +7,7 @@ import { retryIntegrityTag } from '../protection/retry-tag.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import { parseRetry, parseVersionNegotiation } from '../wire/special-packets.ts'
+import { isSupportedVersion } from '../wire/version.ts'
 
 /** What a {@link Negotiation} needs. */
 export interface NegotiationOptions {
@@ -78,6 +79,7 @@ export class Negotiation {
     const header = this.#header
     if (!header.parse(bytes, start, end)) return undefined
     if (this.#isOver || this.#retrySource !== undefined || header.version !== this.#version) return undefined
+    if (!isSupportedVersion(this.#version)) return undefined
     if (!header.destinationId().equals(this.#options.source)) return undefined
     const retry = parseRetry(header)
     const source = header.sourceId()
