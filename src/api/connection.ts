@@ -236,6 +236,19 @@ export class QuicConnection {
   }
 
   /**
+   * Moves both directions to new keys (RFC 9001 §6): what is sent from now on is sealed with them. Before a key has protected
+   * too much this happens by itself. Rejects with an `InvalidStateError` before the handshake is confirmed, and until the
+   * peer has acknowledged a packet under the keys in use.
+   */
+  async updateKeys(): Promise<void> {
+    const connection = this.#connection
+    if (connection?.updateKeys(this.#driver.now()) !== true) {
+      throw new DOMException('Keys cannot be updated before those in use are confirmed', 'InvalidStateError')
+    }
+    this.#driver.wake(connection)
+  }
+
+  /**
    * Closes with CONNECTION_CLOSE; what streams still hold is dropped. Fulfils when the peer's own close arrives, or three
    * probe timeouts later.
    */
