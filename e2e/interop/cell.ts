@@ -1,0 +1,132 @@
+/** One cell of the table: a server, a client, a proxy between them, and a judgement of what came of it. */
+import { randomFillSync } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CLOSE_CODES, type Judgement, judgeWire } from './judge.ts'
+import { CLEAR, freePort, type Impairment, LossyProxy } from './lossy-proxy.ts'
+import type { Assignment, Peer } from './peers.ts'
+import { type Case, type CasePlan, PLANS } from './plans.ts'
+import { Program } from './processes.ts'
+
+/** What is to be tried. */
+export interface CellOptions {
+  readonly case: Case
+  readonly client: Peer
+  readonly server: Peer
+  /** An empty folder. */
+  readonly folder: string
+  readonly certs: string
+  /** Sizes and numbers of files, timeouts. Default: as in the table. */
+  readonly plan?: CasePlan
+  /** Whether tshark may be asked. */
+  readonly hasTshark: boolean
+}
+
+/** What came of it. */
+export interface CellResult {
+  /** `undefined`: it went well. */
+  readonly failure: string | undefined
+  readonly seconds: number
+  /** The output of both programs. */
+  readonly output: string
+}
+
+/** ms until a server must listen. */
+const START_TIMEOUT = 20_000
+
+/** ms in which a peer must have noticed that a connection was closed. */
+const CLOSE_TIMEOUT = 3000
+
+/** Runs one cell; leaves no process behind. */
+export async function runCell(options: CellOptions): Promise<CellResult> {
+  const plan = options.plan ?? PLANS[options.case]
+  const started = performance.now()
+  const cell = await prepare(options, plan)
+  const server = new Program(options.server.server(cell.assignment))
+  const clients: Program[] = []
+  let failure: string | undefined
+  try {
+    failure = await play(cell, options, plan, server, clients)
+  } finally {
+    for (const client of clients) await client.stop('SIGKILL')
+    await server.stop()
+    cell.proxy.close()
+  }
+  failure ??= judgeWire(options.case, { ...cell, hasTshark: options.hasTshark, folder: options.folder })
+  const said = [...clients, server].map((program) => `--- ${program.name}\n${program.output}`)
+  return { failure, seconds: (performance.now() - started) / 1000, output: said.join('\n') }
+}
+
+type Cell = Omit<Judgement, 'hasTshark' | 'folder'> & {
+  readonly proxy: LossyProxy
+  readonly serverPort: number
+  readonly assignment: Assignment
+}
+
+async function prepare({ folder, certs, client, server }: CellOptions, plan: CasePlan): Promise<Cell> {
+  const www = join(folder, 'www')
+  const downloads = join(folder, 'downloads')
+  mkdirSync(www)
+  mkdirSync(downloads)
+  const files = plan.files.map((size, index) => {
+    const name = `file-${index}`
+    writeFileSync(join(www, name), randomFillSync(new Uint8Array(size)))
+    return name
+  })
+  const serverPort = await freePort()
+  const proxy = await LossyProxy.start(serverPort, plan.impairment ?? CLEAR)
+  const keyLog = join(folder, 'keys.log')
+  const alpn = client.alpn === 'h3' || server.alpn === 'h3' ? 'h3' : 'hq-interop'
+  const { testCase, isVerbose = false } = plan
+  const assignment = { testCase, port: serverPort, files, www, downloads, certs, keyLog, alpn, isVerbose }
+  return { proxy, serverPort, keyLog, assignment }
+}
+
+/** The reason why it failed, if it did. */
+async function play(
+  cell: Cell,
+  options: CellOptions,
+  plan: CasePlan,
+  server: Program,
+  clients: Program[],
+): Promise<string | undefined> {
+  const { assignment, proxy, serverPort } = cell
+  if (!(await server.until(() => isListening(serverPort, server), START_TIMEOUT))) return 'The server did not start'
+  const end = performance.now() + plan.timeout
+  for (const launch of options.client.client({ ...assignment, port: proxy.port })) {
+    const client = new Program(launch)
+    clients.push(client)
+    const code = await client.within(Math.max(0, end - performance.now()))
+    if (performance.now() >= end) return `The client was not done after ${plan.timeout / 1000} s`
+    // A client that was told a version that nobody speaks may well call its end an error.
+    if (code !== 0 && options.case !== 'versionnegotiation') return `The client ended with ${code}`
+  }
+  if (options.case === 'versionnegotiation') return undefined
+  for (const name of assignment.files) {
+    const copy = join(assignment.downloads, name)
+    if (!existsSync(copy)) return `${name} was not downloaded`
+    if (!readFileSync(copy).equals(readFileSync(join(assignment.www, name))))
+      return `${name} differs from what was served`
+  }
+  return options.case === 'close' ? await judgeClose(options.server, server) : undefined
+}
+
+/** Whether the server has heard the client's goodbye. */
+async function judgeClose(peer: Peer, server: Program): Promise<string | undefined> {
+  const closeCode = (): unknown =>
+    peer.closeCode?.(server.output) ?? server.reports.find(({ event }) => event === 'closed')?.['code']
+  await server.until(() => closeCode() !== undefined, CLOSE_TIMEOUT)
+  const code = closeCode()
+  return CLOSE_CODES.includes(code) ? undefined : `The server heard a close with the code ${String(code)}`
+}
+
+/** Linux tells who is bound to which port; elsewhere the server's own word must do. */
+function isListening(port: number, server: Program): boolean {
+  if (server.reports.some(({ event }) => event === 'listening')) return true
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  return ['/proc/net/udp', '/proc/net/udp6'].some(
+    (path) => existsSync(path) && readFileSync(path, 'utf8').includes(wanted),
+  )
+}
+
+export type { Impairment }

@@ -1,0 +1,77 @@
+/** What the public quic-interop-runner tells an endpoint through its environment, with the defaults of its containers. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export type Role = 'client' | 'server'
+
+/** The cases of the runner that are supported; an endpoint that is asked for another one exits with {@link UNSUPPORTED}. */
+export const TEST_CASES = [
+  'handshake',
+  'transfer',
+  'chacha20',
+  'retry',
+  'keyupdate',
+  'multiconnect',
+  'handshakeloss',
+  'transferloss',
+  'versionnegotiation',
+] as const
+
+export type TestCase = (typeof TEST_CASES)[number]
+
+/** The exit code for a case that is not supported. */
+export const UNSUPPORTED = 127
+
+/** Everything that an endpoint is told. */
+export interface Contract {
+  readonly role: Role
+  readonly testCase: TestCase
+  /** Client: what to download. */
+  readonly requests: readonly URL[]
+  /** Server: where to listen; every address by default. */
+  readonly host: string | undefined
+  readonly port: number
+  /** `hq-interop`, as the runner has it, unless `ALPN` says otherwise. */
+  readonly alpn: string
+  /** Folders. */
+  readonly www: string
+  readonly downloads: string
+  readonly certs: string
+  /** Where to append keys in the form of the NSS key log. */
+  readonly keyLog: string | undefined
+  /** The folder for qlog files. */
+  readonly qlogs: string | undefined
+}
+
+/** The contract that `environment` holds; `undefined` for a case or role that is not supported. @throws TypeError for a wrong URL */
+export function readContract(environment: Readonly<Record<string, string | undefined>>): Contract | undefined {
+  const get = (name: string): string | undefined => (environment[name] === '' ? undefined : environment[name])
+  const role = get('ROLE')
+  const testCase = TEST_CASES.find((name) => name === get('TESTCASE'))
+  if ((role !== 'client' && role !== 'server') || testCase === undefined) return undefined
+  const words = (get('REQUESTS') ?? '').split(/\s+/).filter((word) => word !== '')
+  return {
+    role,
+    testCase,
+    requests: words.map((word) => new URL(word)),
+    host: get('HOST'),
+    port: Number(get('PORT') ?? 443),
+    alpn: get('ALPN') ?? 'hq-interop',
+    www: get('WWW') ?? '/www',
+    downloads: get('DOWNLOADS') ?? '/downloads',
+    certs: get('CERTS') ?? '/certs',
+    keyLog: get('SSLKEYLOGFILE'),
+    qlogs: get('QLOGDIR'),
+  }
+}
+
+/** The certificates to trust; `undefined` where the runner gives none. */
+export function readAuthority(contract: Contract): string | undefined {
+  const path = join(contract.certs, 'ca.pem')
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined
+}
+
+/** Tells the runner, or whoever reads standard output, a fact: one line of JSON. */
+export function report(event: string, facts: Readonly<Record<string, unknown>> = {}): void {
+  console.log(JSON.stringify({ event, ...facts }, (_, value) => (typeof value === 'bigint' ? Number(value) : value)))
+}

@@ -1,0 +1,27 @@
+/**
+ * isoquic as an endpoint of the public quic-interop-runner: `ROLE`, `TESTCASE`, `REQUESTS`, `SSLKEYLOGFILE` and `QLOGDIR` say
+ * what to do, `/www`, `/downloads` and `/certs` (or `WWW`, `DOWNLOADS`, `CERTS`) with what, `PORT` where a server listens.
+ * Beyond the runner's contract, `ALPN=h3` speaks HTTP/3 and `HOST` binds a server to one address.
+ *
+ * Exit codes: 0 for success, 1 for failure, 127 for a case that is not supported. A server runs until it is told to end.
+ */
+import { runClient } from './client.ts'
+import { readContract, UNSUPPORTED } from './contract.ts'
+import { runServer } from './server.ts'
+
+async function main(): Promise<number> {
+  const contract = readContract(process.env)
+  if (contract === undefined) {
+    console.error(`ROLE=${process.env['ROLE']} TESTCASE=${process.env['TESTCASE']} is not supported`)
+    return UNSUPPORTED
+  }
+  try {
+    await (contract.role === 'client' ? runClient(contract) : runServer(contract))
+    return 0
+  } catch (error) {
+    console.error(error)
+    return 1
+  }
+}
+
+process.exit(await main())

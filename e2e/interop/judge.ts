@@ -1,0 +1,74 @@
+/** What the wire must show for a case to count, beyond the files: the runner's own rules. */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import type { LossyProxy } from './lossy-proxy.ts'
+import type { Case } from './plans.ts'
+
+/** The codes of a connection that ended well: NO_ERROR, and that of HTTP/3. */
+export const CLOSE_CODES: readonly unknown[] = [0, 0x100]
+
+/** The cipher suite of the case chacha20. */
+const CHACHA20 = '0x1303'
+
+/** What a judgement rests on. */
+export interface Judgement {
+  readonly proxy: LossyProxy
+  readonly keyLog: string
+  readonly folder: string
+  readonly hasTshark: boolean
+}
+
+/** The reason why a case failed, if it did. */
+export function judgeWire(testCase: Case, judgement: Judgement): string | undefined {
+  const { facts } = judgement.proxy
+  switch (testCase) {
+    case 'versionnegotiation':
+      return facts.versionNegotiations > 0 ? undefined : 'No Version Negotiation packet answered the client'
+    case 'retry':
+      if (facts.retries === 0) return 'The server sent no Retry packet'
+      return facts.initialsWithRetryToken > 0 ? undefined : 'The client did not send the token of the Retry packet'
+    case 'keyupdate':
+      return judgement.hasTshark ? judgeKeyPhases(judgement) : undefined
+    case 'chacha20':
+      return judgement.hasTshark ? judgeCipherSuite(judgement) : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Both directions must have used both phases. */
+function judgeKeyPhases(judgement: Judgement): string | undefined {
+  const lines = ask(judgement, 'quic.key_phase', ['udp.dstport', 'quic.key_phase'])
+  const count = (isToServer: boolean, phase: string): number =>
+    lines.filter(
+      ([port, phases = '']) =>
+        (Number(port) === judgement.proxy.port) === isToServer && phases.split(',').includes(phase),
+    ).length
+  const counts = [count(true, '0'), count(true, '1'), count(false, '0'), count(false, '1')]
+  if (counts.every((each) => each > 0)) return undefined
+  return `Packets in key phases 0 and 1: ${counts[0]} and ${counts[1]} of the client, ${counts[2]} and ${counts[3]} of the server`
+}
+
+function judgeCipherSuite(judgement: Judgement): string | undefined {
+  const chosen = ask(judgement, 'tls.handshake.type == 2', ['tls.handshake.ciphersuite']).map(([suite]) => suite)
+  if (chosen.length > 0 && chosen.every((suite) => suite?.split(',').at(-1) === CHACHA20)) return undefined
+  return `The server chose ${chosen.join(', ') || 'no cipher suite'}`
+}
+
+/** The fields of all packets of the capture that pass the filter. */
+function ask({ proxy, keyLog, folder }: Judgement, filter: string, fields: readonly string[]): string[][] {
+  const path = join(folder, 'capture.pcap')
+  proxy.capture.writeTo(path)
+  const output = execFileSync(
+    'tshark',
+    [
+      ...['-r', path, '-o', `tls.keylog_file:${keyLog}`, '-d', `udp.port==${proxy.port},quic`, '-Y', filter],
+      ...['-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
+    ],
+    { encoding: 'utf8', maxBuffer: 256 << 20, stdio: ['ignore', 'pipe', 'ignore'] },
+  )
+  return output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'))
+}

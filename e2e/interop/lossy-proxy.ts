@@ -1,0 +1,147 @@
+/**
+ * A UDP proxy between a client and a server on loopback, which may delay and drop datagrams as a seed decides, and records
+ * what it was given.
+ */
+import { createSocket, type Socket } from 'node:dgram'
+import { type Capture, PcapWriter } from './pcap.ts'
+import { type Direction, WireFacts } from './wire-facts.ts'
+
+/** What befalls datagrams, in both directions alike. */
+export interface Impairment {
+  /** The probability that a datagram is dropped. */
+  readonly loss: number
+  /** Datagrams of one direction that are dropped in a row at most, as the runner's simulator has it. */
+  readonly burst: number
+  /** ms in one direction. */
+  readonly delay: number
+  readonly seed: number
+}
+
+/** A network that loses nothing. */
+export const CLEAR: Impairment = { loss: 0, burst: 0, delay: 0, seed: 1 }
+
+const HOST = '127.0.0.1'
+const BUFFER_SIZE = 4 << 20
+
+/** The way of one client's address. */
+interface Flow {
+  readonly socket: Socket
+  readonly port: number
+}
+
+/** One proxy, for one server. */
+export class LossyProxy {
+  readonly facts: WireFacts = new WireFacts()
+  /** The port that it listens on. */
+  readonly port: number
+  readonly #socket: Socket
+  readonly #serverPort: number
+  readonly #impairment: Impairment
+  readonly #random: () => number
+  readonly #flows = new Map<number, Flow>()
+  readonly #inARow: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 }
+  readonly #pcap = new PcapWriter()
+  #isClosed = false
+
+  private constructor(socket: Socket, serverPort: number, impairment: Impairment) {
+    this.#socket = socket
+    this.port = socket.address().port
+    this.#serverPort = serverPort
+    this.#impairment = impairment
+    this.#random = mulberry32(impairment.seed)
+    socket.on('message', (bytes, from) => this.#onClientDatagram(bytes, from.port))
+    socket.on('error', () => {})
+  }
+
+  /** Listens on a port that the system chooses. */
+  static async start(serverPort: number, impairment: Impairment): Promise<LossyProxy> {
+    return new LossyProxy(await bind(), serverPort, impairment)
+  }
+
+  /** All datagrams that came in, those that were dropped included. */
+  get capture(): Capture {
+    return this.#pcap
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#socket.close()
+    for (const { socket } of this.#flows.values()) socket.close()
+    this.#flows.clear()
+  }
+
+  #onClientDatagram(bytes: Buffer, port: number): void {
+    this.#witness(bytes, 'to-server', port)
+    const flow = this.#flows.get(port)
+    if (flow !== undefined) return this.#pass(bytes, 'to-server', flow)
+    void bind().then((socket) => {
+      if (this.#isClosed) return void socket.close()
+      const known = this.#flows.get(port)
+      if (known !== undefined) socket.close()
+      const flowNow = known ?? this.#open(socket, port)
+      this.#pass(bytes, 'to-server', flowNow)
+    })
+  }
+
+  #open(socket: Socket, port: number): Flow {
+    const flow: Flow = { socket, port }
+    this.#flows.set(port, flow)
+    socket.on('error', () => {})
+    socket.on('message', (bytes) => {
+      this.#witness(bytes, 'to-client', port)
+      this.#pass(bytes, 'to-client', flow)
+    })
+    return flow
+  }
+
+  #witness(bytes: Buffer, direction: Direction, clientPort: number): void {
+    this.facts.see(bytes, direction)
+    if (direction === 'to-server') this.#pcap.add(bytes, clientPort, this.port)
+    else this.#pcap.add(bytes, this.port, clientPort)
+  }
+
+  #pass(bytes: Buffer, direction: Direction, flow: Flow): void {
+    const { loss, burst, delay } = this.#impairment
+    if (loss > 0 && this.#random() < loss && this.#inARow[direction] < burst) {
+      this.#inARow[direction] += 1
+      return
+    }
+    this.#inARow[direction] = 0
+    if (delay === 0) return this.#send(bytes, direction, flow)
+    const copy = Buffer.from(bytes)
+    setTimeout(() => this.#send(copy, direction, flow), delay)
+  }
+
+  #send(bytes: Buffer, direction: Direction, flow: Flow): void {
+    if (this.#isClosed) return
+    if (direction === 'to-server') flow.socket.send(bytes, this.#serverPort, HOST)
+    else this.#socket.send(bytes, flow.port, HOST)
+  }
+}
+
+async function bind(): Promise<Socket> {
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.bind(0, HOST, resolve))
+  socket.setRecvBufferSize(BUFFER_SIZE)
+  socket.setSendBufferSize(BUFFER_SIZE)
+  return socket
+}
+
+/** A UDP port that is free now. */
+export async function freePort(): Promise<number> {
+  const socket = await bind()
+  const { port } = socket.address()
+  await new Promise<void>((resolve) => socket.close(() => resolve()))
+  return port
+}
+
+/** Numbers from 0 to 1, the same ones for the same seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,142 @@
+/** The stacks that isoquic meets: how each is started for a case, and what it cannot do (`PEERS.md` quotes it on that). */
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Role, TestCase } from './contract.ts'
+import type { Launch } from './processes.ts'
+
+/** What a program is told of its case. */
+export interface Assignment {
+  readonly testCase: TestCase
+  readonly port: number
+  /** Names of files, in `www` or to be. */
+  readonly files: readonly string[]
+  readonly www: string
+  readonly downloads: string
+  readonly certs: string
+  readonly keyLog: string
+  readonly alpn: string
+  /** Says what it does, where it does not by itself. */
+  readonly isVerbose: boolean
+}
+
+/** One stack. */
+export interface Peer {
+  readonly name: string
+  readonly alpn: string
+  /** One program, or one after the other. */
+  client(assignment: Assignment): Launch[]
+  server(assignment: Assignment): Launch
+  /** What cannot be tested, by the role of the peer, and why in a few words. */
+  readonly cannot: Readonly<Record<Role, Partial<Record<TestCase, string>>>>
+  /** The code of a connection that it ended well, as its output tells; for a peer that reports none. */
+  closeCode?(output: string): number | undefined
+}
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** The environment of the runner's contract. */
+function environment(role: Role, assignment: Assignment): Record<string, string> {
+  const { port, files } = assignment
+  return {
+    ROLE: role,
+    TESTCASE: assignment.testCase,
+    REQUESTS: role === 'client' ? files.map((name) => `https://127.0.0.1:${port}/${name}`).join(' ') : '',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    ALPN: assignment.alpn,
+    WWW: assignment.www,
+    DOWNLOADS: assignment.downloads,
+    CERTS: assignment.certs,
+    SSLKEYLOGFILE: assignment.keyLog,
+  }
+}
+
+/** A peer that obeys the runner's contract. */
+function contractual(name: string, command: string, args: readonly string[], cannot: Peer['cannot']): Peer {
+  return {
+    name,
+    alpn: 'hq-interop',
+    client: (assignment) => [{ command, args, env: environment('client', assignment) }],
+    server: (assignment) => ({ command, args, env: environment('server', assignment) }),
+    cannot,
+  }
+}
+
+/** isoquic itself. */
+export const ISOQUIC: Peer = contractual('isoquic', process.execPath, [here('endpoint.ts')], { client: {}, server: {} })
+
+const CHACHA20 = '--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305'
+const PATIENCE = '--handshake-timeout=60s'
+
+const NGTCP2: Peer = {
+  name: 'ngtcp2',
+  alpn: 'h3',
+  client(assignment) {
+    const { testCase, port, files, keyLog, downloads } = assignment
+    const options = [
+      ...(assignment.isVerbose ? ['--no-quic-dump', '--no-http-dump'] : ['-q']),
+      '--exit-on-all-streams-close',
+      '--sni=localhost',
+      PATIENCE,
+      `--download=${downloads}`,
+      ...(testCase === 'chacha20' ? [CHACHA20] : []),
+      ...(testCase === 'keyupdate' ? ['--key-update=1ms'] : []),
+      ...(testCase === 'versionnegotiation' ? ['-v', '0x1a2a3a4a'] : []),
+    ]
+    const run = (names: readonly string[]): Launch => ({
+      command: 'gtlsclient',
+      args: [...options, '127.0.0.1', String(port), ...names.map((name) => `https://localhost:${port}/${name}`)],
+      env: { SSLKEYLOGFILE: `${keyLog}-peer` },
+    })
+    const isEachAlone = testCase === 'multiconnect' || testCase === 'handshakeloss'
+    return isEachAlone ? files.map((name) => run([name])) : [run(files)]
+  },
+  server({ testCase, port, www, certs, keyLog, isVerbose }) {
+    const options = [
+      ...(isVerbose ? ['--no-quic-dump', '--no-http-dump'] : ['-q']),
+      PATIENCE,
+      `--htdocs=${www}`,
+      ...(testCase === 'chacha20' ? [CHACHA20] : []),
+      ...(testCase === 'retry' ? ['-V'] : []),
+    ]
+    return {
+      // Debian puts it where only root looks.
+      command: '/usr/sbin/gtlsserver',
+      args: [...options, '127.0.0.1', String(port), join(certs, 'priv.key'), join(certs, 'cert.pem')],
+      env: { SSLKEYLOGFILE: `${keyLog}-peer` },
+    }
+  },
+  cannot: { client: {}, server: {} },
+  closeCode(output) {
+    const [, code] = /frm rx .*CONNECTION_CLOSE.*error_code=\S*\((0x[0-9a-f]+)\)/.exec(output) ?? []
+    return code === undefined ? undefined : Number(code)
+  },
+}
+
+const QUINN: Peer = contractual(
+  'quinn',
+  here('node_modules/.bin/deno'),
+  ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
+  {
+    client: { versionnegotiation: 'no option for the version' },
+    server: { retry: 'no option for Retry' },
+  },
+)
+
+const LSQUIC: Peer = contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
+  client: {},
+  server: {},
+})
+
+const QUICHE: Peer = contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
+  client: { versionnegotiation: 'no option for the version' },
+  server: {},
+})
+
+/** All of them, in the order of the table. */
+export const PEERS: readonly Peer[] = [NGTCP2, QUINN, LSQUIC, QUICHE]
+
+/** How a launch is shown. */
+export function describe(launch: Launch): string {
+  return [basename(launch.command), ...launch.args].join(' ')
+}

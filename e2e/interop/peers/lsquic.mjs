@@ -1,0 +1,89 @@
+/** lsquic, as Bun has it behind `node:quic`: `bun lsquic.mjs`. */
+import { createPrivateKey } from 'node:crypto'
+import { connect, listen } from 'node:quic'
+import {
+  ALPN,
+  answerTo,
+  authority,
+  certificate,
+  downloadAll,
+  host,
+  IDLE_TIMEOUT,
+  main,
+  port,
+  privateKey,
+  readAll,
+  report,
+  requestFor,
+  save,
+  serverName,
+  testCase,
+} from './contract.mjs'
+
+const RESERVED_VERSION = 0x1a2a3a4a
+
+/** ms; lsquic refuses more than 2^24 microseconds: "failed to create QUIC engine". */
+const HANDSHAKE_TIMEOUT = 16_000
+
+const options = {
+  transportParams: { maxIdleTimeout: IDLE_TIMEOUT / 1000 },
+  handshakeTimeout: HANDSHAKE_TIMEOUT,
+  ...(testCase === 'chacha20' && { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }),
+}
+
+async function serve() {
+  const endpoint = await listen(onSession, {
+    ...options,
+    alpn: [ALPN],
+    sni: { '*': { keys: [createPrivateKey(privateKey())], certs: [Buffer.from(certificate())] } },
+    endpoint: { address: `${host}:${port}`, validateAddress: testCase === 'retry' },
+  })
+  report('listening', { address: `${host}:${endpoint.address.port}` })
+}
+
+function onSession(session) {
+  report('connected', { alpn: ALPN })
+  session.onstream = (stream) => {
+    serveStream(stream).catch((error) => report('stream-failed', { error: String(error) }))
+  }
+  session.closed.then(
+    () => report('closed', { code: 0 }),
+    (error) => report('closed', { error: String(error) }),
+  )
+}
+
+async function readStream(stream) {
+  const chunks = []
+  for await (const batch of stream) chunks.push(...[batch].flat())
+  return readAll(chunks)
+}
+
+async function serveStream(stream) {
+  const request = await readStream(stream)
+  stream.setBody(answerTo(request.toString()))
+  await stream.closed
+}
+
+async function download(urls) {
+  const session = await connect(`${host}:${urls[0].port}`, {
+    ...options,
+    alpn: ALPN,
+    servername: serverName,
+    ca: [Buffer.from(authority())],
+    ...(testCase === 'versionnegotiation' && { version: RESERVED_VERSION }),
+  })
+  await session.opened
+  report('connected', { alpn: ALPN })
+  const downloads = Promise.all(urls.map((url) => downloadOne(session, url)))
+  if (testCase === 'keyupdate') session.updateKey()
+  await downloads
+  await session.close()
+  report('closed', { code: 0 })
+}
+
+async function downloadOne(session, url) {
+  const stream = await session.createBidirectionalStream({ body: requestFor(url) })
+  save(url, await readStream(stream))
+}
+
+await main(serve, () => downloadAll(download))

@@ -1,0 +1,102 @@
+/** quinn, as Deno has it: `deno run --unstable-net --allow-all quinn.mjs`. */
+import {
+  ALPN,
+  answerTo,
+  authority,
+  certificate,
+  downloadAll,
+  host,
+  IDLE_TIMEOUT,
+  main,
+  port,
+  privateKey,
+  readAll,
+  report,
+  requestFor,
+  role,
+  save,
+  serverName,
+  testCase,
+  unsupported,
+} from './contract.mjs'
+
+// Neither `QuicIncoming` nor `QuicListenOptions` has a word for Retry, nor `ConnectQuicOptions` one for versions.
+if (role === 'server' && testCase === 'retry') unsupported()
+if (role === 'client' && testCase === 'versionnegotiation') unsupported()
+
+/** Handshakes that are waited for at a time. */
+const ACCEPTORS = 8
+
+function serve() {
+  const endpoint = new Deno.QuicEndpoint({ hostname: host, port })
+  const listener = endpoint.listen({
+    cert: certificate(),
+    key: privateKey(),
+    alpnProtocols: [ALPN],
+    maxIdleTimeout: IDLE_TIMEOUT,
+  })
+  report('listening', { address: `${host}:${endpoint.addr.port}` })
+  for (let i = 0; i < ACCEPTORS; i++) void accept(listener)
+}
+
+async function accept(listener) {
+  for (;;) {
+    try {
+      const connection = await listener.accept()
+      report('connected', { alpn: connection.protocol })
+      connection.closed.then(
+        ({ closeCode }) => report('closed', { code: closeCode }),
+        (error) => report('closed', { error: String(error) }),
+      )
+      void serveConnection(connection)
+    } catch (error) {
+      report('refused', { error: String(error) })
+    }
+  }
+}
+
+async function serveConnection(connection) {
+  try {
+    for await (const stream of connection.incomingBidirectionalStreams) {
+      serveStream(stream).catch((error) => report('stream-failed', { error: String(error) }))
+    }
+  } catch {
+    // `closed` tells.
+  }
+}
+
+async function serveStream(stream) {
+  const request = await readAll(stream.readable)
+  const writer = stream.writable.getWriter()
+  await writer.write(answerTo(request.toString()))
+  await writer.close()
+}
+
+async function download(urls) {
+  const connection = await Deno.connectQuic({
+    hostname: host,
+    port: Number(urls[0].port),
+    serverName,
+    alpnProtocols: [ALPN],
+    caCerts: [authority()],
+    maxIdleTimeout: IDLE_TIMEOUT,
+  })
+  await connection.handshake
+  report('connected', { alpn: connection.protocol })
+  await Promise.all(urls.map((url) => downloadOne(connection, url)))
+  connection.close({ closeCode: 0, reason: '' })
+  await connection.closed
+  report('closed', { code: 0 })
+  // The endpoint sends the close in the background.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+async function downloadOne(connection, url) {
+  const stream = await connection.createBidirectionalStream()
+  const writer = stream.writable.getWriter()
+  await writer.write(requestFor(url))
+  await writer.close()
+  save(url, await readAll(stream.readable))
+}
+
+await main(serve, () => downloadAll(download))

@@ -1,0 +1,53 @@
+/** The cases of the table: files, networks, time. The sizes are those of the public runner. */
+import { TEST_CASES, type TestCase } from './contract.ts'
+import type { Impairment } from './lossy-proxy.ts'
+
+/** The runner's cases, and one for the end of a connection. */
+export type Case = TestCase | 'close'
+
+/** In the order of the table. */
+export const CASES: readonly Case[] = ['handshake', 'transfer', 'close', ...TEST_CASES.slice(2)]
+
+/** How a case is played. */
+export interface CasePlan {
+  /** What both ends are told. */
+  readonly testCase: TestCase
+  /** The sizes of the files, bytes. */
+  readonly files: readonly number[]
+  readonly impairment?: Impairment
+  /** ms for all of it. */
+  readonly timeout: number
+  readonly isVerbose?: boolean
+}
+
+const KB = 1024
+const MB = KB * KB
+
+/** ms: a slow machine is slow, not broken. */
+const TIMEOUT = 60_000
+
+const repeated = (count: number, size: number): number[] => Array.from({ length: count }, () => size)
+
+/** The plans of the table. */
+export const PLANS: Readonly<Record<Case, CasePlan>> = {
+  handshake: { testCase: 'handshake', files: [KB], timeout: TIMEOUT },
+  transfer: { testCase: 'transfer', files: [2 * MB, 3 * MB, 5 * MB], timeout: TIMEOUT },
+  close: { testCase: 'handshake', files: [KB], timeout: TIMEOUT, isVerbose: true },
+  chacha20: { testCase: 'chacha20', files: [3 * MB], timeout: TIMEOUT },
+  retry: { testCase: 'retry', files: [10 * KB], timeout: TIMEOUT },
+  keyupdate: { testCase: 'keyupdate', files: [3 * MB], timeout: TIMEOUT },
+  multiconnect: { testCase: 'multiconnect', files: repeated(10, KB), timeout: TIMEOUT },
+  handshakeloss: {
+    testCase: 'handshakeloss',
+    files: repeated(10, KB),
+    impairment: { loss: 0.3, burst: 3, delay: 15, seed: 9001 },
+    timeout: 240_000,
+  },
+  transferloss: {
+    testCase: 'transferloss',
+    files: [2 * MB],
+    impairment: { loss: 0.02, burst: 3, delay: 15, seed: 9002 },
+    timeout: 120_000,
+  },
+  versionnegotiation: { testCase: 'versionnegotiation', files: [KB], timeout: TIMEOUT },
+}

@@ -1,0 +1,97 @@
+/**
+ * `npm run interop`: isoquic as client and as server against independent stacks, case by case, and one transfer that tshark
+ * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { table } from '../../src/cli/table.ts'
+import { runCell } from './cell.ts'
+import { writeCertificates } from './certificates.ts'
+import type { Role } from './contract.ts'
+import { provide } from './install.ts'
+import { ISOQUIC, PEERS, type Peer } from './peers.ts'
+import { CASES, type Case, PLANS } from './plans.ts'
+import { endAll } from './processes.ts'
+
+const CAN_NOT = 'peer can not'
+
+/** A row of the table. */
+interface Row {
+  readonly peer: Peer
+  /** Of isoquic. */
+  readonly role: Role
+  readonly cells: Map<Case, string>
+}
+
+interface Failure {
+  readonly name: string
+  readonly reason: string
+  readonly output: string
+}
+
+/** Lines of output that a failure is shown with. */
+const SHOWN_LINES = 25
+
+async function main(words: readonly string[]): Promise<number> {
+  const cases = CASES.filter((name) => words.includes(name))
+  const peers = [...PEERS, ISOQUIC].filter(({ name }) => words.includes(name))
+  const { hasTshark } = provide()
+  const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
+  process.once('exit', () => {
+    endAll()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+  const certs = join(folder, 'certs')
+  mkdirSync(certs)
+  writeCertificates(certs)
+  const failures: Failure[] = []
+  const rows: Row[] = []
+  for (const peer of peers.length > 0 ? peers : [...PEERS, ISOQUIC]) {
+    for (const role of peer === ISOQUIC ? (['client'] as const) : (['client', 'server'] as const)) {
+      const row: Row = { peer, role, cells: new Map() }
+      rows.push(row)
+      for (const name of cases.length > 0 ? cases : CASES) {
+        row.cells.set(name, await tryCell(row, name, { folder, certs, hasTshark }, failures))
+      }
+    }
+  }
+  show(rows, cases.length > 0 ? cases : CASES)
+  for (const { name, reason, output } of failures) {
+    console.log(`\n${name}: ${reason}\n${output.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n')}`)
+  }
+  console.log(`\n${failures.length === 0 ? 'All green' : `${failures.length} failed`}`)
+  return failures.length === 0 ? 0 : 1
+}
+
+async function tryCell(
+  { peer, role }: Row,
+  name: Case,
+  place: { readonly folder: string; readonly certs: string; readonly hasTshark: boolean },
+  failures: Failure[],
+): Promise<string> {
+  if (peer.cannot[role === 'client' ? 'server' : 'client'][PLANS[name].testCase] !== undefined) return CAN_NOT
+  const title = role === 'client' ? `isoquic -> ${peer.name}, ${name}` : `${peer.name} -> isoquic, ${name}`
+  const folder = mkdtempSync(join(place.folder, 'cell-'))
+  const [client, server] = role === 'client' ? [ISOQUIC, peer] : [peer, ISOQUIC]
+  const { certs, hasTshark } = place
+  const { failure, seconds, output } = await runCell({ case: name, client, server, folder, certs, hasTshark })
+  rmSync(folder, { recursive: true, force: true })
+  console.log(`${title}: ${failure ?? 'ok'} (${seconds.toFixed(1)} s)`)
+  if (failure === undefined) return `ok ${seconds.toFixed(1)} s`
+  failures.push({ name: title, reason: failure, output })
+  return 'FAILED'
+}
+
+function show(rows: readonly Row[], cases: readonly Case[]): void {
+  const head = ['peer', 'isoquic is', ...cases]
+  const lines = rows.map(({ peer, role, cells }) => [
+    peer.name,
+    peer === ISOQUIC ? 'both' : role,
+    ...cases.map((name) => cells.get(name) ?? ''),
+  ])
+  console.log(`\n${table([head, ...lines])}`)
+}
+
+process.exit(await main(process.argv.slice(2)))

@@ -1,0 +1,74 @@
+/**
+ * What anybody between two QUIC endpoints can see without keys (RFC 8999, RFC 9000 §17): versions, Version Negotiation,
+ * Retry, tokens. Written apart from `src/wire`, so that it can bear witness about it.
+ */
+
+/** The direction of a datagram. */
+export type Direction = 'to-server' | 'to-client'
+
+/** The facts of one case. */
+export class WireFacts {
+  /** Versions in long headers of the client, in the order of their appearance. */
+  readonly clientVersions: Set<number> = new Set<number>()
+  /** Version Negotiation packets that echo both ids of a client's packet (RFC 8999 §6). */
+  versionNegotiations = 0
+  /** Retry packets of the server. */
+  retries = 0
+  /** Initial packets of the client that carry the token of a Retry packet. */
+  initialsWithRetryToken = 0
+  readonly #clientIds = new Set<string>()
+  readonly #tokens = new Set<string>()
+
+  /** Looks at the first packet of a datagram. */
+  see(bytes: Uint8Array, direction: Direction): void {
+    const header = parse(bytes)
+    if (header === undefined) return
+    if (direction === 'to-server') {
+      this.clientVersions.add(header.version)
+      this.#clientIds.add(`${header.source}>${header.destination}`)
+      if (header.type === 0 && this.#tokens.has(tokenOf(bytes, header.rest))) this.initialsWithRetryToken += 1
+    } else if (header.version === 0) {
+      if (this.#clientIds.has(`${header.destination}>${header.source}`)) this.versionNegotiations += 1
+    } else if (header.type === 3) {
+      this.retries += 1
+      this.#tokens.add(hex(bytes.subarray(header.rest, bytes.length - 16)))
+    }
+  }
+}
+
+interface LongHeader {
+  readonly version: number
+  /** As in version 1: 0 Initial, 3 Retry. */
+  readonly type: number
+  readonly destination: string
+  readonly source: string
+  /** Where the version's own part begins. */
+  readonly rest: number
+}
+
+function parse(bytes: Uint8Array): LongHeader | undefined {
+  const [first = 0] = bytes
+  if (bytes.length < 7 || first < 0x80) return undefined
+  const version = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1)
+  const destinationEnd = 6 + (bytes[5] ?? 0)
+  const sourceEnd = destinationEnd + 1 + (bytes[destinationEnd] ?? 0)
+  return {
+    version,
+    type: (first >> 4) & 3,
+    destination: hex(bytes.subarray(6, destinationEnd)),
+    source: hex(bytes.subarray(destinationEnd + 1, sourceEnd)),
+    rest: sourceEnd,
+  }
+}
+
+function tokenOf(bytes: Uint8Array, at: number): string {
+  const first = bytes[at] ?? 0
+  const size = 1 << (first >> 6)
+  let length = first & 0x3f
+  for (let i = 1; i < size; i++) length = length * 256 + (bytes[at + i] ?? 0)
+  return length === 0 ? 'none' : hex(bytes.subarray(at + size, at + size + length))
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
+}
