@@ -162,3 +162,17 @@ describe('closing', () => {
     expect(near.lines).toEqual(['closed undefined'])
   })
 })
+
+describe('A pipe whose ends have addresses', () => {
+  test('dials the other end by its address, and nobody else', async () => {
+    const [near, far] = pipe({ addresses: ['192.0.2.1:1000', '[2001:db8::2]:443'] })
+    await expect(near.resolve?.('2001:db8::2', 443)).resolves.toEqual(['[2001:db8::2]:443'])
+    await expect(far.resolve?.('192.0.2.1', 1000)).resolves.toEqual(['192.0.2.1:1000'])
+    await expect(near.resolve?.('192.0.2.9', 443)).rejects.toThrow('Nobody has the address 192.0.2.9:443')
+  })
+
+  test('has nothing to resolve without addresses', () => {
+    const [near] = pipe()
+    expect(near.resolve).toBeUndefined()
+  })
+})

@@ -103,8 +103,12 @@ class MemoryTransport implements PipeEnd {
     this.#settings = settings
   }
 
+  /** Where the other end has an address, that one address can be dialled; where it has none, there is nothing to resolve. */
+  resolve?: (host: string, port: number) => Promise<readonly PathAddress[]>
+
   attach(peer: MemoryTransport): void {
     this.#peer = peer
+    if (peer.localAddress !== '') this.resolve = (host, port) => this.#resolve(host, port)
   }
 
   rebind(address: PathAddress): void {
@@ -124,6 +128,12 @@ class MemoryTransport implements PipeEnd {
 
   sendBatch(bytes: Uint8Array, segmentSize: number, to: PathAddress, ecn: Ecn): boolean {
     return this.#accept(bytes, segmentSize, to, ecn)
+  }
+
+  async #resolve(host: string, port: number): Promise<readonly PathAddress[]> {
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    if (address !== this.#peer?.localAddress) throw new Error(`Nobody has the address ${address} at this pipe`)
+    return [address]
   }
 
   close(): void {
