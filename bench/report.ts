@@ -1,0 +1,171 @@
+/** What the rounds came to, as tables. */
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { table } from '../src/cli/table.ts'
+import { type End, type Handshakes, type Profiles, packetsOf, type Transfer } from './measure.ts'
+import { byCategory, type FunctionTime, isIdle, merge } from './profile.ts'
+import { type PeerProgram, ROOT } from './programs.ts'
+import { ratio, short, show } from './statistics.ts'
+
+/** All rounds of one stack. */
+export interface Results {
+  readonly program: PeerProgram
+  readonly transfers: Transfer[]
+  readonly handshakes: Handshakes[]
+}
+
+/** The dearest functions that are shown. */
+const FUNCTIONS = 10
+
+/** Categories below this part of the time are left out. */
+const LEAST = 0.002
+
+/** MB/s. */
+export function goodput(results: Results, direction: Transfer['direction']): number[] {
+  return results.transfers
+    .filter((transfer) => transfer.direction === direction)
+    .map(({ bytes, milliseconds }) => bytes / milliseconds / 1000)
+}
+
+/** Per second. */
+export function handshakeRates(results: Results): number[] {
+  return results.handshakes.map(({ count, milliseconds }) => (count / milliseconds) * 1000)
+}
+
+/** µs of CPU for each packet that the sender sent, at one end. */
+export function cpuPerPacket(results: Results, end: (transfer: Transfer) => End): number[] {
+  return results.transfers.flatMap((transfer) => {
+    const packets = packetsOf(transfer)
+    return packets === undefined ? [] : [end(transfer).cpu / packets]
+  })
+}
+
+/** ms of CPU for each MB, at both ends. */
+export function cpuPerMegabyte(results: Results): number[] {
+  return results.transfers.map(({ bytes, sender, receiver }) => ((sender.cpu + receiver.cpu) / bytes) * 1000)
+}
+
+/** MB/s that the CPU time of the dearer end allows: goodput with a core for each end, whatever else the machine does. */
+export function cpuCeiling(results: Results): number[] {
+  return results.transfers.map(({ bytes, sender, receiver }) => bytes / Math.max(sender.cpu, receiver.cpu))
+}
+
+/** ms of CPU for each handshake, at both ends. */
+export function cpuPerHandshake(results: Results): number[] {
+  return results.handshakes.map(({ cpu, count }) => cpu / count / 1000)
+}
+
+/** The stacks beside each other; the first is the measure of the others. */
+export function comparison(all: readonly Results[]): string {
+  const [base] = all
+  if (base === undefined) return ''
+  const columns: readonly [title: string, values: (results: Results) => number[]][] = [
+    ['download MB/s', (results) => goodput(results, 'download')],
+    ['upload MB/s', (results) => goodput(results, 'upload')],
+    ['handshakes/s', handshakeRates],
+  ]
+  const rows = all.map((results) => [
+    results.program.name,
+    ...columns.flatMap(([, values]) => [show(values(results)), ratio(values(results), values(base))]),
+  ])
+  return table([['', ...columns.flatMap(([title]) => [title, ''])], ...rows])
+}
+
+/** What it costs, for each packet, megabyte and handshake; and how much the dearer end moves in a second of CPU time. */
+export function costs(all: readonly Results[]): string {
+  const rows = all.map((results) => {
+    const isEstimate = results.transfers.some(({ sender }) => sender.counters['packetsSent'] === undefined)
+    const perPacket = (end: (transfer: Transfer) => End): string => {
+      const text = show(cpuPerPacket(results, end))
+      return isEstimate && text !== '–' ? `≈ ${text}` : text
+    }
+    return [
+      results.program.name,
+      perPacket(({ sender }) => sender),
+      perPacket(({ receiver }) => receiver),
+      show(cpuPerMegabyte(results)),
+      show(cpuCeiling(results)),
+      show(cpuPerHandshake(results)),
+    ]
+  })
+  const head = [
+    'CPU time',
+    'sender µs/packet',
+    'receiver µs/packet',
+    'both ms/MB',
+    'MB a CPU second',
+    'both ms/handshake',
+  ]
+  return table([head, ...rows])
+}
+
+/** How large isoquic's batches are. */
+export function batches({ transfers }: Results): string {
+  const sum = (end: (transfer: Transfer) => End, key: string): number =>
+    transfers.reduce((total, transfer) => total + (end(transfer).counters[key] ?? 0), 0)
+  const sender = ({ sender: end }: Transfer): End => end
+  const receiver = ({ receiver: end }: Transfer): End => end
+  const last = transfers.at(-1)?.sender.counters ?? {}
+  return table([
+    ['packets per seal', short(sum(sender, 'sealedPackets') / sum(sender, 'seals')), 'at the sender'],
+    ['packets per open', short(sum(receiver, 'openedPackets') / sum(receiver, 'opens')), 'at the receiver'],
+    ['packets per ACK', short(sum(receiver, 'packetsReceived') / sum(receiver, 'acksSent')), 'at the receiver'],
+    [
+      'packets',
+      `${sum(sender, 'packetsSent')} sent`,
+      `${sum(sender, 'packetsLost')} lost, ${last['mtu']} bytes at most`,
+    ],
+    ['RTT', `${short(last['smoothedRtt'] ?? 0)} ms`, `least ${short(last['minRtt'] ?? 0)} ms`],
+    ['congestion window', `${short((last['congestionWindow'] ?? 0) / 1e6)} MB`, 'at the end'],
+  ])
+}
+
+/** Where the time of both ends went, in percent and in µs for each packet that was sent. */
+export function whereTheTimeGoes(profiles: readonly Profiles[]): string {
+  const packets = profiles.reduce((sum, { transfer }) => sum + (packetsOf(transfer) ?? 0), 0)
+  const sender = merge(profiles.map((each) => each.sender))
+  const receiver = merge(profiles.map((each) => each.receiver))
+  return [
+    categories(sender, receiver, packets),
+    dearest('sender', sender, packets),
+    dearest('receiver', receiver, packets),
+  ].join('\n\n')
+}
+
+function busy(times: readonly FunctionTime[]): number {
+  return times.reduce((sum, time) => (isIdle(time) ? sum : sum + time.microseconds), 0)
+}
+
+function categories(sender: readonly FunctionTime[], receiver: readonly FunctionTime[], packets: number): string {
+  const ends = [sender, receiver].map((times) => ({ total: busy(times), sums: new Map(byCategory(times)) }))
+  const names = [...new Set(ends.flatMap(({ sums }) => [...sums.keys()]))]
+  const share = (name: string): number => Math.max(...ends.map(({ sums, total }) => (sums.get(name) ?? 0) / total))
+  const cells = (microseconds: number, total: number): string[] => [
+    `${((microseconds / total) * 100).toFixed(1)} %`,
+    short(microseconds / packets),
+  ]
+  const rows = names
+    .filter((name) => share(name) >= LEAST)
+    .sort((a, b) => share(b) - share(a))
+    .map((name) => [name, ...ends.flatMap(({ sums, total }) => cells(sums.get(name) ?? 0, total))])
+  const head = ['where the time goes', 'sender', 'µs/packet', 'receiver', 'µs/packet']
+  return table([head, ...rows, ['together', ...ends.flatMap(({ total }) => cells(total, total))]])
+}
+
+function dearest(end: string, times: readonly FunctionTime[], packets: number): string {
+  const total = busy(times)
+  const rows = times
+    .filter((time) => !isIdle(time))
+    .slice(0, FUNCTIONS)
+    .map((time) => [
+      `${time.name} ${place(time)}`.trim(),
+      `${((time.microseconds / total) * 100).toFixed(1)} %`,
+      short(time.microseconds / packets),
+    ])
+  return table([[`the ${end}'s dearest functions`, 'self', 'µs/packet'], ...rows])
+}
+
+function place({ url, line }: FunctionTime): string {
+  const path = url.startsWith('file:') ? relative(ROOT, fileURLToPath(url)) : url
+  return line > 0 ? `${path}:${line}` : path
+}
