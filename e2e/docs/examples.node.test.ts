@@ -1,0 +1,59 @@
+/** Every file of examples/ runs as it is, ends by itself, and prints what it did. */
+import { afterAll, expect, test } from 'vitest'
+import { listFiles } from '../house/tree.ts'
+import { Workspace } from './workspace.ts'
+
+const workspace = new Workspace()
+afterAll(() => workspace.remove())
+
+const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
+  'examples/echo.ts': [
+    /^echoing on 127\.0\.0\.1:\d+$/,
+    /^sent "hello", got "hello"$/,
+    /^RTT \d+\.\d\d ms, \d+ packets sent, \d+ received$/,
+  ],
+  'examples/file-transfer.ts': [
+    /^client: 25 %$/,
+    /^client: 50 %$/,
+    /^client: 75 %$/,
+    /^client: 100 %$/,
+    /^server: all is acknowledged; at most \d+ bytes of 16000000 waited here$/,
+    /^SHA-256 is the same on both sides$/,
+  ],
+  'examples/own-transport.ts': [/^QUIC over a MessagePort$/],
+  'examples/pipe.ts': [
+    /^\[ 'QUIC', 'IN', 'MEMORY' \]$/,
+    /^"4711" was refused with code 1; the connection is connected$/,
+  ],
+  'examples/sans-io.ts': [
+    / 40 ms: the client is connected, ALPN upload$/,
+    / 60 ms: the server is connected, ALPN upload$/,
+    / ms: the server has 1000000 bytes, in \d+ packets$/,
+    / ms: nothing is left of the (client|server): application close$/,
+    / ms: nothing is left of the (client|server): application close$/,
+    / ms: nothing is left to happen; \d+ datagrams were sent, \d+ of them lost$/,
+  ],
+}
+
+test('every example is known here', () => {
+  expect(listFiles('examples/').sort()).toEqual(Object.keys(OUTPUT).sort())
+})
+
+test.concurrent.each(Object.keys(OUTPUT))('%s runs', async (path) => {
+  const { exitCode, stdout, stderr } = await workspace.run(path)
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  // Two sides that print take turns as it happens.
+  const lines = stdout.split('\n').slice(0, -1)
+  for (const pattern of OUTPUT[path] ?? []) {
+    const index = lines.findIndex((line) => pattern.test(line))
+    expect(index, `${pattern} in ${stdout}`).toBeGreaterThanOrEqual(0)
+    lines.splice(index, 1)
+  }
+  expect(lines).toEqual([])
+})
+
+test('the transport of the example keeps to the contract of transports', async () => {
+  const { exitCode, stdout, stderr } = await workspace.run('e2e/docs/own-transport.ts')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect(stdout).toMatch(/\b\d+ kept, 0 broken\n$/)
+})
