@@ -81,7 +81,7 @@ export class LossDetector {
   packetsLost = 0
   /** Of the lost ones, those that were acknowledged after all. */
   spuriousLosses = 0
-  /** The highest key generation among acknowledged packets; -1 before the first (RFC 9001 §6.2). */
+  /** The highest key generation among the packets that the last ACK frame acknowledged anew; -1: none (RFC 9001 §6.2). */
   ackedKeyGeneration = -1
 
   constructor(options: LossDetectorOptions) {
@@ -161,6 +161,7 @@ export class LossDetector {
    */
   onAckReceived(space: PacketSpace, frame: AckFrame, ackDelay: Duration, now: Time): boolean {
     const state = this.#of(space)
+    this.ackedKeyGeneration = -1
     if (state.isDiscarded) return false
     state.checkAcknowledged(frame)
     const largest = frame.ranges.max - 1
