@@ -159,12 +159,16 @@ export class Traffic {
   }
 }
 
-/** Runs the pair like {@link Pair.run}, and checks every connection after every step. Whether `done` came true. */
+/**
+ * Runs the pair like {@link Pair.run}, and checks every connection after every step; `done` may call into connections that it
+ * wakes. Whether `done` came true.
+ */
 export function runChecked(pair: Pair, done: () => boolean = () => false, limit = 600_000): boolean {
   let isDone = false
   pair.run(() => {
     checkAll(pair)
     isDone = done()
+    if (!isDone) pair.settle()
     return isDone
   }, limit)
   return isDone || done()

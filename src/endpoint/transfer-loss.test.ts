@@ -92,7 +92,6 @@ describe('A transfer with', () => {
     })
   })
 
-  //= rfc9000#13.3-p1-1
   test('every second datagram of one direction lost', () => {
     for (const side of ['client', 'server'] as const) {
       let count = 0
