@@ -34,9 +34,15 @@ async function main(words: readonly string[]): Promise<number> {
   return await command.run(rest)
 }
 
+/** What went wrong, with the names that options have here. */
+function wordsOf(error: unknown): string {
+  const words = error instanceof Error ? error.message : String(error)
+  return words.replace('pass ca or serverCertificateHashes', 'pass --pin, --ca or --insecure')
+}
+
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  console.error(`isoquic: ${error instanceof Error ? error.message : String(error)}`)
+  console.error(`isoquic: ${wordsOf(error)}`)
   process.exitCode = error instanceof UsageError ? 2 : 1
 }
