@@ -23,17 +23,36 @@ const SETTINGS: readonly (readonly [string, PairOptions])[] = [
 /** Shakes hands, exchanges a little, and tells the datagrams of each side. */
 function exchange(options: PairOptions, isLost: (index: number, from: 'client' | 'server') => boolean) {
   const count = { client: 0, server: 0 }
+  const bytes = { sent: 0, received: 0 }
+  let isValidated = false
   const pair = new Pair({
     crypto,
     client: { handshakeTimeout: 30_000 },
     server: { handshakeTimeout: 30_000 },
     ...options,
-    tap: (_bytes, from) => !isLost(count[from]++, from),
+    tap: (datagram, from) => {
+      if (from === 'server' && !isValidated) bytes.sent += datagram.length
+      return !isLost(count[from]++, from)
+    },
   })
+  const { endpoint } = pair.server
+  const receive = endpoint.receiveDatagram.bind(endpoint)
+  endpoint.receiveDatagram = (datagram, ...rest) => {
+    bytes.received += datagram.length
+    receive(datagram, ...rest)
+    isValidated ||= pair.server.connections[0]?.paths.active.isValidated ?? false
+  }
   const traffic = new Traffic(pair)
   const client = pair.connect()
   const begin = pair.now
-  const isConfirmed = runChecked(pair, () => client.isHandshakeConfirmed, 30_000)
+  const isConfirmed = runChecked(
+    pair,
+    () => {
+      if (!isValidated) expect(bytes.sent).toBeLessThanOrEqual(3 * bytes.received)
+      return client.isHandshakeConfirmed
+    },
+    30_000,
+  )
   const took = pair.now - begin
   expect([client.state, isConfirmed]).toEqual(['connected', true])
   traffic.send(client, 'bidirectional', 3000, 3000)
@@ -47,6 +66,7 @@ function exchange(options: PairOptions, isLost: (index: number, from: 'client' |
 }
 
 describe.each(SETTINGS)('A handshake with %s', (_, options) => {
+  //= rfc9000#8.1-p4-1
   //= rfc9002#6.2.2.1-p1-1
   //= rfc9002#6.2.2.1-p3-1
   //= rfc9000#8.1-p5-1
