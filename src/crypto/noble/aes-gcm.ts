@@ -1,16 +1,16 @@
 /**
- * AES-GCM (NIST SP 800-38D) in place over an arena, of noble's AES and a GHASH whose tables are kept: key schedule and
+ * AES-GCM (NIST SP 800-38D) in place over an arena, of an AES and a GHASH whose tables are kept: key schedule and
  * tables are made once per key, not once per packet as noble's `gcm` does (13 µs a packet of 1,200 bytes against 40).
  */
-import { unsafe } from '@noble/ciphers/aes.js'
 import type { PacketNonce } from '../packet-nonce.ts'
+import { AesBlock } from './aes-block.ts'
 import { Ghash } from './ghash.ts'
 import type { InPlaceAead } from './in-place-aead.ts'
 
 /** One AES key over one arena. */
 export class AesGcm implements InPlaceAead {
   readonly #view: DataView
-  readonly #schedule: Uint32Array
+  readonly #block: AesBlock
   readonly #ghash: Ghash
   readonly #stream: DataView = new DataView(new ArrayBuffer(16))
   #mask0 = 0
@@ -21,9 +21,10 @@ export class AesGcm implements InPlaceAead {
   /** @param key 16 or 32 bytes; copied. */
   constructor(key: Uint8Array, arena: Uint8Array) {
     this.#view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength)
-    this.#schedule = unsafe.expandKeyLE(key)
-    const h = unsafe.encrypt(this.#schedule, 0, 0, 0, 0)
-    this.#ghash = new Ghash(swap(h.s0), swap(h.s1), swap(h.s2), swap(h.s3))
+    const block = new AesBlock(key)
+    this.#block = block
+    block.encrypt(0, 0, 0, 0)
+    this.#ghash = new Ghash(swap(block.s0), swap(block.s1), swap(block.s2), swap(block.s3))
   }
 
   seal(header: number, start: number, end: number, nonce: PacketNonce): void {
@@ -53,7 +54,7 @@ export class AesGcm implements InPlaceAead {
   }
 
   wipe(): void {
-    this.#schedule.fill(0)
+    this.#block.wipe()
     this.#ghash.wipe()
     this.#mask0 = this.#mask1 = this.#mask2 = this.#mask3 = 0
   }
@@ -67,7 +68,8 @@ export class AesGcm implements InPlaceAead {
     ghash.update(view, start, end)
     ghash.finish(start - header, end - start)
     // The counter block of a 12-byte nonce ends in 1, the first of the payload in 2 (SP 800-38D §7.1).
-    const block = unsafe.encrypt(this.#schedule, nonce.word0, nonce.word1, nonce.word2, swap(1))
+    const block = this.#block
+    block.encrypt(nonce.word0, nonce.word1, nonce.word2, swap(1))
     this.#mask0 = block.s0
     this.#mask1 = block.s1
     this.#mask2 = block.s2
@@ -77,19 +79,19 @@ export class AesGcm implements InPlaceAead {
   /** XORs the key stream into the payload. */
   #crypt(start: number, end: number, nonce: PacketNonce): void {
     const view = this.#view
-    const schedule = this.#schedule
+    const block = this.#block
     const { word0, word1, word2 } = nonce
     let counter = 2
     let at = start
     for (; at + 16 <= end; at += 16) {
-      const block = unsafe.encrypt(schedule, word0, word1, word2, swap(counter++))
+      block.encrypt(word0, word1, word2, swap(counter++))
       view.setInt32(at, view.getInt32(at, true) ^ block.s0, true)
       view.setInt32(at + 4, view.getInt32(at + 4, true) ^ block.s1, true)
       view.setInt32(at + 8, view.getInt32(at + 8, true) ^ block.s2, true)
       view.setInt32(at + 12, view.getInt32(at + 12, true) ^ block.s3, true)
     }
     if (at === end) return
-    const block = unsafe.encrypt(schedule, word0, word1, word2, swap(counter))
+    block.encrypt(word0, word1, word2, swap(counter))
     const stream = this.#stream
     stream.setInt32(0, block.s0, true)
     stream.setInt32(4, block.s1, true)

@@ -1,5 +1,4 @@
 /** The portable packet protector: RFC 9001 §5.3 and §5.4 in TypeScript over noble's ciphers. */
-import { unsafe } from '@noble/ciphers/aes.js'
 import { ChaCha20Block } from '../chacha20-block.ts'
 import {
   checkSealable,
@@ -12,6 +11,7 @@ import {
 } from '../header-protection.ts'
 import { PacketNonce } from '../packet-nonce.ts'
 import { type CipherSuite, type PacketBatch, type PacketProtector, PacketStatus } from '../provider.ts'
+import { AesBlock } from './aes-block.ts'
 import { AesGcm } from './aes-gcm.ts'
 import { ChaCha20Poly1305, type Scratch } from './chacha20-poly1305.ts'
 import type { InPlaceAead } from './in-place-aead.ts'
@@ -106,15 +106,15 @@ export class NobleProtector implements PacketProtector {
 class AesMask implements HeaderMask {
   readonly bytes: Uint8Array = new Uint8Array(16)
   readonly #view: DataView = new DataView(this.bytes.buffer)
-  readonly #schedule: Uint32Array
+  readonly #block: AesBlock
 
   constructor(key: Uint8Array) {
-    this.#schedule = unsafe.expandKeyLE(key)
+    this.#block = new AesBlock(key)
   }
 
   make(view: DataView, sample: number): void {
-    const block = unsafe.encrypt(
-      this.#schedule,
+    const block = this.#block
+    block.encrypt(
       view.getInt32(sample, true),
       view.getInt32(sample + 4, true),
       view.getInt32(sample + 8, true),
@@ -126,7 +126,7 @@ class AesMask implements HeaderMask {
   }
 
   wipe(): void {
-    this.#schedule.fill(0)
+    this.#block.wipe()
     this.bytes.fill(0)
   }
 }
