@@ -48,6 +48,9 @@ const LEVELS: ReadonlySet<string> = new Set([
   'minRtt',
   'congestionWindow',
   'slowStartThreshold',
+  'bytesInFlight',
+  'queuedBytes',
+  'streams',
 ])
 
 /** The processes of one stack. */

@@ -4,7 +4,7 @@ import { createInterface, type Interface } from 'node:readline'
 import type { Command } from './peers/harness.ts'
 
 /** ms after which a process that does not answer is given up. */
-const PATIENCE = 60_000
+const PATIENCE = 120_000
 
 /** Nobody waits for the last words of a process longer, in ms. */
 const FAREWELL = 2_000

@@ -74,7 +74,8 @@ export function installPeers(programs: readonly PeerProgram[]): string | undefin
   const options = ['ci', '--prefix', join(ROOT, PEERS), '--no-audit', '--no-fund']
   const { status, error, stderr } = spawnSync(file, [...args, ...options], { encoding: 'utf8', timeout: 300_000 })
   if (status === 0) return undefined
-  return (error?.message ?? stderr).trim().split('\n')[0] ?? 'npm failed'
+  const lines = (error?.message ?? stderr).trim().split('\n')
+  return lines.find((line) => /error/i.test(line)) ?? lines[0] ?? 'npm failed'
 }
 
 /** Whether it can be started. */

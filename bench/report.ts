@@ -120,49 +120,51 @@ export function batches({ transfers }: Results): string {
   ])
 }
 
-/** Where the time of both ends went, in percent and in µs for each packet that was sent. */
+/** One end of the profiled transfers. */
+interface ProfiledEnd {
+  readonly times: readonly FunctionTime[]
+  /** Self time of all functions together, µs on the clock. */
+  readonly total: number
+  /** µs of CPU for each packet that was sent. */
+  readonly cpuPerPacket: number
+}
+
+/**
+ * Where the time of both ends went, in percent of what the main thread was not idle, and as that part of the CPU time of a
+ * packet: on a busy machine a sample may find a function that waits for a core.
+ */
 export function whereTheTimeGoes(profiles: readonly Profiles[]): string {
   const packets = profiles.reduce((sum, { transfer }) => sum + (packetsOf(transfer) ?? 0), 0)
-  const sender = merge(profiles.map((each) => each.sender))
-  const receiver = merge(profiles.map((each) => each.receiver))
-  return [
-    categories(sender, receiver, packets),
-    dearest('sender', sender, packets),
-    dearest('receiver', receiver, packets),
-  ].join('\n\n')
+  const [sender, receiver] = (['sender', 'receiver'] as const).map((end): ProfiledEnd => {
+    const times = merge(profiles.map((profile) => profile[end])).filter((time) => !isIdle(time))
+    const cpu = profiles.reduce((sum, { transfer }) => sum + transfer[end].cpu, 0)
+    return { times, total: times.reduce((sum, time) => sum + time.microseconds, 0), cpuPerPacket: cpu / packets }
+  })
+  if (sender === undefined || receiver === undefined) return ''
+  return [categories([sender, receiver]), dearest('sender', sender), dearest('receiver', receiver)].join('\n\n')
 }
 
-function busy(times: readonly FunctionTime[]): number {
-  return times.reduce((sum, time) => (isIdle(time) ? sum : sum + time.microseconds), 0)
+function cells(microseconds: number, { total, cpuPerPacket }: ProfiledEnd): string[] {
+  const part = microseconds / total
+  return [`${(part * 100).toFixed(1)} %`, short(part * cpuPerPacket)]
 }
 
-function categories(sender: readonly FunctionTime[], receiver: readonly FunctionTime[], packets: number): string {
-  const ends = [sender, receiver].map((times) => ({ total: busy(times), sums: new Map(byCategory(times)) }))
-  const names = [...new Set(ends.flatMap(({ sums }) => [...sums.keys()]))]
-  const share = (name: string): number => Math.max(...ends.map(({ sums, total }) => (sums.get(name) ?? 0) / total))
-  const cells = (microseconds: number, total: number): string[] => [
-    `${((microseconds / total) * 100).toFixed(1)} %`,
-    short(microseconds / packets),
-  ]
-  const rows = names
-    .filter((name) => share(name) >= LEAST)
-    .sort((a, b) => share(b) - share(a))
-    .map((name) => [name, ...ends.flatMap(({ sums, total }) => cells(sums.get(name) ?? 0, total))])
+function categories(ends: readonly ProfiledEnd[]): string {
+  const sums = ends.map((end) => ({ end, sums: new Map(byCategory(end.times)) }))
+  const part = (name: string): number => Math.max(...sums.map((each) => (each.sums.get(name) ?? 0) / each.end.total))
+  const rows = [...new Set(sums.flatMap((each) => [...each.sums.keys()]))]
+    .filter((name) => part(name) >= LEAST)
+    .sort((a, b) => part(b) - part(a))
+    .map((name) => [name, ...sums.flatMap((each) => cells(each.sums.get(name) ?? 0, each.end))])
   const head = ['where the time goes', 'sender', 'µs/packet', 'receiver', 'µs/packet']
-  return table([head, ...rows, ['together', ...ends.flatMap(({ total }) => cells(total, total))]])
+  return table([head, ...rows, ['together', ...ends.flatMap((end) => cells(end.total, end))]])
 }
 
-function dearest(end: string, times: readonly FunctionTime[], packets: number): string {
-  const total = busy(times)
-  const rows = times
-    .filter((time) => !isIdle(time))
+function dearest(name: string, end: ProfiledEnd): string {
+  const rows = end.times
     .slice(0, FUNCTIONS)
-    .map((time) => [
-      `${time.name} ${place(time)}`.trim(),
-      `${((time.microseconds / total) * 100).toFixed(1)} %`,
-      short(time.microseconds / packets),
-    ])
-  return table([[`the ${end}'s dearest functions`, 'self', 'µs/packet'], ...rows])
+    .map((time) => [`${time.name} ${place(time)}`.trim(), ...cells(time.microseconds, end)])
+  return table([[`the ${name}'s dearest functions`, 'self', 'µs/packet'], ...rows])
 }
 
 function place({ url, line }: FunctionTime): string {

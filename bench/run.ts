@@ -31,6 +31,12 @@ const { values } = parseArgs({
   },
 })
 
+for (const key of values.peers?.split(',') ?? []) {
+  if (PROGRAMS.some((program) => program.key === key)) continue
+  console.error(`--peers names ${key}; there are ${PROGRAMS.map((program) => program.key).join(', ')}`)
+  process.exit(2)
+}
+
 const MEGABYTE = 1_000_000
 const ROUNDS = Number(values.rounds ?? (values.quick ? 1 : 5))
 const BYTES = Number(values.megabytes ?? (values.quick ? 20 : 200)) * MEGABYTE
