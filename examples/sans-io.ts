@@ -11,6 +11,7 @@ import {
   type ConnectParameters,
   createClientSession,
   createPinVerifier,
+  createReception,
   createServerSession,
   Endpoint,
   NEVER,
@@ -49,7 +50,7 @@ const clientTls: ConnectParameters['createTls'] = (parameters) =>
 const serverTls: AcceptParameters['createTls'] = (parameters) =>
   createServerSession({ ...tls, selectIdentity: () => identity, parameters })
 
-server.listen({ versions: config.versions })
+server.listen({ versions: config.versions }, createReception)
 client.connect({ carrier, remoteAddress: '', config, createTls: clientTls }, now)
 
 /** The application: the client sends a megabyte; the server counts, and closes when it has it all. */

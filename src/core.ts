@@ -16,7 +16,7 @@ export {
   type EndpointOptions,
 } from './endpoint/endpoint.ts'
 export { IncomingConnection } from './endpoint/incoming-connection.ts'
-export type { ListenParameters } from './endpoint/reception.ts'
+export { type CreateReception, createReception, type ListenParameters } from './endpoint/reception.ts'
 export type { StreamEvent } from './streams/events.ts'
 export type { Stream } from './streams/stream.ts'
 export { createClientSession } from './tls/client-session.ts'

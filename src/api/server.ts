@@ -2,6 +2,7 @@
 import type { ConnectionConfig } from '../connection/config.ts'
 import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
+import { createReception } from '../endpoint/reception.ts'
 import type { ServerIdentity } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
@@ -93,7 +94,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#identities = identities
     this.#config = config
     core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
-    core.driver.endpoint.listen({ versions: config.versions, limits: options.limits, retry: options.retry })
+    const { limits, retry } = options
+    core.driver.endpoint.listen({ versions: config.versions, limits, retry }, createReception)
   }
 
   /** `host:port` of the transport. */

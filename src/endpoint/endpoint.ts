@@ -23,8 +23,9 @@ import type { ObserverFactory } from '../wire/observer.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
 import type { IncomingConnection } from './incoming-connection.ts'
-import { type ListenParameters, Reception } from './reception.ts'
+import type { CreateReception, ListenParameters, Reception } from './reception.ts'
 import { Routing } from './routing.ts'
+import { StatelessReset } from './stateless-reset.ts'
 import { TimerQueue } from './timer-queue.ts'
 
 /** Bytes of a slot of the arena: a flight, or a burst (`architecture.md` §8). */
@@ -73,6 +74,9 @@ export type EndpointEvent =
   | { readonly type: 'incoming'; readonly incoming: IncomingConnection }
   | { readonly type: 'connection'; readonly connection: Connection; readonly event: ConnectionEvent }
 
+/** Answers that may wait; more are dropped, as networks do. */
+const MAX_ANSWERS = 256
+
 interface Entry {
   readonly connection: Connection
   readonly remoteAddress: PathAddress
@@ -93,7 +97,10 @@ export class Endpoint {
   readonly #entries = new Map<Connection, Entry>()
   readonly #ready = new Deque<Entry>()
   readonly #eventful = new Deque<Entry>()
-  readonly #reception: Reception
+  readonly #resets: StatelessReset
+  /** Datagrams of no connection. */
+  readonly #answers = new Deque<OutgoingDatagram>()
+  #reception: Reception | undefined
   #sender: Entry | undefined
   /** Set once by the driver: a suspended TLS goes on, please poll. */
   onProgress: () => void = () => {}
@@ -104,15 +111,7 @@ export class Endpoint {
     this.#ids = options.idGenerator ?? randomConnectionIds(random)
     this.#arena = new Arena(engine.arena, SLOT_SIZE)
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
-    this.#reception = new Reception({
-      engine,
-      arena: this.#arena,
-      random,
-      ids: this.#ids,
-      wallClock: () => options.wallClock(),
-      resetKey: options.resetKey ?? randomBytes(random, 32),
-      tokenKey: options.tokenKey ?? randomBytes(random, 32),
-    })
+    this.#resets = new StatelessReset({ key: options.resetKey ?? randomBytes(random, 32), random })
   }
 
   /** Connections that are not closed. */
@@ -149,19 +148,32 @@ export class Endpoint {
     }))
   }
 
-  /** Takes connections from now on: each comes as an `incoming` event. */
-  listen(parameters: ListenParameters): void {
+  /**
+   * Takes connections from now on: each comes as an `incoming` event.
+   * @param createReception the server's half of an endpoint, `reception.ts`: handed in so that clients do without it.
+   */
+  listen(parameters: ListenParameters, createReception: CreateReception): void {
+    const { engine, random, tokenKey } = this.#options
+    this.#reception ??= createReception({
+      engine,
+      arena: this.#arena,
+      random,
+      ids: this.#ids,
+      wallClock: () => this.#options.wallClock(),
+      tokenKey: tokenKey ?? randomBytes(random, 32),
+      answer: (bytes, to, via) => this.#answer(bytes, to, via),
+    })
     this.#reception.open(parameters)
   }
 
   /** Takes no more connections; those that wait for a decision are refused, those that run go on. */
   stopListening(): void {
-    this.#reception.close()
+    this.#reception?.close()
   }
 
   /** Makes an incoming connection a real one. @throws Error when it was decided before */
   accept(incoming: IncomingConnection, parameters: AcceptParameters, now: Time): Connection {
-    this.#reception.decide(incoming)
+    this.#listening().decide(incoming)
     const { facts } = incoming
     const localId = this.#ids.generate()
     const connection = this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
@@ -188,17 +200,22 @@ export class Endpoint {
 
   /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). @throws Error when it was decided before */
   refuse(incoming: IncomingConnection): void {
-    this.#reception.refuse(incoming)
+    this.#listening().refuse(incoming)
   }
 
   /** Asks the client to prove its address (RFC 9000 §8.1.2). @throws Error when it was proven already */
   retry(incoming: IncomingConnection): void {
-    this.#reception.retry(incoming)
+    this.#listening().retry(incoming)
   }
 
   /** Forgets the incoming connection without an answer. @throws Error when it was decided before */
   ignore(incoming: IncomingConnection): void {
-    this.#reception.ignore(incoming)
+    this.#listening().ignore(incoming)
+  }
+
+  #listening(): Reception {
+    if (this.#reception === undefined) throw new Error('The endpoint has never listened')
+    return this.#reception
   }
 
   // ── The five methods ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -210,7 +227,7 @@ export class Endpoint {
     const isLong = isLongHeader(bytes[0] ?? 0)
     const entry = this.#routing.find(key) ?? (this.#ids.length === 0 ? this.#routing.findAddress(via, from) : undefined)
     if (entry !== undefined) return this.#deliver(entry, bytes, from, via, ecn, now)
-    if (isLong) this.#reception.receive(bytes, from, via, ecn, now)
+    if (isLong) this.#reception?.receive(bytes, from, via, ecn, now)
     else this.#receiveOrphan(bytes, from, via, now)
   }
 
@@ -226,7 +243,7 @@ export class Endpoint {
   pollDatagram(now: Time): OutgoingDatagram | undefined {
     this.#sender?.connection.releaseFlight()
     this.#sender = undefined
-    const answer = this.#reception.takeAnswer()
+    const answer = this.#answers.shift()
     if (answer !== undefined) return answer
     for (let entry = this.#ready.shift(); entry !== undefined; entry = this.#ready.shift()) {
       if (this.#arena.free === 0) this.#flushReceived(now)
@@ -245,7 +262,7 @@ export class Endpoint {
 
   /** The next fact for the application. */
   pollEvent(): EndpointEvent | undefined {
-    const incoming = this.#reception.takeArrived()
+    const incoming = this.#reception?.takeArrived()
     if (incoming !== undefined) return { type: 'incoming', incoming }
     for (let entry = this.#eventful.peek(); entry !== undefined; entry = this.#eventful.peek()) {
       const event = entry.connection.pollEvent()
@@ -276,7 +293,7 @@ export class Endpoint {
       entry.connection.onCarrierClosed(via, cause)
       this.#wake(entry)
     }
-    this.#reception.onCarrierClosed(via)
+    this.#reception?.onCarrierClosed(via)
   }
 
   // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,12 +345,12 @@ export class Endpoint {
     }
     return {
       idGenerator: this.#ids,
-      resetToken: (id) => this.#reception.resetTokenOf(id),
+      resetToken: (id) => this.#resets.tokenOf(id.bytes),
       register: (id) => registered.entry !== undefined && this.#routing.addId(id, registered.entry),
       unregister: (id) => withEntry((entry) => this.#routing.removeId(id, entry)),
       resetTokenAdded: (token, remote) => withEntry((entry) => this.#routing.addResetToken(token, remote, entry)),
       resetTokenRemoved: (token, remote) => withEntry((entry) => this.#routing.removeResetToken(token, remote, entry)),
-      newToken: (remote) => this.#reception.newToken(remote),
+      newToken: (remote) => this.#reception?.newToken(remote),
     }
   }
 
@@ -363,20 +380,29 @@ export class Endpoint {
   #onConnectionEvent(entry: Entry, event: ConnectionEvent): void {
     if (event.type === 'connected') {
       entry.handshaking = false
-      if (entry.isServer) this.#reception.onHandshakeComplete()
+      if (entry.isServer) this.#reception?.onHandshakeComplete()
     } else if (event.type === 'closed') {
       this.#routing.removeConnection(entry)
       this.#timers.delete(entry)
       this.#entries.delete(entry.connection)
-      if (entry.isServer) this.#reception.onClosed(entry.remoteAddress, entry.handshaking)
+      if (entry.isServer) this.#reception?.onClosed(entry.remoteAddress, entry.handshaking)
     }
   }
 
   /** A short header with an id that nobody has: a reset from the peer, or one that we owe (RFC 9000 §10.3). */
   #receiveOrphan(bytes: Uint8Array, from: PathAddress, via: Carrier, now: Time): void {
     const entry = this.#routing.findResetToken(bytes, 0, bytes.length, from)
-    if (entry === undefined) return this.#reception.receiveOrphan(bytes, from, via, now)
-    entry.connection.onStatelessReset(now)
-    this.#wake(entry)
+    if (entry !== undefined) {
+      entry.connection.onStatelessReset(now)
+      return this.#wake(entry)
+    }
+    const { length } = this.#ids
+    if (length === 0) return
+    const reset = this.#resets.build(bytes.subarray(1, 1 + length), bytes.length, from, now)
+    if (reset !== undefined) this.#answer(reset, from, via)
+  }
+
+  #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {
+    if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, segmentSize: bytes.length, to, via, ecn: 0 })
   }
 }

@@ -1,13 +1,13 @@
 /**
  * Those who are at the door: datagrams of no connection. Initial packets that may open one, packets of unknown versions,
- * and the answers that need no state: Version Negotiation, Retry, refusal, stateless reset (RFC 9000 §5.2.2, §6.1, §8.1, §10.3).
+ * and the answers that need no state: Version Negotiation, Retry, refusal (RFC 9000 §5.2.2, §6.1, §8.1). Endpoints that never
+ * listen do without: it is handed to `Endpoint.listen`.
  */
 import type { Arena } from '../base/arena.ts'
 import { Deque } from '../base/deque.ts'
 import { type RandomSource, randomBytes } from '../base/random.ts'
 import type { Time } from '../base/time.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
-import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
@@ -18,7 +18,6 @@ import { Incoming, type IncomingDecision, type IncomingLimits, type RetryPolicy 
 import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
 import { buildRetry, InitialCloser } from './initial-answers.ts'
 import { InitialCheck } from './initial-check.ts'
-import { StatelessReset } from './stateless-reset.ts'
 import { AddressTokens } from './tokens.ts'
 import { VersionNegotiation } from './version-negotiation.ts'
 
@@ -38,13 +37,18 @@ export interface ReceptionOptions {
   /** Unix ms. */
   wallClock(): number
   /** 32 bytes. */
-  readonly resetKey: Uint8Array
-  /** 32 bytes. */
   readonly tokenKey: Uint8Array
+  /** Sends a datagram that belongs to no connection. */
+  answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void
 }
 
-/** Answers that may wait; more are dropped, as networks do. */
-const MAX_ANSWERS = 256
+/** Makes the reception of an endpoint when it listens for the first time: {@link createReception}, as a rule. */
+export type CreateReception = (options: ReceptionOptions) => Reception
+
+/** What `Endpoint.listen` is given beside its parameters. */
+export function createReception(options: ReceptionOptions): Reception {
+  return new Reception(options)
+}
 
 /** Incoming connections that may wait for a decision. */
 const MAX_PENDING = 1024
@@ -56,12 +60,11 @@ const MAX_PENDING_DATAGRAMS = 4
 export class Reception {
   readonly #random: RandomSource
   readonly #ids: ConnectionIdGenerator
-  readonly #resets: StatelessReset
   readonly #tokens: AddressTokens
   readonly #closer: InitialCloser
   readonly #check: InitialCheck
   readonly #header = new LongHeader()
-  readonly #answers = new Deque<OutgoingDatagram>()
+  readonly #answer: ReceptionOptions['answer']
   readonly #pending = new Map<string, IncomingConnection>()
   readonly #arrived = new Deque<IncomingConnection>()
   #incoming: Incoming | undefined
@@ -71,7 +74,7 @@ export class Reception {
     const { random } = options
     this.#random = random
     this.#ids = options.ids
-    this.#resets = new StatelessReset({ key: options.resetKey, random })
+    this.#answer = (bytes, to, via) => options.answer(bytes, to, via)
     this.#tokens = new AddressTokens({ key: options.tokenKey, random, wallClock: () => options.wallClock() })
     this.#closer = new InitialCloser(options.engine, options.arena)
     this.#check = new InitialCheck(options.engine, options.arena)
@@ -91,19 +94,9 @@ export class Reception {
     this.#negotiation = undefined
   }
 
-  /** The stateless reset token of one of our ids. */
-  resetTokenOf(id: ConnectionId): Uint8Array {
-    return this.#resets.tokenOf(id.bytes)
-  }
-
   /** A token for the client's next connection (RFC 9000 §8.1.3). */
   newToken(remote: PathAddress): Uint8Array {
     return this.#tokens.sealNewToken(remote)
-  }
-
-  /** The next answer to send. */
-  takeAnswer(): OutgoingDatagram | undefined {
-    return this.#answers.shift()
   }
 
   /** The next incoming connection that is to be decided on. */
@@ -124,14 +117,6 @@ export class Reception {
       return
     }
     if (header.type === PacketType.initial) this.#receiveInitial(incoming, bytes, from, via, ecn, now)
-  }
-
-  /** A short-header datagram for an id that nobody has: a reset is owed (RFC 9000 §10.3). */
-  receiveOrphan(bytes: Uint8Array, from: PathAddress, via: Carrier, now: Time): void {
-    const { length } = this.#ids
-    if (length === 0) return
-    const reset = this.#resets.build(bytes.subarray(1, 1 + length), bytes.length, from, now)
-    if (reset !== undefined) this.#answer(reset, from, via)
   }
 
   /** Takes the decision on `incoming`, whatever it is. @throws Error when there was one before */
@@ -239,10 +224,6 @@ export class Reception {
       version: facts.version,
     })
     this.#answer(buildRetry(facts, source, token), facts.remoteAddress, facts.carrier)
-  }
-
-  #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {
-    if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, segmentSize: bytes.length, to, via, ecn: 0 })
   }
 }
 

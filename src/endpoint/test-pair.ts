@@ -23,7 +23,7 @@ import { generateCertificate } from '../x509/generate.ts'
 import { Oid } from '../x509/oids.ts'
 import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
 import { ARENA_BYTES, Endpoint, type EndpointOptions } from './endpoint.ts'
-import type { ListenParameters } from './reception.ts'
+import { createReception, type ListenParameters } from './reception.ts'
 
 /** What the network does to datagrams: probabilities from 0 to 1, times in ms. */
 export interface Impairment {
@@ -138,7 +138,7 @@ export class Pair {
     this.#identity = testIdentity(this.#crypto)
     this.client = new Side('client', '192.0.2.1:1000', this.#createEndpoint())
     this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint())
-    this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen })
+    this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen }, createReception)
   }
 
   /** Begins a connection from the client; `options` in place of those of the pair. */
