@@ -1,7 +1,7 @@
 /** Whom a client believes: pins, given anchors, or the anchors of the runtime. On by default; off takes the word `insecure`. */
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { type CertificateVerifier, insecureVerifier } from '../x509/certificate-verifier.ts'
-import { createPathVerifier } from '../x509/path.ts'
+import type { PathVerifierOptions } from '../x509/path.ts'
 import { certificatesFromPem } from '../x509/pem.ts'
 import { type CertificateHash, createPinVerifier } from '../x509/pins.ts'
 
@@ -35,7 +35,15 @@ export function verifierOf(
     })
   }
   const anchors = ca === undefined ? (systemRoots() ?? []) : derOf(ca)
-  return createPathVerifier({ anchors, verifiers: crypto.verifiers })
+  return pathVerifier({ anchors, verifiers: crypto.verifiers })
+}
+
+/** Chains are validated by a module of its own, loaded while the handshake begins: who trusts pins does without it. */
+function pathVerifier(options: PathVerifierOptions): CertificateVerifier {
+  const loading = import('../x509/path.ts').then(({ createPathVerifier }) => createPathVerifier(options))
+  // Whoever asks for the verdict hears of it.
+  loading.catch(() => {})
+  return { verify: (...question) => loading.then((verifier) => verifier.verify(...question)) }
 }
 
 /** Certificates as DER. @throws TypeError for a text without a certificate */
