@@ -265,6 +265,8 @@ export class QuicConnection {
       this.#gone.resolve()
     } else {
       this.#connection.close({ code, reason }, this.#driver.now())
+      // What waits hears of it now, not with the next flush: until then it would find the core closed without a word.
+      if (this.#connection.closeReason !== undefined) this.#onClosing(this.#connection.closeReason)
       this.#driver.wake(this.#connection)
     }
     return this.#gone.promise
