@@ -1,4 +1,5 @@
 /** `connect`: one connection on a transport of its own. */
+import { SINGLE_ARENA_BYTES } from '../endpoint/endpoint.ts'
 import type { DatagramTransport } from '../transport.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts'
@@ -36,7 +37,7 @@ function begin(
   options: ConnectOptions,
 ): { readonly core: EndpointCore; readonly connection: QuicConnection } {
   try {
-    const core = new EndpointCore(transport, options)
+    const core = new EndpointCore(transport, options, SINGLE_ARENA_BYTES)
     return { core, connection: core.connect(options) }
   } catch (error) {
     transport.close()

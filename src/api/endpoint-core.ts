@@ -45,12 +45,13 @@ export class EndpointCore {
   readonly environment: Environment
   readonly transport: DatagramTransport
 
-  constructor(transport: DatagramTransport, options: EndpointCoreOptions) {
+  /** @param arenaBytes a multiple of the arena's slots. */
+  constructor(transport: DatagramTransport, options: EndpointCoreOptions, arenaBytes: number = ARENA_BYTES) {
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
     const endpoint = new Endpoint({
-      engine: this.crypto.createEngine(ARENA_BYTES),
+      engine: this.crypto.createEngine(arenaBytes),
       random: this.environment.random,
       wallClock: () => this.environment.wallClock(),
       timerGranularity: this.environment.timerGranularity,

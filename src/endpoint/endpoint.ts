@@ -34,9 +34,12 @@ export const SLOT_SIZE = 98_304
 /** Bytes of an endpoint's arena. */
 export const ARENA_BYTES: number = 32 * SLOT_SIZE
 
+/** Bytes enough for one connection: a burst, a flight, and one of each to spare. */
+export const SINGLE_ARENA_BYTES: number = 4 * SLOT_SIZE
+
 /** What an endpoint is made of. */
 export interface EndpointOptions {
-  /** Made with an arena of {@link ARENA_BYTES}, used by this endpoint alone. */
+  /** Made with an arena of {@link ARENA_BYTES} (or less, for few connections), used by this endpoint alone. */
   readonly engine: PacketEngine
   readonly random: RandomSource
   /** Unix ms, for address tokens. */
