@@ -102,14 +102,16 @@ async function sendSize(stream: QuicStream, file: FileHandle): Promise<number> {
 }
 
 async function sendFile(stream: QuicStream, file: FileHandle): Promise<number> {
+  const { size } = await file.stat()
   const buffer = new Uint8Array(CHUNK)
   let sent = 0
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, sent)
+  while (sent < size) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - sent), sent)
     if (bytesRead === 0) break
     await sendAll(stream, buffer.subarray(0, bytesRead))
     sent += bytesRead
   }
+  // At once, so that the end goes with the last bytes: not every peer takes an end that comes with bytes it has read before.
   stream.finish()
   return sent
 }
