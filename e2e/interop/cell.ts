@@ -2,8 +2,9 @@
 import { randomFillSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TestCase } from './contract.ts'
 import { CLOSE_CODES, type Judgement, judgeWire } from './judge.ts'
-import { CLEAR, freePort, type Impairment, LossyProxy } from './lossy-proxy.ts'
+import { CLEAR, freePort, LossyProxy } from './lossy-proxy.ts'
 import type { Assignment, Peer } from './peers.ts'
 import { type Case, type CasePlan, PLANS } from './plans.ts'
 import { Program } from './processes.ts'
@@ -20,6 +21,8 @@ export interface CellOptions {
   readonly plan?: CasePlan
   /** Whether tshark may be asked. */
   readonly hasTshark: boolean
+  /** Whether the capture is kept in the folder. */
+  readonly isKept?: boolean
 }
 
 /** What came of it. */
@@ -42,7 +45,7 @@ export async function runCell(options: CellOptions): Promise<CellResult> {
   const plan = options.plan ?? PLANS[options.case]
   const started = performance.now()
   const cell = await prepare(options, plan)
-  const server = new Program(options.server.server(cell.assignment))
+  const server = new Program(options.server.server({ ...cell.assignment, testCase: serverCase(options, plan) }))
   const clients: Program[] = []
   let failure: string | undefined
   try {
@@ -51,10 +54,16 @@ export async function runCell(options: CellOptions): Promise<CellResult> {
     for (const client of clients) await client.stop('SIGKILL')
     await server.stop()
     cell.proxy.close()
+    if (options.isKept === true) cell.proxy.capture.writeTo(join(options.folder, 'capture.pcap'))
   }
   failure ??= judgeWire(options.case, { ...cell, hasTshark: options.hasTshark, folder: options.folder })
   const said = [...clients, server].map((program) => `--- ${program.name}\n${program.output}`)
   return { failure, seconds: (performance.now() - started) / 1000, output: said.join('\n') }
+}
+
+/** The runner tells only the client of a key update; a client that cannot begin one needs a server that does. */
+function serverCase({ client }: CellOptions, { testCase }: CasePlan): TestCase {
+  return testCase === 'keyupdate' && client.updatesKeys !== false ? 'transfer' : testCase
 }
 
 type Cell = Omit<Judgement, 'hasTshark' | 'folder'> & {
@@ -128,5 +137,3 @@ function isListening(port: number, server: Program): boolean {
     (path) => existsSync(path) && readFileSync(path, 'utf8').includes(wanted),
   )
 }
-
-export type { Impairment }

@@ -94,19 +94,20 @@ async function answer(stream: QuicStream, folder: string): Promise<void> {
     ['content-length', String(found.size)],
   ])
   await writeAll(stream, concat(frame(FrameType.headers, fields), frameHead(FrameType.data, found.size)))
-  await writeFile(stream, name)
-  stream.finish()
+  await writeFile(stream, name, found.size)
 }
 
-async function writeFile(stream: QuicStream, name: string): Promise<void> {
+async function writeFile(stream: QuicStream, name: string, size: number): Promise<void> {
   const file = await open(name)
   const buffer = new Uint8Array(CHUNK)
   try {
-    for (;;) {
+    for (let left = size; left > 0; ) {
       const { bytesRead } = await file.read(buffer)
-      if (bytesRead === 0) return
+      if (bytesRead === 0) break
+      left -= bytesRead
       await writeAll(stream, buffer.subarray(0, bytesRead))
     }
+    stream.finish()
   } finally {
     await file.close()
   }

@@ -28,6 +28,8 @@ export interface Peer {
   server(assignment: Assignment): Launch
   /** What cannot be tested, by the role of the peer, and why in a few words. */
   readonly cannot: Readonly<Record<Role, Partial<Record<TestCase, string>>>>
+  /** `false`: a client that follows a key update and begins none. */
+  readonly updatesKeys?: false
   /** The code of a connection that it ended well, as its output tells; for a peer that reports none. */
   closeCode?(output: string): number | undefined
 }
@@ -113,25 +115,31 @@ const NGTCP2: Peer = {
   },
 }
 
-const QUINN: Peer = contractual(
-  'quinn',
-  here('node_modules/.bin/deno'),
-  ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
-  {
-    client: { versionnegotiation: 'no option for the version' },
-    server: { retry: 'no option for Retry' },
-  },
-)
+const QUINN: Peer = {
+  ...contractual(
+    'quinn',
+    here('node_modules/.bin/deno'),
+    ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
+    {
+      client: { versionnegotiation: 'no option for the version' },
+      server: { retry: 'no option for Retry' },
+    },
+  ),
+  updatesKeys: false,
+}
 
 const LSQUIC: Peer = contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
   client: {},
   server: {},
 })
 
-const QUICHE: Peer = contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
-  client: { versionnegotiation: 'no option for the version' },
-  server: {},
-})
+const QUICHE: Peer = {
+  ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
+    client: { versionnegotiation: 'no option for the version' },
+    server: {},
+  }),
+  updatesKeys: false,
+}
 
 /** All of them, in the order of the table. */
 export const PEERS: readonly Peer[] = [NGTCP2, QUINN, LSQUIC, QUICHE]

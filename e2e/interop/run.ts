@@ -1,6 +1,6 @@
 /**
  * `npm run interop`: isoquic as client and as server against independent stacks, case by case, and one transfer that tshark
- * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`.
+ * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`; `keep` keeps files and captures.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,9 +38,11 @@ async function main(words: readonly string[]): Promise<number> {
   const peers = [...PEERS, ISOQUIC].filter(({ name }) => words.includes(name))
   const { hasTshark } = provide()
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
+  const isKept = words.includes('keep')
   process.once('exit', () => {
     endAll()
-    rmSync(folder, { recursive: true, force: true })
+    if (isKept) console.log(`Kept: ${folder}`)
+    else rmSync(folder, { recursive: true, force: true })
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const certs = join(folder, 'certs')
@@ -53,7 +55,7 @@ async function main(words: readonly string[]): Promise<number> {
       const row: Row = { peer, role, cells: new Map() }
       rows.push(row)
       for (const name of cases.length > 0 ? cases : CASES) {
-        row.cells.set(name, await tryCell(row, name, { folder, certs, hasTshark }, failures))
+        row.cells.set(name, await tryCell(row, name, { folder, certs, hasTshark, isKept }, failures))
       }
     }
   }
@@ -68,16 +70,16 @@ async function main(words: readonly string[]): Promise<number> {
 async function tryCell(
   { peer, role }: Row,
   name: Case,
-  place: { readonly folder: string; readonly certs: string; readonly hasTshark: boolean },
+  place: { readonly folder: string; readonly certs: string; readonly hasTshark: boolean; readonly isKept: boolean },
   failures: Failure[],
 ): Promise<string> {
   if (peer.cannot[role === 'client' ? 'server' : 'client'][PLANS[name].testCase] !== undefined) return CAN_NOT
   const title = role === 'client' ? `isoquic -> ${peer.name}, ${name}` : `${peer.name} -> isoquic, ${name}`
-  const folder = mkdtempSync(join(place.folder, 'cell-'))
+  const folder = mkdtempSync(join(place.folder, `${title.replace(/\W+/g, '-')}-`))
   const [client, server] = role === 'client' ? [ISOQUIC, peer] : [peer, ISOQUIC]
-  const { certs, hasTshark } = place
-  const { failure, seconds, output } = await runCell({ case: name, client, server, folder, certs, hasTshark })
-  rmSync(folder, { recursive: true, force: true })
+  const { certs, hasTshark, isKept } = place
+  const { failure, seconds, output } = await runCell({ case: name, client, server, folder, certs, hasTshark, isKept })
+  if (!isKept) rmSync(folder, { recursive: true, force: true })
   console.log(`${title}: ${failure ?? 'ok'} (${seconds.toFixed(1)} s)`)
   if (failure === undefined) return `ok ${seconds.toFixed(1)} s`
   failures.push({ name: title, reason: failure, output })
