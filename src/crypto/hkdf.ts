@@ -1,12 +1,11 @@
 /**
- * Hashes, HMAC and HKDF (RFC 5869) with the labels of TLS 1.3 (RFC 8446 §7.1). Always synchronous, by noble, in every host:
+ * Hashes, HMAC and HKDF (RFC 5869) with the labels of TLS 1.3 (RFC 8446 §7.1). Always synchronous, in TypeScript, in every host:
  * a handshake needs about forty short calls, which would cost more as promises than as arithmetic.
  */
-import { expand, extract } from '@noble/hashes/hkdf.js'
-import { hmac as nobleHmac } from '@noble/hashes/hmac.js'
-import { sha256, sha384 } from '@noble/hashes/sha2.js'
+import { concat, EMPTY } from '../base/bytes.ts'
 import { Writer } from '../base/writer.ts'
 import type { HashName } from './provider.ts'
+import { blockLength, digestLength, Sha2 } from './sha2.ts'
 
 /** A hash over bytes that come piece by piece. */
 export interface IncrementalHash {
@@ -17,45 +16,41 @@ export interface IncrementalHash {
   clone(): IncrementalHash
 }
 
-type Hash = typeof sha256 | typeof sha384
-
-function algorithm(name: HashName): Hash {
-  return name === 'sha256' ? sha256 : sha384
-}
-
 /** Bytes of a digest. */
 export function hashLength(name: HashName): number {
-  return name === 'sha256' ? 32 : 48
+  return digestLength(name)
 }
 
 /** The digest of `bytes`. */
 export function hashOf(name: HashName, bytes: Uint8Array): Uint8Array {
-  return algorithm(name)(bytes)
+  const hash = new Sha2(name)
+  hash.update(bytes)
+  return hash.finish()
 }
 
 /** A hash to feed piece by piece. */
 export function incrementalHash(name: HashName): IncrementalHash {
-  return wrap(algorithm(name).create())
-}
-
-function wrap(hash: ReturnType<Hash['create']>): IncrementalHash {
-  return {
-    update(bytes) {
-      hash.update(bytes)
-    },
-    digest: () => hash.clone().digest(),
-    clone: () => wrap(hash.clone()),
-  }
+  return new Sha2(name)
 }
 
 /** HMAC (RFC 2104). */
 export function hmac(name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array {
-  return nobleHmac(algorithm(name), key, bytes)
+  const pad = new Uint8Array(blockLength(name))
+  pad.set(key.length > pad.length ? hashOf(name, key) : key)
+  for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
+  const inner = new Sha2(name)
+  inner.update(pad)
+  inner.update(bytes)
+  for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ (0x36 ^ 0x5c)
+  const outer = new Sha2(name)
+  outer.update(pad)
+  outer.update(inner.finish())
+  return outer.finish()
 }
 
 /** HKDF-Extract (RFC 5869 §2.2). An empty salt stands for a digest's length of zeros. */
 export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMaterial: Uint8Array): Uint8Array {
-  return extract(algorithm(name), inputKeyingMaterial, salt)
+  return hmac(name, salt, inputKeyingMaterial)
 }
 
 /**
@@ -66,7 +61,13 @@ export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMateria
 export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   const limit = 255 * hashLength(name)
   if (!(length >= 0 && length <= limit)) throw new RangeError(`length must be at most ${limit} bytes, got ${length}`)
-  return length === 0 ? new Uint8Array(0) : expand(algorithm(name), secret, info, length)
+  const output = new Uint8Array(length)
+  let block = EMPTY
+  for (let at = 0, count = 1; at < length; at += block.length, count++) {
+    block = hmac(name, secret, concat(block, info, Uint8Array.of(count)))
+    output.set(block.subarray(0, length - at), at)
+  }
+  return output
 }
 
 /**
