@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util'
 import { devCertificate } from '../api/dev.ts'
 import type { CertificateOptions } from '../api/identity.ts'
 import type { TrustOptions } from '../api/trust.ts'
+import type { ObserverFactory } from '../wire/observer.ts'
+import { qlogFolder } from './qlog-folder.ts'
 
 /** One subcommand. */
 export interface Command {
@@ -58,6 +60,36 @@ export function keyLog(values: Readonly<Record<string, unknown>>): { keyLog?: (l
   return path === undefined || path === '' ? {} : { keyLog: (line) => appendFileSync(path, `${line}\n`) }
 }
 
+/** The options of `--qlog`. */
+export const QLOG_OPTIONS: ParseArgsOptionsConfig = {
+  qlog: { type: 'string' },
+  'qlog-version': { type: 'string' },
+}
+
+/** Their help. */
+export const QLOG_HELP = `  --qlog DIR      write a qlog file of each connection into DIR
+  --qlog-version  current (the IETF drafts), or 0.3, which qvis reads; default current`
+
+/** Logs into the folder of `--qlog`, or of `QLOGDIR`. @throws UsageError */
+export function qlog(values: Readonly<Record<string, unknown>>): { observer?: ObserverFactory } {
+  const folder = text(values, 'qlog') ?? process.env['QLOGDIR']
+  const version = text(values, 'qlog-version') ?? 'current'
+  if (version !== 'current' && version !== '0.3') {
+    throw new UsageError(`--qlog-version must be current or 0.3, got ${version}`)
+  }
+  if (folder === undefined || folder === '') return {}
+  let isTold = false
+  const onError = (error: unknown): void => {
+    if (!isTold) console.error(`isoquic: qlog: ${error instanceof Error ? error.message : String(error)}`)
+    isTold = true
+  }
+  try {
+    return { observer: qlogFolder(folder, { version, onError }) }
+  } catch (error) {
+    throw new UsageError(`Cannot write to ${folder}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
 /** The options of a client that say whom it believes. */
 export const TRUST_OPTIONS: ParseArgsOptionsConfig = {
   ca: { type: 'string' },
@@ -90,14 +122,16 @@ export const IDENTITY_OPTIONS: ParseArgsOptionsConfig = {
   cert: { type: 'string' },
   key: { type: 'string' },
   keylog: { type: 'string' },
+  ...QLOG_OPTIONS,
 }
 
 /** Their help. */
-export const IDENTITY_HELP = `  -p, --port N    UDP port, default 4433
+export const IDENTITY_HELP: string = `  -p, --port N    UDP port, default 4433
   --host ADDRESS  address to listen on, default 127.0.0.1
   --cert FILE     certificate chain (PEM); with --key. Without it one is made for 13 days
   --key FILE      private key (PEM)
-  --keylog FILE   append the keys of all connections, for Wireshark`
+  --keylog FILE   append the keys of all connections, for Wireshark
+${QLOG_HELP}`
 
 /** The certificate of a server: from files, or made a moment ago. `pin` is the hash to give to clients. @throws UsageError */
 export async function identity(

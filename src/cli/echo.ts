@@ -11,6 +11,7 @@ import {
   keyLog,
   parseWords,
   port,
+  qlog,
   text,
   UsageError,
 } from './command.ts'
@@ -36,7 +37,7 @@ export const echoCommand: Command = {
     if (positionals.length > 0) throw new UsageError(`echo takes no ${positionals[0]}`)
     const { certificate, pin } = await identity(values)
     const transport = await udp({ host: text(values, 'host') ?? '127.0.0.1', port: port(values, 4433) })
-    const server = await listen(transport, { alpn: [ECHO], certificate, ...keyLog(values) })
+    const server = await listen(transport, { alpn: [ECHO], certificate, ...keyLog(values), ...qlog(values) })
     console.log(`Echoing on ${server.address} (UDP)`)
     if (pin !== undefined) console.log(`certificate made for 13 days; ping ${server.address} --pin ${pin}`)
     void (async () => {

@@ -5,7 +5,19 @@ import { udp } from '../../transports/udp.ts'
 import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
 import { QuicStreamError } from '../api/errors.ts'
-import { type Command, keyLog, parseWords, TRUST_HELP, TRUST_OPTIONS, text, trust, UsageError } from './command.ts'
+import {
+  type Command,
+  keyLog,
+  parseWords,
+  QLOG_HELP,
+  QLOG_OPTIONS,
+  qlog,
+  TRUST_HELP,
+  TRUST_OPTIONS,
+  text,
+  trust,
+  UsageError,
+} from './command.ts'
 import { get, HQ_INTEROP, HQ_ISOQUIC, HqError, sizeOf } from './hq.ts'
 import { Progress } from './progress.ts'
 
@@ -14,6 +26,7 @@ const HELP = `isoquic get URL… [options]: downloads files (HTTP/0.9 over QUIC,
   -o, --output FILE   write to FILE, - for standard output; for a single URL
   -d, --dir DIR       write below DIR, under the last part of each URL's path; default: here
   --keylog FILE       append the keys of the connection, for Wireshark
+${QLOG_HELP}
 ${TRUST_HELP}
 
 Example:
@@ -30,6 +43,7 @@ export const getCommand: Command = {
       output: { type: 'string', short: 'o' },
       dir: { type: 'string', short: 'd' },
       keylog: { type: 'string' },
+      ...QLOG_OPTIONS,
     })
     if (positionals.length === 0) throw new UsageError('Say what to get: isoquic get https://HOST:PORT/PATH')
     const output = text(values, 'output')
@@ -39,7 +53,7 @@ export const getCommand: Command = {
     const byHost = new Map<string, URL[]>()
     for (const url of urls) byHost.set(addressOf(url), [...(byHost.get(addressOf(url)) ?? []), url])
     // Whatever is wrong with the options is said before a socket is open.
-    const options = { alpn: [HQ_ISOQUIC, HQ_INTEROP], ...trust(values), ...keyLog(values) }
+    const options = { alpn: [HQ_ISOQUIC, HQ_INTEROP], ...trust(values), ...keyLog(values), ...qlog(values) }
     for (const [address, paths] of byHost) {
       const connection = await connect(await udp(), { address, ...options })
       try {

@@ -2,7 +2,19 @@
 import { udp } from '../../transports/udp.ts'
 import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
-import { type Command, keyLog, parseWords, TRUST_HELP, TRUST_OPTIONS, text, trust, UsageError } from './command.ts'
+import {
+  type Command,
+  keyLog,
+  parseWords,
+  QLOG_HELP,
+  QLOG_OPTIONS,
+  qlog,
+  TRUST_HELP,
+  TRUST_OPTIONS,
+  text,
+  trust,
+  UsageError,
+} from './command.ts'
 import { ECHO } from './echo.ts'
 
 const HELP = `isoquic ping HOST:PORT [options]: measures the handshake and round trips through \`isoquic echo\`
@@ -10,6 +22,7 @@ const HELP = `isoquic ping HOST:PORT [options]: measures the handshake and round
   -c, --count N   round trips, default 4
   --alpn NAME     application protocol, default echo; with another one only the handshake is measured
   --keylog FILE   append the keys of the connection, for Wireshark
+${QLOG_HELP}
 ${TRUST_HELP}
 
 Example:
@@ -29,6 +42,7 @@ export const pingCommand: Command = {
       count: { type: 'string', short: 'c' },
       alpn: { type: 'string' },
       keylog: { type: 'string' },
+      ...QLOG_OPTIONS,
     })
     const [host, ...more] = positionals
     if (host === undefined || more.length > 0) throw new UsageError('Say whom to ping: isoquic ping HOST:PORT')
@@ -38,7 +52,7 @@ export const pingCommand: Command = {
       throw new UsageError(`--count must be a positive number, got ${values['count']}`)
     const alpn = text(values, 'alpn') ?? ECHO
     // Whatever is wrong with the options is said before a socket is open.
-    const options = { address, alpn: [alpn], ...trust(values), ...keyLog(values) }
+    const options = { address, alpn: [alpn], ...trust(values), ...keyLog(values), ...qlog(values) }
     const transport = await udp()
     const start = performance.now()
     const connection = await connect(transport, options)

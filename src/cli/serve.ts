@@ -11,6 +11,7 @@ import {
   keyLog,
   parseWords,
   port,
+  qlog,
   text,
   UsageError,
 } from './command.ts'
@@ -44,6 +45,7 @@ export const serveCommand: Command = {
       certificate,
       retry: values['retry'] === true ? 'always' : 'never',
       ...keyLog(values),
+      ...qlog(values),
     })
     console.log(`Serving ${folder} on ${server.address} (UDP)`)
     if (pin !== undefined) console.log(`certificate made for 13 days; get https://${server.address}/… --pin ${pin}`)
