@@ -108,6 +108,14 @@ test('the doors of the package are those of the README', () => {
   expect([...new Set(told)].sort()).toEqual(doors.sort())
 })
 
+test('there are no dependencies but those of the README', () => {
+  const { dependencies } = JSON.parse(readText('package.json')) as {
+    readonly dependencies: Readonly<Record<string, string>>
+  }
+  expect(Object.keys(dependencies).filter((name) => !name.startsWith('@noble/'))).toEqual([])
+  expect(readText('README.md')).toContain('no dependencies but the `@noble` libraries')
+})
+
 test('the commands and flags of the README exist', () => {
   const commands = [serveCommand, getCommand, echoCommand, pingCommand]
   const section = readText('README.md').split('## Command line')[1]?.split('\n## ')[0] ?? ''

@@ -16,9 +16,12 @@ export interface QlogOptions extends QlogWriterOptions {
  *
  * @example
  * ```ts
+ * import { connect } from 'isoquic'
+ * import { qlogTo } from 'isoquic/qlog'
+ *
  * const records: string[] = []
  * const observer = qlogTo(() => (record) => records.push(record))
- * const connection = await connect(transport, { address, alpn: ['echo'], observer })
+ * const connection = await connect(transport, { address: 'example.org:4433', alpn: ['echo'], observer })
  * ```
  */
 export function qlogTo(
