@@ -17,6 +17,7 @@ import {
   QuicStreamError,
 } from './errors.ts'
 import { IncomingStreams } from './incoming-streams.ts'
+import { Listeners } from './listeners.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import { QuicStream } from './stream.ts'
 
@@ -83,7 +84,7 @@ export class QuicConnection {
   readonly #confirmed = deferred<void>()
   readonly #early = deferred<boolean>()
   readonly #gone = deferred<void>()
-  readonly #target = new EventTarget()
+  readonly #listeners = new Listeners((type, cause) => this.#onListenerError(type, cause))
   readonly #drained = new Set<Deferred<void>>()
   readonly #checkDrained = (): boolean => this.#onFlushed()
 
@@ -91,7 +92,9 @@ export class QuicConnection {
   constructor(init: QuicConnectionInit) {
     this.#init = init
     this.#driver = init.driver
-    this.#incoming = { bidirectional: new IncomingStreams(), unidirectional: new IncomingStreams() }
+    // Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever.
+    const refuse = (stream: QuicStream): void => stream.abort()
+    this.#incoming = { bidirectional: new IncomingStreams(refuse), unidirectional: new IncomingStreams(refuse) }
     this.#waiting = { bidirectional: new Set(), unidirectional: new Set() }
   }
 
@@ -281,11 +284,11 @@ export class QuicConnection {
     listener: EventListenerOrEventListenerObject,
     options?: AddEventListenerOptions,
   ): void {
-    this.#target.addEventListener(type, listener, options)
+    this.#listeners.add(type, listener, options)
   }
 
   removeEventListener(type: string, listener: EventListenerOrEventListenerObject): void {
-    this.#target.removeEventListener(type, listener)
+    this.#listeners.remove(type, listener)
   }
 
   async #create(direction: StreamDirection, options: CreateStreamOptions): Promise<QuicStream> {
@@ -365,7 +368,13 @@ export class QuicConnection {
       'new-token': 'token',
     }
     const name = names[event.type]
-    if (name !== undefined) this.#target.dispatchEvent(Object.assign(new Event(name), { detail: event }))
+    if (name !== undefined) this.#listeners.dispatch(name, event)
+  }
+
+  /** The connection whose listener throws ends; the process does not. */
+  #onListenerError(type: string, cause: unknown): void {
+    this.#end(new QuicApplicationError(`A listener of ${type} threw`, 0n, { side: 'local', cause }), undefined)
+    void this.close()
   }
 
   /** `false`: nobody waits any more. */

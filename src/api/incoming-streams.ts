@@ -1,42 +1,68 @@
 /** A queue of streams (or connections) that arrive, as a `ReadableStream` that iterates in every runtime. */
+import { Deque } from '../base/deque.ts'
 
-/** Pushes what arrives; the peer's limits bound what waits. */
-export class IncomingStreams<T> {
+/** Hands out what arrives, one for each read; the peer's limits bound what waits. */
+export class IncomingStreams<T extends NonNullable<unknown>> {
   readonly readable: ReadableStream<T> & AsyncIterable<T>
+  readonly #refuse: (item: T) => void
+  readonly #waiting = new Deque<T>()
   #controller: ReadableStreamDefaultController<T> | undefined
+  /** A reader waits. */
+  #wanted = false
+  /** Nothing more comes. */
   #ended = false
 
-  constructor() {
-    const readable = new ReadableStream<T>({
-      start: (controller) => {
-        this.#controller = controller
+  /** @param refuse is given what nobody takes any more: it arrived after the reader cancelled, or waited then. */
+  constructor(refuse: (item: T) => void) {
+    this.#refuse = refuse
+    const readable = new ReadableStream<T>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => {
+          this.#wanted = true
+          this.#feed()
+        },
+        cancel: () => {
+          this.#ended = true
+          for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) refuse(item)
+        },
       },
-      cancel: () => {
-        this.#ended = true
-      },
-    })
+      { highWaterMark: 0 },
+    )
     this.readable = iterable(readable)
   }
 
-  /** `false`: nobody listens any more. */
-  push(item: T): boolean {
-    if (this.#ended) return false
-    this.#controller?.enqueue(item)
-    return true
+  /** Something has arrived. */
+  push(item: T): void {
+    if (this.#ended) return this.#refuse(item)
+    this.#waiting.push(item)
+    this.#feed()
   }
 
-  /** Nothing more will come. */
+  /** Nothing more will come; what waits can still be read. */
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#controller?.close()
+    if (this.#waiting.length === 0) this.#controller?.close()
   }
 
-  /** Nothing more will come, for a reason. */
+  /** Nothing more will come, for a reason, and what waits is worth nothing. */
   error(reason: unknown): void {
     if (this.#ended) return
     this.#ended = true
+    this.#waiting.clear()
     this.#controller?.error(reason)
+  }
+
+  #feed(): void {
+    if (!this.#wanted) return
+    const item = this.#waiting.shift()
+    if (item === undefined) return
+    this.#wanted = false
+    this.#controller?.enqueue(item)
+    if (this.#ended && this.#waiting.length === 0) this.#controller?.close()
   }
 }
 

@@ -58,6 +58,11 @@ export class QuicIncoming {
     this.#server.decide((core) => core.driver.endpoint.refuse(this.#incoming))
   }
 
+  /** Refuses, unless something was decided. @internal */
+  turnAway(): void {
+    if (!this.#incoming.isDecided) this.refuse()
+  }
+
   /** Asks for a proof of the address first. */
   retry(): void {
     this.#server.decide((core) => core.driver.endpoint.retry(this.#incoming))
@@ -74,9 +79,10 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #core: EndpointCore
   readonly #options: ListenOptions
   readonly #config: ConnectionConfig
+  readonly #ownsTransport: boolean
   readonly #identities: readonly ServerIdentity[]
-  readonly #ready = new IncomingStreams<QuicConnection>()
-  readonly #asking = new IncomingStreams<QuicIncoming>()
+  readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
+  readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
   readonly #connections = new Set<QuicConnection>()
   #mode: 'connections' | 'incoming' | undefined
   #waiting: IncomingConnection[] = []
@@ -88,8 +94,10 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     options: ListenOptions,
     identities: readonly ServerIdentity[],
     config: ConnectionConfig,
+    ownsTransport: boolean,
   ) {
     this.#core = core
+    this.#ownsTransport = ownsTransport
     this.#options = options
     this.#identities = identities
     this.#config = config
@@ -160,7 +168,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   }
 
   /**
-   * Takes no more connections and closes those that run, or waits for them (`graceful`); then closes the transport.
+   * Takes no more connections and closes those that run, or waits for them (`graceful`); then closes the transport, unless
+   * the server shares it with others on a `QuicEndpoint`.
    * Repeated calls are harmless.
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
@@ -173,6 +182,9 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     }
     if (options.graceful === true) await this.#whenIdle(options.timeout)
     await Promise.all([...this.#connections].map((connection) => connection.close()))
+    if (!this.#ownsTransport) return
+    // Refusals of those who waited leave before the transport does.
+    await new Promise<void>((resolve) => this.#core.driver.afterFlush(resolve))
     this.#core.transport.close()
   }
 
@@ -198,9 +210,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     }
     const connection = this.accept(incoming)
     connection.ready.then(
-      () => {
-        if (!this.#ready.push(connection)) void connection.close()
-      },
+      () => this.#ready.push(connection),
       () => {},
     )
   }
@@ -238,7 +248,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
  */
 export async function listen(transport: DatagramTransport, options: ListenOptions): Promise<QuicServer> {
   try {
-    return await listenOn(new EndpointCore(transport, options), options)
+    return await listenOn(new EndpointCore(transport, options), options, true)
   } catch (error) {
     transport.close()
     throw error
@@ -246,8 +256,8 @@ export async function listen(transport: DatagramTransport, options: ListenOption
 }
 
 /** Serves on an endpoint that may have clients' connections too. */
-export async function listenOn(core: EndpointCore, options: ListenOptions): Promise<QuicServer> {
+export async function listenOn(core: EndpointCore, options: ListenOptions, ownsTransport = false): Promise<QuicServer> {
   const config = connectionConfig(options, LISTEN_KEYS)
   const identities = await identitiesOf(options.certificate, core.crypto)
-  return new QuicServer(core, options, identities, config)
+  return new QuicServer(core, options, identities, config, ownsTransport)
 }

@@ -1,0 +1,44 @@
+/** Listeners of events, none of which can do harm beyond the object that it listens to. */
+
+/** An `EventTarget` whose listeners may throw: a host would end the process for it. */
+export class Listeners {
+  readonly #target = new EventTarget()
+  readonly #guards = new WeakMap<EventListenerOrEventListenerObject, EventListener>()
+  readonly #onError: (type: string, error: unknown) => void
+
+  /** @param onError hears what a listener threw. */
+  constructor(onError: (type: string, error: unknown) => void) {
+    this.#onError = onError
+  }
+
+  /** As `EventTarget` has it. */
+  add(type: string, listener: EventListenerOrEventListenerObject, options?: AddEventListenerOptions): void {
+    this.#target.addEventListener(type, this.#guardOf(listener), options)
+  }
+
+  /** As `EventTarget` has it. */
+  remove(type: string, listener: EventListenerOrEventListenerObject): void {
+    this.#target.removeEventListener(type, this.#guardOf(listener))
+  }
+
+  /** Tells everybody who listens, with `detail` as a member of the event. */
+  dispatch(type: string, detail: unknown): void {
+    this.#target.dispatchEvent(Object.assign(new Event(type), { detail }))
+  }
+
+  /** The same guard for the same listener, so that it is added once and can be removed. */
+  #guardOf(listener: EventListenerOrEventListenerObject): EventListener {
+    const known = this.#guards.get(listener)
+    if (known !== undefined) return known
+    const guard: EventListener = (event) => {
+      try {
+        if (typeof listener === 'function') listener(event)
+        else listener.handleEvent(event)
+      } catch (error) {
+        this.#onError(event.type, error)
+      }
+    }
+    this.#guards.set(listener, guard)
+    return guard
+  }
+}
