@@ -93,7 +93,7 @@ export class Connection {
     }
     observeStart(init)
     this.#loss = new LossDetector({ role, granularity: GRANULARITY, observer: init.observer, random: init.random })
-    this.#spaces = new PacketSpaces((space) => ackTracker(space, config))
+    this.#spaces = new PacketSpaces((space) => ackTracker(space, config), init.pages)
     this.#peerIds = new PeerIds({
       initial: init.peerId,
       limit: config.activeConnectionIdLimit,
@@ -189,7 +189,15 @@ export class Connection {
     this.#catchUp(now)
     if (this.#closing.nextTimeout() <= now) this.#closing.onTimeout(now)
     if (this.#closing.state !== 'open') return
-    if (this.#loss.nextTimeout() <= now) this.#onLossTimeout(now)
+    try {
+      this.#runTimers(now)
+    } catch (error) {
+      this.#onError(toTransportError(error), now)
+    }
+  }
+
+  #runTimers(now: Time): void {
+    if (this.#loss.nextTimeout() <= now) this.#loss.onTimeout(now)
     if (this.streams.nextTimeout() <= now) this.streams.onTimeout(now)
     for (const space of this.#spaces.all) if (space.acks.nextTimeout() <= now) space.acks.onTimeout(now)
     const keys = this.#spaces.oneRtt
@@ -241,11 +249,6 @@ export class Connection {
     const reason: CloseReason = { kind: 'application', side: 'local', code: error.code, reason: error.reason }
     this.#context.events.now = now
     this.#closing.begin(reason, now, this.#pto())
-  }
-
-  /** Ends the connection without a word: there is nobody left to speak to. */
-  abandon(reason: CloseReason): void {
-    this.#closing.end(reason)
   }
 
   get role(): Role {
@@ -397,13 +400,13 @@ export class Connection {
     }
     if (result.type === 'retry') {
       this.#peerIds.replaceInitial(result.destination)
-      this.#transmitter.token = negotiation.token
       this.#handshake.installInitialKeys(result.destination.bytes)
     } else {
       this.#context.version = result.version
       this.#context.events.push({ type: 'version-changed', version: result.version })
       this.#handshake.installInitialKeys(negotiation.originalDestination.bytes)
     }
+    this.#transmitter.token = negotiation.token
     this.#loss.resendSpace(PacketSpace.initial, now)
   }
 
@@ -455,11 +458,6 @@ export class Connection {
     this.paths.onHandshakeConfirmed()
     this.paths.active.mtu?.start()
     this.#context.events.push({ type: 'handshake-confirmed' })
-  }
-
-  #onLossTimeout(now: Time): void {
-    this.#loss.onTimeout(now)
-    this.paths.active.mtu?.onPto(this.#loss.ptoCount)
   }
 
   #onIdleTimeout(now: Time): void {

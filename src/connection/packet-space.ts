@@ -4,6 +4,7 @@ import { KeyPhases } from '../protection/key-phases.ts'
 import type { IntegrityCounter, PacketKeys } from '../protection/packet-keys.ts'
 import type { AckTracker } from '../recovery/ack-tracker.ts'
 import { CryptoStream } from '../streams/crypto-stream.ts'
+import type { PagePool } from '../streams/paged-buffer.ts'
 import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
 
 /** One packet number space of a connection. */
@@ -12,16 +13,17 @@ export class PacketSpaceState {
   /** The level of its CRYPTO frames. */
   readonly level: EncryptionLevel
   readonly acks: AckTracker
-  readonly crypto: CryptoStream = new CryptoStream()
+  readonly crypto: CryptoStream
   /** Initial and Handshake keys; 1-RTT keys are in {@link PacketSpaces.oneRtt}. */
   read: PacketKeys | undefined = undefined
   write: PacketKeys | undefined = undefined
   #discarded = false
 
-  constructor(space: PacketSpace, level: EncryptionLevel, acks: AckTracker) {
+  constructor(space: PacketSpace, level: EncryptionLevel, acks: AckTracker, pages: PagePool) {
     this.space = space
     this.level = level
     this.acks = acks
+    this.crypto = new CryptoStream(undefined, pages)
   }
 
   /** Whether the keys are gone for good: nothing is sent, read or acknowledged in this space any more. */
@@ -29,9 +31,10 @@ export class PacketSpaceState {
     return this.#discarded
   }
 
-  /** Wipes the keys. */
+  /** Wipes the keys and drops what was to be sent or read under them. */
   discard(): void {
     this.#discarded = true
+    this.crypto.discard()
     this.read?.discard()
     this.write?.discard()
     this.read = undefined
@@ -47,17 +50,19 @@ export class PacketSpaces {
   readonly all: readonly PacketSpaceState[]
   #oneRtt: KeyPhases | undefined
 
-  constructor(ackOf: (space: PacketSpace) => AckTracker) {
-    this.initial = new PacketSpaceState(PacketSpace.initial, EncryptionLevel.initial, ackOf(PacketSpace.initial))
+  constructor(ackOf: (space: PacketSpace) => AckTracker, pages: PagePool) {
+    this.initial = new PacketSpaceState(PacketSpace.initial, EncryptionLevel.initial, ackOf(PacketSpace.initial), pages)
     this.handshake = new PacketSpaceState(
       PacketSpace.handshake,
       EncryptionLevel.handshake,
       ackOf(PacketSpace.handshake),
+      pages,
     )
     this.application = new PacketSpaceState(
       PacketSpace.application,
       EncryptionLevel.oneRtt,
       ackOf(PacketSpace.application),
+      pages,
     )
     this.all = [this.initial, this.handshake, this.application]
   }

@@ -223,6 +223,8 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   /** Takes an id out of use, off its paths first. */
   #retire(id: PeerId): void {
+    // First, since it may throw: the CONNECTION_CLOSE that follows still needs the path's id.
+    this.#queueRetirement(id.sequence)
     for (const [path, held] of this.#paths) {
       if (held !== id) continue
       this.#unassign(path, id)
@@ -230,7 +232,6 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     }
     const index = this.#ids.indexOf(id)
     if (index >= 0) this.#ids.splice(index, 1)
-    this.#queueRetirement(id.sequence)
   }
 
   #queueRetirement(sequenceNumber: number): void {

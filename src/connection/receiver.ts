@@ -17,7 +17,7 @@ import { FrameDecoder } from '../wire/frame-decode.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import type { DropReason } from '../wire/observer.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
-import { isLongHeader } from '../wire/short-header.ts'
+import { hasReservedBits, isLongHeader, parseShortHeader } from '../wire/short-header.ts'
 import { cryptoError, TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import type { ConnectionContext } from './context.ts'
 import type { Dispatcher, ReceivedPacket } from './dispatch.ts'
@@ -25,7 +25,7 @@ import type { Handshake } from './handshake.ts'
 import { observeKeyUpdate, ReceivedPackets } from './observation.ts'
 import { TAG_LENGTH } from './packet-builder.ts'
 import type { PacketSpaces } from './packet-space.ts'
-import type { Path } from './path.ts'
+import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
 
 /** What the receiver tells the connection, during a call into it. */
 export interface ReceiverListener {
@@ -55,6 +55,9 @@ interface EarlyPacket {
 
 /** Bytes kept of packets that came before their keys: a flight of a handshake, no more. */
 const MAX_EARLY_BYTES = 32_768
+
+/** How many of them, since small ones cost more than their bytes. */
+const MAX_EARLY_PACKETS = 64
 
 /** The receiving half of a connection's packet pipeline. */
 export class PacketReceiver {
@@ -112,11 +115,6 @@ export class PacketReceiver {
     }
   }
 
-  /** Whether packets wait for {@link flush}. */
-  get hasPending(): boolean {
-    return this.#slot >= 0
-  }
-
   /** Takes a datagram; `bytes` is copied. 1-RTT packets wait for {@link flush}. */
   receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     const path = this.#listener.pathOf(from, via, bytes.length, now)
@@ -154,6 +152,7 @@ export class PacketReceiver {
       const start = path === undefined ? -1 : this.#copy(packet.bytes, now)
       if (path === undefined || start < 0) continue
       this.#split(start, start + packet.bytes.length, path, packet.from, packet.via, packet.ecn, now)
+      if (this.#batch.isFull) this.flush(now)
     }
   }
 
@@ -164,6 +163,8 @@ export class PacketReceiver {
     this.#batch.count = 0
     if (this.#slot >= 0) this.#arena.release(this.#slot)
     this.#slot = -1
+    this.#used = 0
+    this.#paths.length = 0
   }
 
   /** Copies the datagram behind those of the burst; -1 where no slot is free. */
@@ -200,10 +201,18 @@ export class PacketReceiver {
       if (header.version !== this.#context.version) return this.#drop('unexpected_version', end - at, header.type, now)
       // RFC 9000 §12.2: packets of one datagram have one destination id; the endpoint routed the first of them.
       const next = header.packetEnd
-      if (at === start || sameDestination(bytes, start, at)) this.#receiveLong(at, next, path, from, via, ecn, now)
-      else this.#drop('unknown_connection_id', next - at, header.type, now)
+      if (at > start && !sameDestination(bytes, start, at))
+        this.#drop('unknown_connection_id', next - at, header.type, now)
+      else if (this.#isUnfit(header, end - start)) this.#drop('header_parse_error', next - at, header.type, now)
+      else this.#receiveLong(at, next, path, from, via, ecn, now)
       at = next
     }
+  }
+
+  /** An Initial packet that must not be looked at: RFC 9000 §14.1 in too small a datagram; §17.2.2 from a server, with a token. */
+  #isUnfit(header: LongHeader, datagramSize: number): boolean {
+    if (header.type !== PacketType.initial) return false
+    return this.#context.role === 'server' ? datagramSize < MIN_DATAGRAM_SIZE : header.tokenLength > 0
   }
 
   #receiveLong(at: number, end: number, path: Path, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
@@ -239,17 +248,18 @@ export class PacketReceiver {
     ecn: Ecn,
     now: Time,
   ): void {
-    const keys = this.#spaces.oneRtt
+    const bytes = this.#arena.bytes
+    const numberOffset = parseShortHeader(bytes, at, end, this.#localIdLength)
     // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
-    if (keys === undefined || !keys.hasRead || !this.#handshake.isComplete) {
-      if (at === datagramStart && this.#listener.isStatelessReset(this.#arena.bytes, end, path)) {
-        this.#listener.onStatelessReset(now)
-        return
+    const canOpen = this.#spaces.oneRtt?.hasRead === true && this.#handshake.isComplete
+    if (!canOpen || numberOffset < 0) {
+      // RFC 9000 §10.3.1: what cannot be opened may be a reset, however short.
+      if (at === datagramStart && this.#listener.isStatelessReset(bytes, end, path)) {
+        return this.#listener.onStatelessReset(now)
       }
+      if (numberOffset < 0) return this.#drop('header_parse_error', end - at, PacketType.oneRtt, now)
       return this.#keep(at, end, PacketType.oneRtt, from, via, ecn, now)
     }
-    const numberOffset = at + 1 + this.#localIdLength
-    if (numberOffset >= end) return this.#drop('header_parse_error', end - at, PacketType.oneRtt, now)
     const batch = this.#batch
     const index = batch.append(at, numberOffset, end, this.#spaces.application.acks.largestReceived)
     batch.type[index] = PacketType.oneRtt
@@ -266,14 +276,15 @@ export class PacketReceiver {
     if (keys === undefined) return
     const counters = this.#context.counters
     counters.opens += 1
-    counters.openedPackets += batch.count
     try {
       keys.open(batch, 0, batch.count, now)
       for (let index = 0; index < batch.count; index++) {
         const path = this.#paths[index]
         if (path === undefined) continue
-        if (batch.status[index] === PacketStatus.done) this.#process(batch, index, path, undefined, now)
-        else if (this.#isReset(index, path)) return this.#listener.onStatelessReset(now)
+        if (batch.status[index] === PacketStatus.done) {
+          counters.openedPackets += 1
+          this.#process(batch, index, path, undefined, now)
+        } else if (this.#isReset(index, path)) return this.#listener.onStatelessReset(now)
         else this.#dropOneRtt(index, now)
       }
     } catch (error) {
@@ -305,7 +316,7 @@ export class PacketReceiver {
     packet.start = start
     const space = this.#spaces.get(packet.space)
     // RFC 9000 §17.2, §17.3.1: reserved bits, judged only after both protections are off.
-    if ((first & (header === undefined ? 0x18 : 0x0c)) !== 0) {
+    if (hasReservedBits(first)) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')
     }
     if (header === undefined) {
@@ -365,7 +376,8 @@ export class PacketReceiver {
     now: Time,
   ): void {
     const size = end - at
-    if (this.#earlyBytes + size > MAX_EARLY_BYTES) return this.#drop('key_unavailable', size, type, now)
+    if (this.#early.length === MAX_EARLY_PACKETS || this.#earlyBytes + size > MAX_EARLY_BYTES)
+      return this.#drop('key_unavailable', size, type, now)
     this.#earlyBytes += size
     this.#early.push({ bytes: this.#arena.bytes.slice(at, end), from, via, ecn, type })
     this.#context.observer?.packetBuffered?.(type, size, now)

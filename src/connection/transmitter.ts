@@ -364,8 +364,11 @@ export class Transmitter {
       const type = batch.type[from]
       let to = from + 1
       while (to < batch.count && batch.type[to] === type) to += 1
-      if (type === PacketType.oneRtt) spaces.oneRtt?.seal(batch, from, to)
-      else (type === PacketType.initial ? spaces.initial : spaces.handshake).write?.seal(batch, from, to)
+      const initialOrHandshake = type === PacketType.initial ? spaces.initial : spaces.handshake
+      const keys = type === PacketType.oneRtt ? spaces.oneRtt : initialOrHandshake.write
+      // Nothing may leave unprotected, whatever went wrong before.
+      if (keys === undefined) throw new Error(`Packets of type ${type} were built without keys`)
+      keys.seal(batch, from, to)
       counters.seals += 1
       counters.sealedPackets += to - from
       from = to

@@ -25,8 +25,6 @@ export class PacketBatchBuffer implements PacketBatch {
   readonly receivedAt: Float64Array
   /** Its ECN mark. */
   readonly ecn: Uint8Array
-  /** The path it came by, numbered by the owner of the batch. */
-  readonly pathIndex: Int32Array
   /** The key generation that opened or sealed it (1-RTT). */
   readonly generation: Int32Array
   /** First byte of the slot. */
@@ -48,7 +46,6 @@ export class PacketBatchBuffer implements PacketBatch {
     this.datagramEnd = new Int32Array(capacity)
     this.receivedAt = new Float64Array(capacity)
     this.ecn = new Uint8Array(capacity)
-    this.pathIndex = new Int32Array(capacity)
     this.generation = new Int32Array(capacity)
   }
 
@@ -83,7 +80,6 @@ export class PacketBatchBuffer implements PacketBatch {
     this.datagramEnd[index] = 0
     this.receivedAt[index] = 0
     this.ecn[index] = 0
-    this.pathIndex[index] = 0
     this.generation[index] = 0
     this.count = index + 1
     return index

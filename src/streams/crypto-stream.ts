@@ -56,6 +56,12 @@ export class CryptoStream implements FrameSource, FrameOwner<CryptoFrame> {
     }
   }
 
+  /** Drops everything: the keys of the level are gone. */
+  discard(): void {
+    this.#outgoing.discard()
+    this.#incoming.discard()
+  }
+
   onAcked(frame: CryptoFrame, _now: Time): void {
     this.#outgoing.onAcked(frame.offset, frame.length)
   }
