@@ -1,4 +1,4 @@
-/** The portable packet protector: RFC 9001 §5.3 and §5.4 in TypeScript over noble's ciphers. */
+/** The portable packet protector: RFC 9001 §5.3 and §5.4 in TypeScript. */
 import { ChaCha20Block } from '../chacha20-block.ts'
 import {
   checkSealable,
@@ -13,7 +13,7 @@ import { PacketNonce } from '../packet-nonce.ts'
 import { type CipherSuite, type PacketBatch, type PacketProtector, PacketStatus } from '../provider.ts'
 import { AesBlock } from './aes-block.ts'
 import { AesGcm } from './aes-gcm.ts'
-import { ChaCha20Poly1305, type Scratch } from './chacha20-poly1305.ts'
+import { ChaCha20Poly1305 } from './chacha20-poly1305.ts'
 import type { InPlaceAead } from './in-place-aead.ts'
 
 /** Makes header masks of one key (RFC 9001 §5.4.3, §5.4.4). */
@@ -24,7 +24,7 @@ interface HeaderMask {
   wipe(): void
 }
 
-/** Packet protection of one level, direction and generation, by noble. */
+/** Packet protection of one level, direction and generation. */
 export class NobleProtector implements PacketProtector {
   readonly #arena: Uint8Array
   readonly #view: DataView
@@ -34,18 +34,11 @@ export class NobleProtector implements PacketProtector {
   #isDiscarded = false
 
   /** `key`, `iv` and `headerKey` are copied. */
-  constructor(
-    arena: Uint8Array,
-    scratch: Scratch,
-    suite: CipherSuite,
-    key: Uint8Array,
-    iv: Uint8Array,
-    headerKey: Uint8Array,
-  ) {
+  constructor(arena: Uint8Array, suite: CipherSuite, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
     this.#arena = arena
     this.#view = new DataView(arena.buffer, arena.byteOffset, arena.byteLength)
     const isChaCha = suite.aead === 'chacha20-poly1305'
-    this.#aead = isChaCha ? new ChaCha20Poly1305(key, arena, scratch) : new AesGcm(key, arena)
+    this.#aead = isChaCha ? new ChaCha20Poly1305(key, arena) : new AesGcm(key, arena)
     this.#mask = isChaCha ? new ChaChaMask(headerKey) : new AesMask(headerKey)
     this.#nonce = new PacketNonce(iv)
   }

@@ -1,4 +1,4 @@
-/** All cryptography by noble: the same in every runtime, synchronous, and reproducible from a seed. */
+/** All cryptography in TypeScript, curves by noble: the same in every runtime, synchronous, and reproducible from a seed. */
 import type { CryptoProvider } from '../provider.ts'
 import { noblePackets } from './packets.ts'
 import { noblePublicKey } from './public-key.ts'
