@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestCase } from './contract.ts'
 import { CLOSE_CODES, type Judgement, judgeWire } from './judge.ts'
 import { CLEAR, freePort, LossyProxy } from './lossy-proxy.ts'
-import type { Assignment, Peer } from './peers.ts'
+import { type Assignment, ISOQUIC, type Peer } from './peers.ts'
 import { type Case, type CasePlan, PLANS } from './plans.ts'
 import { Program } from './processes.ts'
 
@@ -117,7 +117,15 @@ async function play(
     if (!readFileSync(copy).equals(readFileSync(join(assignment.www, name))))
       return `${name} differs from what was served`
   }
-  return options.case === 'close' ? await judgeClose(options.server, server) : undefined
+  if (options.case === 'close') return await judgeClose(options.server, server)
+  return options.case === 'keyupdate' ? judgeUpdate(options, [...clients, server]) : undefined
+}
+
+/** Whether isoquic says that it updated its keys, where it had to begin. The wire says more, to those who can read it. */
+function judgeUpdate({ client }: CellOptions, programs: readonly Program[]): string | undefined {
+  const isOurs = client === ISOQUIC || client.updatesKeys === false
+  const isUpdated = programs.some(({ reports }) => reports.some(({ event }) => event === 'keys-updated'))
+  return !isOurs || isUpdated ? undefined : 'The keys were not updated'
 }
 
 /** Whether the server has heard the client's goodbye. */

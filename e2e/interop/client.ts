@@ -12,6 +12,9 @@ import { updateKeysOnce } from './key-update.ts'
 /** Connections at a time where each request has its own. */
 const PARALLEL_CONNECTIONS = 4
 
+/** Of a URL without one. */
+const DEFAULT_PORT = 443
+
 /** Windows that a transfer of some megabytes must outgrow, in bytes. */
 const SMALL_WINDOWS: Partial<ConnectOptions> = {
   initialMaxData: 131_072,
@@ -22,87 +25,91 @@ const SMALL_WINDOWS: Partial<ConnectOptions> = {
 export async function runClient(contract: Contract): Promise<void> {
   const [first] = contract.requests
   if (first === undefined) throw new TypeError('REQUESTS names nothing to download')
+  const client = new Client(contract)
   switch (contract.testCase) {
     case 'versionnegotiation':
-      return await negotiate(contract, first)
+      return await client.negotiate(first)
     case 'multiconnect':
     case 'handshakeloss':
-      return await downloadEach(contract)
+      return await client.downloadEach()
     case 'transfer':
     case 'transferloss':
-      return await downloadAll(contract, SMALL_WINDOWS)
+      return await client.downloadAll(first, SMALL_WINDOWS)
     case 'keyupdate':
-      return await downloadAll(contract, SMALL_WINDOWS, (connection) => void updateKeysOnce(connection))
+      return await client.downloadAll(first, SMALL_WINDOWS, (connection) => void updateKeysOnce(connection))
     default:
-      return await downloadAll(contract, {})
+      return await client.downloadAll(first, {})
   }
 }
 
-/** All files over one connection, at the same time. */
-async function downloadAll(
-  contract: Contract,
-  options: Partial<ConnectOptions>,
-  onConnected: (connection: QuicConnection) => void = () => {},
-): Promise<void> {
-  const [first] = contract.requests
-  if (first === undefined) return
-  const connection = await open_(contract, first, options)
-  onConnected(connection)
-  await download(connection, contract, contract.requests)
-}
+class Client {
+  readonly #contract: Contract
+  readonly #options: Omit<ConnectOptions, 'address'>
 
-/** A connection for each file. */
-async function downloadEach(contract: Contract): Promise<void> {
-  const waiting = [...contract.requests]
-  const worker = async (): Promise<void> => {
-    for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
-      await download(await open_(contract, url, {}), contract, [url])
+  constructor(contract: Contract) {
+    const ca = readAuthority(contract)
+    this.#contract = contract
+    this.#options = { ...commonOptions(contract), ...(ca === undefined ? { verify: 'insecure' } : { ca }) }
+  }
+
+  /** All files over one connection, at the same time. */
+  async downloadAll(
+    first: URL,
+    options: Partial<ConnectOptions>,
+    onConnected: (connection: QuicConnection) => void = () => {},
+  ): Promise<void> {
+    const connection = await this.#connect(first, options)
+    onConnected(connection)
+    await this.#download(connection, this.#contract.requests)
+  }
+
+  /** A connection for each file. */
+  async downloadEach(): Promise<void> {
+    const waiting = [...this.#contract.requests]
+    const worker = async (): Promise<void> => {
+      for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
+        await this.#download(await this.#connect(url), [url])
+      }
+    }
+    await Promise.all(Array.from({ length: PARALLEL_CONNECTIONS }, worker))
+  }
+
+  /** Offers a version that nobody speaks: the server must answer with Version Negotiation, and the client act on it. */
+  async negotiate(url: URL): Promise<void> {
+    try {
+      const connection = await this.#connect(url, { version: RESERVED_VERSION })
+      report('version-negotiated', { version: connection.version })
+      await connection.close({ closeCode: closeCode(connection) })
+      if (connection.version === RESERVED_VERSION) throw new Error('The server speaks the reserved version')
+    } catch (error) {
+      if (!(error instanceof QuicVersionError)) throw error
+      report('version-negotiated', { supported: error.supported })
     }
   }
-  await Promise.all(Array.from({ length: PARALLEL_CONNECTIONS }, worker))
-}
 
-/** Offers a version that nobody speaks: the server must answer with Version Negotiation, and the client act on it. */
-async function negotiate(contract: Contract, url: URL): Promise<void> {
-  try {
-    const connection = await open_(contract, url, { version: RESERVED_VERSION })
-    report('version-negotiated', { version: connection.version })
-    await connection.close({ closeCode: closeCode(connection) })
-    if (connection.version === RESERVED_VERSION) throw new Error('The server speaks the reserved version')
-  } catch (error) {
-    if (!(error instanceof QuicVersionError)) throw error
-    report('version-negotiated', { supported: error.supported })
+  async #connect(url: URL, options: Partial<ConnectOptions> = {}): Promise<QuicConnection> {
+    const address = `${url.hostname}:${url.port === '' ? DEFAULT_PORT : url.port}`
+    const connection = await connect(await udp(), { address, ...this.#options, ...options })
+    report('connected', { alpn: connection.alpn, version: connection.version })
+    return connection
   }
-}
 
-async function open_(contract: Contract, url: URL, options: Partial<ConnectOptions>): Promise<QuicConnection> {
-  const ca = readAuthority(contract)
-  const connection = await connect(await udp(), {
-    address: `${url.hostname}:${url.port === '' ? 443 : url.port}`,
-    ...(ca === undefined ? { verify: 'insecure' } : { ca }),
-    ...commonOptions(contract),
-    ...options,
-  })
-  report('connected', { alpn: connection.alpn, version: connection.version })
-  return connection
-}
-
-async function download(connection: QuicConnection, contract: Contract, urls: readonly URL[]): Promise<void> {
-  const h3 = connection.alpn === H3 ? await H3Client.start(connection) : undefined
-  await Promise.all(
-    urls.map(async (url) => {
-      const file = await open(join(contract.downloads, basename(url.pathname)), 'w')
+  async #download(connection: QuicConnection, urls: readonly URL[]): Promise<void> {
+    const h3 = connection.alpn === H3 ? await H3Client.start(connection) : undefined
+    const downloadOne = async (url: URL): Promise<void> => {
+      const file = await open(join(this.#contract.downloads, basename(url.pathname)), 'w')
       const write = async (bytes: Uint8Array): Promise<void> => void (await file.write(bytes))
       try {
         await (h3 === undefined ? get(connection, url.pathname, write) : h3.get(url, write))
       } finally {
         await file.close()
       }
-    }),
-  )
-  await connection.close({ closeCode: closeCode(connection) })
-  await connection.closed
-  report('closed', { code: closeCode(connection) })
+    }
+    await Promise.all(urls.map(downloadOne))
+    await connection.close({ closeCode: closeCode(connection) })
+    await connection.closed
+    report('closed', { code: closeCode(connection) })
+  }
 }
 
 function closeCode(connection: QuicConnection): bigint {

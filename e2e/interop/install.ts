@@ -1,6 +1,6 @@
 /** Installs the peers, from npm and apt alone, where they are missing. */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** Debian's packages, by a file of theirs. */
@@ -26,7 +26,8 @@ export function provide(): Provided {
   const absent = missing.filter(isMissing)
   if (absent.length > 0) console.error(`Not installed, and only root can: apt-get install ${absent.join(' ')}`)
   const folder = fileURLToPath(new URL('.', import.meta.url))
-  if (!existsSync(`${folder}node_modules/.package-lock.json`)) {
+  const installed = `${folder}node_modules/.package-lock.json`
+  if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${folder}package-lock.json`).mtimeMs) {
     run('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund'])
   }
   return { hasTshark: !isMissing('tshark') }

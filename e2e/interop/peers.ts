@@ -130,7 +130,7 @@ const QUINN: Peer = {
 
 const LSQUIC: Peer = contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
   client: {},
-  server: {},
+  server: { retry: 'the option for Retry does nothing' },
 })
 
 const QUICHE: Peer = {

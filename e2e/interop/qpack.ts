@@ -35,9 +35,9 @@ const STATIC: ReadonlyMap<number, Field> = new Map<number, Field>([
 
 /** The length of each symbol's code, 0 to 256, in base 36: the code is canonical, so the lengths say it all (RFC 7541 Appendix B). */
 const HUFFMAN_LENGTHS =
-  'dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6f56565666577666567655677777fbe' +
-  'dskmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmnlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrr' +
-  'rrrqu'
+  'dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6f5656566657766' +
+  '6567655677777fbedskmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqrollqq' +
+  'srrrkoklmllnmmppooqnqrqqrrrrrsrrrrrqu'
 
 /** The longest code, in bits. */
 const MAX_CODE_LENGTH = 30

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { table } from '../../src/cli/table.ts'
+import { type CaptureResult, captureTransfer } from './capture.ts'
 import { runCell } from './cell.ts'
 import { writeCertificates } from './certificates.ts'
 import type { Role } from './contract.ts'
@@ -63,8 +64,12 @@ async function main(words: readonly string[]): Promise<number> {
   for (const { name, reason, output } of failures) {
     console.log(`\n${name}: ${reason}\n${output.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n')}`)
   }
-  console.log(`\n${failures.length === 0 ? 'All green' : `${failures.length} failed`}`)
-  return failures.length === 0 ? 0 : 1
+  const isCaptured = words.includes('capture') || (cases.length === 0 && peers.length === 0)
+  const capture = isCaptured ? await tryCapture(folder, certs, hasTshark) : undefined
+  if (capture !== undefined) console.log(`\n${capture.line}`)
+  const failed = failures.length + (capture?.isFailure === true ? 1 : 0)
+  console.log(`\n${failed === 0 ? 'All green' : `${failed} failed`}`)
+  return failed === 0 ? 0 : 1
 }
 
 async function tryCell(
@@ -86,6 +91,11 @@ async function tryCell(
   return 'FAILED'
 }
 
+async function tryCapture(folder: string, certs: string, hasTshark: boolean): Promise<CaptureResult> {
+  if (!hasTshark) return { line: 'Capture: not possible here: there is no tshark', isFailure: false }
+  return await captureTransfer(mkdtempSync(join(folder, 'capture-')), certs)
+}
+
 function show(rows: readonly Row[], cases: readonly Case[]): void {
   const head = ['peer', 'isoquic is', ...cases]
   const lines = rows.map(({ peer, role, cells }) => [
@@ -94,6 +104,15 @@ function show(rows: readonly Row[], cases: readonly Case[]): void {
     ...cases.map((name) => cells.get(name) ?? ''),
   ])
   console.log(`\n${table([head, ...lines])}`)
+  for (const { peer, role, cells } of rows) {
+    const roleOfPeer = role === 'client' ? 'server' : 'client'
+    for (const [name, cell] of cells) {
+      if (cell !== CAN_NOT) continue
+      console.log(
+        `${peer.name} as ${roleOfPeer} can not ${name}: ${peer.cannot[roleOfPeer][PLANS[name].testCase]} (PEERS.md)`,
+      )
+    }
+  }
 }
 
 process.exit(await main(process.argv.slice(2)))
