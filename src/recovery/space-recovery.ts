@@ -73,8 +73,8 @@ export class SpaceRecovery {
     const { sent } = this
     const largest = frame.ranges.max - 1
     const isUnsent = largest >= sent.base && sent.at(largest).state === PacketState.building
-    if (largest >= sent.next || isUnsent) throw neverSent(largest)
-    for (const number of this.#skipped) if (frame.ranges.has(number)) throw neverSent(number)
+    if (largest >= sent.next || isUnsent) throw neverSent(largest, frame)
+    for (const number of this.#skipped) if (frame.ranges.has(number)) throw neverSent(number, frame)
   }
 
   /** Takes what is settled off the books up to the first packet that is not, and notes losses in a row. */
@@ -140,10 +140,10 @@ export class SpaceRecovery {
   }
 }
 
-function neverSent(number: number): TransportError {
+function neverSent(number: number, { ecn }: AckFrame): TransportError {
   return new TransportError(
     TransportErrorCode.PROTOCOL_VIOLATION,
     `Acknowledgement of packet ${number}, which was never sent`,
-    { frameType: FrameType.ack },
+    { frameType: ecn === undefined ? FrameType.ack : FrameType.ackEcn },
   )
 }
