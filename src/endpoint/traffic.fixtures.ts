@@ -115,7 +115,8 @@ export class Traffic {
 
   #write(stream: Stream): void {
     const departure = this.#departures.get(stream)
-    if (departure === undefined || stream.send === undefined || !stream.send.isWritable) return
+    if (departure === undefined || stream.send === undefined) return
+    if (!stream.send.isWritable) return void this.#departures.delete(stream)
     const salt = departure.connection.role === 'client' ? 1 : 2
     while (departure.written < departure.total) {
       const length = Math.min(CHUNK, departure.total - departure.written)
