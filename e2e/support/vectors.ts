@@ -9,5 +9,10 @@ export const hasVectors: boolean = existsSync(FOLDER)
 
 /** The parsed JSON of one file, such as `quic/varint.json`. @throws where the file is absent. */
 export function readVectors<T>(name: string): T {
-  return JSON.parse(readFileSync(`${FOLDER}/${name}`, 'utf8')) as T
+  return JSON.parse(readVectorText(name)) as T
+}
+
+/** The text of one file, such as `qlog/qlog-main-schema.cddl`. @throws where the file is absent. */
+export function readVectorText(name: string): string {
+  return readFileSync(`${FOLDER}/${name}`, 'utf8')
 }

@@ -97,7 +97,7 @@ export function recoveryData(recovery: ObservedRecovery): QlogObject {
   }
 }
 
-/** §7.2. What is not known yet is absent. */
+/** §7.2. What is not known yet is absent, or not finite. */
 export function metricsData(metrics: ObservedMetrics): { readonly [name: string]: number | undefined } {
   const { latestRtt, minRtt, pacingRate, slowStartThreshold } = metrics
   return {
@@ -108,8 +108,8 @@ export function metricsData(metrics: ObservedMetrics): { readonly [name: string]
     pto_count: metrics.ptoCount,
     congestion_window: Math.floor(metrics.congestionWindow),
     bytes_in_flight: metrics.bytesInFlight,
-    ssthresh: Number.isFinite(slowStartThreshold) ? Math.floor(slowStartThreshold) : undefined,
-    pacing_rate: pacingRate !== undefined && Number.isFinite(pacingRate) ? Math.floor(pacingRate * 8000) : undefined,
+    ssthresh: Math.floor(slowStartThreshold),
+    pacing_rate: pacingRate === undefined ? undefined : Math.floor(pacingRate * 8000),
   }
 }
 

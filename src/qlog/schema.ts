@@ -74,7 +74,8 @@ export function uint64(value: number | bigint): number | string {
 
 /** ms to the microsecond; `undefined` for what is no number of ms. */
 export function milliseconds(value: number): number | undefined {
-  return Number.isFinite(value) ? Math.round(value * 1000) / 1000 : undefined
+  const rounded = Math.round(value * 1000) / 1000
+  return Number.isFinite(rounded) ? rounded : undefined
 }
 
 /** RFC 3339 of Unix milliseconds, in UTC. */

@@ -178,7 +178,7 @@ export class QlogWriter implements Observer {
     const changes: Record<string, number> = {}
     let count = 0
     for (const [name, value] of Object.entries(data)) {
-      if (value === undefined || value === before[name]) continue
+      if (value === undefined || !Number.isFinite(value) || value === before[name]) continue
       changes[name] = value
       count += 1
     }
