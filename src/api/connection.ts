@@ -2,6 +2,7 @@
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionStats } from '../connection/stats.ts'
+import { checkPriority, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { PathAddress } from '../transport.ts'
 import type { Role, StreamDirection } from '../wire/stream-id.ts'
@@ -293,6 +294,12 @@ export class QuicConnection {
 
   async #create(direction: StreamDirection, options: CreateStreamOptions): Promise<QuicStream> {
     options.signal?.throwIfAborted()
+    const { urgency, incremental } = options
+    checkPriority({
+      ...DEFAULT_PRIORITY,
+      ...(urgency !== undefined && { urgency }),
+      ...(incremental !== undefined && { incremental }),
+    })
     const connection = await abortable(this.#started.promise, options.signal)
     for (;;) {
       if (connection.state !== 'connecting' && connection.state !== 'connected') throw endError(connection)
@@ -310,9 +317,12 @@ export class QuicConnection {
   }
 
   #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
-    const adopted = new QuicStream(stream, {
+    const adopted: QuicStream = new QuicStream(stream, {
       wake: () => this.#driver.wake(connection),
-      onEnded: () => this.#streams.delete(stream),
+      onEnded: () => {
+        this.#streams.delete(stream)
+        this.#incoming[stream.direction].forget(adopted)
+      },
     })
     this.#streams.set(stream, adopted)
     const { urgency, incremental } = options

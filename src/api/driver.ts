@@ -30,6 +30,8 @@ export class Driver {
   readonly #listeners = new Map<Connection, ConnectionListener>()
   /** Called for each connection that a client asks for. */
   onIncoming: (incoming: IncomingConnection) => void = () => {}
+  /** Called when a transport is gone. */
+  onClosed: () => void = () => {}
   #now: Time
   #flushQueued = false
   #cancelTimer: (() => void) | undefined
@@ -39,7 +41,8 @@ export class Driver {
   /** A flight whose transport was full in the middle of it, and how far it got. */
   #held: OutgoingDatagram | undefined
   #heldAt = 0
-  #blocked = false
+  /** The transport that is full: nothing is sent until it drains. */
+  #blocked: DatagramTransport | undefined
   readonly #flushListeners = new Set<() => boolean>()
   readonly #flush = (): void => this.#onFlush()
   readonly #fire = (): void => this.#onTimer()
@@ -62,18 +65,22 @@ export class Driver {
     this.#transports.add(transport)
     transport.open({
       datagram: (bytes, from, ecn, segmentSize) => this.#receive(transport, bytes, from, ecn ?? 0, segmentSize),
-      drain: () => {
-        this.#blocked = false
-        this.schedule()
-      },
+      drain: () => this.#unblock(transport),
       closed: (error) => {
         this.#transports.delete(transport)
-        this.#blocked = false
-        this.#held = undefined
+        if (this.#held?.via === transport) this.#held = undefined
         this.endpoint.onCarrierClosed(transport, error)
+        this.onClosed()
+        this.#unblock(transport)
         this.schedule()
       },
     })
+  }
+
+  #unblock(transport: DatagramTransport): void {
+    if (this.#blocked !== transport) return
+    this.#blocked = undefined
+    this.schedule()
   }
 
   /** The transports that are open. */
@@ -105,9 +112,10 @@ export class Driver {
     this.#flushListeners.add(listener)
   }
 
-  /** Calls `task` once, when what there is to send has been sent. */
+  /** Calls `task` once, after a flush that left nothing to be sent, or could send nothing. */
   afterFlush(task: () => void): void {
     this.listenForFlushes(() => {
+      if (this.#flushQueued && this.#blocked === undefined) return true
       task()
       return false
     })
@@ -143,14 +151,19 @@ export class Driver {
         break
       }
     }
-    this.#tell()
-    for (const listener of this.#flushListeners) if (!listener()) this.#flushListeners.delete(listener)
-    this.#arm()
+    // Nothing can be sent, but what arrived is heard, and time goes on.
+    if (this.#blocked !== undefined) this.endpoint.processReceived(this.now())
+    try {
+      this.#tell()
+      for (const listener of this.#flushListeners) if (!listener()) this.#flushListeners.delete(listener)
+    } finally {
+      this.#arm()
+    }
   }
 
   /** Sends one flight; `false`: there is none, or no room for it. */
   #sendNext(now: Time): boolean {
-    if (this.#blocked) return false
+    if (this.#blocked !== undefined) return false
     if (this.#held === undefined) {
       this.#held = this.endpoint.pollDatagram(now)
       this.#heldAt = 0
@@ -170,11 +183,11 @@ export class Driver {
     if (!this.#transports.has(transport)) return true
     const { bytes, segmentSize, to, ecn } = flight
     if (bytes.length <= segmentSize) {
-      this.#blocked = !transport.send(bytes, to, ecn)
+      if (!transport.send(bytes, to, ecn)) this.#blocked = transport
       return true
     }
     if (this.#heldAt === 0 && transport.sendBatch !== undefined) {
-      this.#blocked = !transport.sendBatch(bytes, segmentSize, to, ecn)
+      if (!transport.sendBatch(bytes, segmentSize, to, ecn)) this.#blocked = transport
       return true
     }
     while (this.#heldAt < bytes.length) {
@@ -182,7 +195,7 @@ export class Driver {
       const accepted = transport.send(bytes.subarray(this.#heldAt, end), to, ecn)
       this.#heldAt = end
       if (!accepted) {
-        this.#blocked = true
+        this.#blocked = transport
         return end === bytes.length
       }
     }

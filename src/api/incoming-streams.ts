@@ -1,11 +1,10 @@
 /** A queue of streams (or connections) that arrive, as a `ReadableStream` that iterates in every runtime. */
-import { Deque } from '../base/deque.ts'
 
-/** Hands out what arrives, one for each read; the peer's limits bound what waits. */
+/** Hands out what arrives, one for each read. What ends before it is taken is to be forgotten; then the peer's limits bound what waits. */
 export class IncomingStreams<T extends NonNullable<unknown>> {
   readonly readable: ReadableStream<T> & AsyncIterable<T>
   readonly #refuse: (item: T) => void
-  readonly #waiting = new Deque<T>()
+  readonly #waiting = new Set<T>()
   #controller: ReadableStreamDefaultController<T> | undefined
   /** A reader waits. */
   #wanted = false
@@ -26,7 +25,8 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
         },
         cancel: () => {
           this.#ended = true
-          for (let item = this.#waiting.shift(); item !== undefined; item = this.#waiting.shift()) refuse(item)
+          for (const item of this.#waiting) refuse(item)
+          this.#waiting.clear()
         },
       },
       { highWaterMark: 0 },
@@ -37,15 +37,20 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   /** Something has arrived. */
   push(item: T): void {
     if (this.#ended) return this.#refuse(item)
-    this.#waiting.push(item)
+    this.#waiting.add(item)
     this.#feed()
+  }
+
+  /** It ended before anybody took it: there is nothing left to hand out. */
+  forget(item: T): void {
+    this.#waiting.delete(item)
   }
 
   /** Nothing more will come; what waits can still be read. */
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    if (this.#waiting.length === 0) this.#controller?.close()
+    if (this.#waiting.size === 0) this.#controller?.close()
   }
 
   /** Nothing more will come, for a reason, and what waits is worth nothing. */
@@ -58,11 +63,12 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
 
   #feed(): void {
     if (!this.#wanted) return
-    const item = this.#waiting.shift()
+    const [item] = this.#waiting
     if (item === undefined) return
+    this.#waiting.delete(item)
     this.#wanted = false
     this.#controller?.enqueue(item)
-    if (this.#ended && this.#waiting.length === 0) this.#controller?.close()
+    if (this.#ended && this.#waiting.size === 0) this.#controller?.close()
   }
 }
 

@@ -11,8 +11,8 @@ export interface ReadableHost {
   wake(): void
   /** The reason that `cancel` was given, as an application error code. */
   codeOf(reason: unknown): bigint
-  /** The half has ended: well, or given up by the application. */
-  onEnd(): void
+  /** The half has ended: well, or given up by the application with this code. */
+  onEnd(code?: bigint): void
 }
 
 /** Feeds a `ReadableStream` from a {@link ReceiveStream}. */
@@ -70,21 +70,33 @@ export class ReadableAdapter {
     const length = this.#half.read(into)
     if (length === 0) return false
     this.#host.wake()
-    if (length < 0) {
-      this.#ended = true
-      controller.close()
-      request?.respond(0)
-      this.#host.onEnd()
-    } else if (request === null) controller.enqueue(length === into.length ? into : into.subarray(0, length))
-    else request.respond(length)
+    if (length > 0) {
+      if (request === null) controller.enqueue(length === into.length ? into : into.subarray(0, length))
+      else request.respond(length)
+    }
+    if (length < 0 || this.#half.isFinished) this.#end(controller)
     return true
+  }
+
+  /** All is read. */
+  #end(controller: ReadableByteStreamController): void {
+    this.#ended = true
+    this.#host.onEnd()
+    try {
+      controller.close()
+      controller.byobRequest?.respond(0)
+    } catch (error) {
+      // The reader asked for elements of several bytes, and the stream ends inside of one.
+      controller.error(error)
+    }
   }
 
   #cancel(reason: unknown): void {
     this.#ended = true
     this.onReadable()
-    this.#half.stop(this.#host.codeOf(reason))
-    this.#host.onEnd()
+    const code = this.#host.codeOf(reason)
+    this.#half.stop(code)
+    this.#host.onEnd(code)
     this.#host.wake()
   }
 }

@@ -8,8 +8,8 @@ export interface WritableHost {
   wake(): void
   /** The reason that `abort` was given, as an application error code. */
   codeOf(reason: unknown): bigint
-  /** The half was given up by the application. */
-  onEnd(): void
+  /** The half was given up by the application, with this code. */
+  onEnd(code: bigint): void
 }
 
 /** Drains a `WritableStream` into a {@link SendStream}. */
@@ -29,6 +29,8 @@ export class WritableAdapter {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller
+        // The sink's own `abort` waits for the write or close under way, which may wait for the peer for ever.
+        controller.signal.addEventListener('abort', () => this.#abort(controller.signal.reason), { once: true })
       },
       write: (chunk) => this.#write(chunk),
       close: () => this.#close(),
@@ -80,11 +82,14 @@ export class WritableAdapter {
   }
 
   #abort(reason: unknown): void {
+    if (this.#failed) return
     this.#failed = true
     this.#error = reason
+    this.#finished?.reject(reason)
     this.onWritable()
-    this.#half.reset(this.#host.codeOf(reason))
-    this.#host.onEnd()
+    const code = this.#host.codeOf(reason)
+    this.#half.reset(code)
+    this.#host.onEnd(code)
     this.#host.wake()
   }
 }

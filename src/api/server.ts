@@ -3,7 +3,7 @@ import type { ConnectionConfig } from '../connection/config.ts'
 import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception } from '../endpoint/reception.ts'
-import type { ServerIdentity } from '../tls/config.ts'
+import { checkConfig, type ServerIdentity } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { QuicConnection } from './connection.ts'
@@ -55,7 +55,7 @@ export class QuicIncoming {
 
   /** Says no: CONNECTION_REFUSED. */
   refuse(): void {
-    this.#server.decide((core) => core.driver.endpoint.refuse(this.#incoming))
+    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.refuse(this.#incoming))
   }
 
   /** Refuses, unless something was decided. @internal */
@@ -65,12 +65,12 @@ export class QuicIncoming {
 
   /** Asks for a proof of the address first. */
   retry(): void {
-    this.#server.decide((core) => core.driver.endpoint.retry(this.#incoming))
+    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.retry(this.#incoming))
   }
 
   /** Says nothing. */
   ignore(): void {
-    this.#server.decide((core) => core.driver.endpoint.ignore(this.#incoming))
+    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.ignore(this.#incoming))
   }
 }
 
@@ -85,7 +85,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
   readonly #connections = new Set<QuicConnection>()
   #mode: 'connections' | 'incoming' | undefined
-  #waiting: IncomingConnection[] = []
+  /** Ends the wait for the decision on an incoming connection. */
+  readonly #deadlines = new Map<IncomingConnection, () => void>()
   #closed = false
 
   /** @internal Made by `listen`. */
@@ -101,9 +102,10 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#options = options
     this.#identities = identities
     this.#config = config
-    core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
     const { limits, retry } = options
     core.driver.endpoint.listen({ versions: config.versions, limits, retry }, createReception)
+    core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
+    core.driver.onClosed = () => this.#onTransportClosed()
   }
 
   /** `host:port` of the transport. */
@@ -130,6 +132,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
 
   /** @internal */
   accept(incoming: IncomingConnection): QuicConnection {
+    this.#onDecision(incoming)
     const { driver, environment, crypto } = this.#core
     const common = tlsCommon(this.#options, crypto, environment)
     const core = driver.endpoint.accept(
@@ -161,8 +164,14 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     return connection
   }
 
+  #onDecision(incoming: IncomingConnection): void {
+    this.#deadlines.get(incoming)?.()
+    this.#deadlines.delete(incoming)
+  }
+
   /** @internal */
-  decide(decision: (core: EndpointCore) => void): void {
+  decide(incoming: IncomingConnection, decision: (core: EndpointCore) => void): void {
+    this.#onDecision(incoming)
     decision(this.#core)
     this.#core.driver.schedule()
   }
@@ -177,6 +186,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       this.#closed = true
       this.#core.driver.endpoint.stopListening()
       this.#core.driver.schedule()
+      this.#forgetDeadlines()
       this.#ready.close()
       this.#asking.close()
     }
@@ -197,27 +207,48 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       throw new TypeError(`The server is iterated by its ${this.#mode} already: choose one of the two`)
     }
     this.#mode = mode
-    for (const incoming of this.#waiting.splice(0)) this.#onIncoming(incoming)
   }
 
   #onIncoming(incoming: IncomingConnection): void {
     // Nobody has said how connections are to be taken: as most do, all of them.
     if (this.#mode === 'incoming') {
-      this.#asking.push(new QuicIncoming(incoming, this))
-      const timer = this.#core.environment
-      timer.setTimer(timer.now() + this.#config.handshakeTimeout, () => this.#refuseLate(incoming))
+      const { environment } = this.#core
+      const late = environment.now() + this.#config.handshakeTimeout
+      this.#deadlines.set(
+        incoming,
+        environment.setTimer(late, () => this.#refuseLate(incoming)),
+      )
+      return this.#asking.push(new QuicIncoming(incoming, this))
+    }
+    let connection: QuicConnection
+    try {
+      connection = this.accept(incoming)
+    } catch {
+      // Something that the application gave, such as an observer, threw: that costs this connection, and no other.
       return
     }
-    const connection = this.accept(incoming)
     connection.ready.then(
       () => this.#ready.push(connection),
       () => {},
     )
   }
 
+  /** Nobody can come any more: the iterations end. The connections that ran tell why by their `closed`. */
+  #onTransportClosed(): void {
+    this.#forgetDeadlines()
+    this.#ready.close()
+    this.#asking.close()
+  }
+
+  #forgetDeadlines(): void {
+    for (const cancel of this.#deadlines.values()) cancel()
+    this.#deadlines.clear()
+  }
+
   #refuseLate(incoming: IncomingConnection): void {
+    this.#deadlines.delete(incoming)
     if (incoming.isDecided) return
-    this.decide((core) => core.driver.endpoint.refuse(incoming))
+    this.decide(incoming, (core) => core.driver.endpoint.refuse(incoming))
   }
 
   async #whenIdle(timeout: number | undefined): Promise<void> {
@@ -258,6 +289,7 @@ export async function listen(transport: DatagramTransport, options: ListenOption
 /** Serves on an endpoint that may have clients' connections too. */
 export async function listenOn(core: EndpointCore, options: ListenOptions, ownsTransport = false): Promise<QuicServer> {
   const config = connectionConfig(options, LISTEN_KEYS)
+  checkConfig(tlsCommon(options, core.crypto, core.environment))
   const identities = await identitiesOf(options.certificate, core.crypto)
   return new QuicServer(core, options, identities, config, ownsTransport)
 }

@@ -61,7 +61,7 @@ export class QuicStream {
     if (this.#reading === undefined) {
       this.#reading = new ReadableAdapter(
         half,
-        this.#adapterHost(() => this.#onReceiveEnd(undefined)),
+        this.#adapterHost((code) => this.#onReceiveEnd(code === undefined ? undefined : this.#stopped(code))),
       )
       if (this.#receiveError !== undefined) this.#reading.onError(this.#receiveError)
     }
@@ -75,7 +75,7 @@ export class QuicStream {
     if (this.#writing === undefined) {
       this.#writing = new WritableAdapter(
         half,
-        this.#adapterHost(() => this.#onSendEnd(undefined)),
+        this.#adapterHost((code) => this.#onSendEnd(code === undefined ? undefined : this.#resetBy(code))),
       )
       if (this.#sendError !== undefined) this.#writing.onError(this.#sendError)
     }
@@ -108,16 +108,14 @@ export class QuicStream {
     if (this.#receiveError !== undefined) throw this.#receiveError
     const length = half.read(into)
     if (length !== 0) this.#host.wake()
-    if (length < 0) this.#onReceiveEnd(undefined)
+    if (length < 0 || half.isFinished) this.#onReceiveEnd(undefined)
     return length
   }
 
   /** Fulfils when {@link read} has something to say. */
   whenReadable(): Promise<void> {
     const half = this.#stream.receive
-    if (half === undefined || half.readableBytes > 0 || half.isFinished || this.#receiveError !== undefined) {
-      return Promise.resolve()
-    }
+    if (half === undefined || half.isReadable || this.#receiveError !== undefined) return Promise.resolve()
     this.#whenReadable ??= deferred<void>()
     return this.#whenReadable.promise
   }
@@ -139,6 +137,7 @@ export class QuicStream {
   whenWritable(): Promise<void> {
     const half = this.#stream.send
     if (half === undefined || this.#sendError !== undefined || half.writableBytes > 0) return Promise.resolve()
+    half.wantRoom()
     this.#whenWritable ??= deferred<void>()
     return this.#whenWritable.promise
   }
@@ -150,10 +149,10 @@ export class QuicStream {
     this.#host.wake()
   }
 
-  /** Ends the sending half and waits until all is acknowledged. */
+  /** Ends the sending half and waits until all is acknowledged. Rejects with a TypeError while a writer holds `writable`: close that. */
   async close(): Promise<void> {
     if (this.#stream.send === undefined) return
-    if (this.#writing !== undefined && !this.#writing.writable.locked) return this.#writing.writable.close()
+    if (this.#writing !== undefined) return this.#writing.writable.close()
     this.finish()
     while (!this.#stream.send.isTerminal) {
       if (this.#sendError !== undefined) throw this.#sendError
@@ -167,8 +166,7 @@ export class QuicStream {
     const value = errorCode(code)
     if (this.#stream.send === undefined) return
     this.#stream.send.reset(value)
-    const error = new QuicStreamError(`Stream ${this.id} was reset with code ${value}`, value, { side: 'local' })
-    this.#onSendEnd(error)
+    this.#onSendEnd(this.#resetBy(value))
     this.#host.wake()
   }
 
@@ -177,8 +175,7 @@ export class QuicStream {
     const value = errorCode(code)
     if (this.#stream.receive === undefined) return
     this.#stream.receive.stop(value)
-    const error = new QuicStreamError(`Stream ${this.id} was stopped with code ${value}`, value, { side: 'local' })
-    this.#onReceiveEnd(error)
+    this.#onReceiveEnd(this.#stopped(value))
     this.#host.wake()
   }
 
@@ -266,6 +263,14 @@ export class QuicStream {
     this.#settle()
   }
 
+  #resetBy(code: bigint): QuicStreamError {
+    return new QuicStreamError(`Stream ${this.id} was reset with code ${code}`, code, { side: 'local' })
+  }
+
+  #stopped(code: bigint): QuicStreamError {
+    return new QuicStreamError(`Stream ${this.id} was stopped with code ${code}`, code, { side: 'local' })
+  }
+
   #settle(): void {
     if (this.#isSending || this.#isReceiving) return
     this.#host.onEnded()
@@ -273,7 +278,7 @@ export class QuicStream {
     else this.#closed.reject(this.#error)
   }
 
-  #adapterHost(onEnd: () => void): ReadableHost & WritableHost {
+  #adapterHost(onEnd: (code?: bigint) => void): ReadableHost & WritableHost {
     return { wake: () => this.#host.wake(), codeOf, onEnd }
   }
 }

@@ -187,6 +187,7 @@ export class Connection {
   /** Runs every timer that is due. What has arrived is processed before. */
   onTimeout(now: Time): void {
     this.#catchUp(now)
+    this.#transmitter.nextSendTime = NEVER
     if (this.#closing.nextTimeout() <= now) this.#closing.onTimeout(now)
     if (this.#closing.state !== 'open') return
     try {
@@ -326,7 +327,7 @@ export class Connection {
 
   /** Opens and processes what has arrived since the last poll; gives the arena's slot back. */
   flushReceived(now: Time): void {
-    this.#receiver.flush(now)
+    this.#catchUp(now)
   }
 
   /** @throws Error where the books do not balance; for tests. */

@@ -413,8 +413,8 @@ export function toTransportError(error: unknown): TransportError {
       cause: error,
     })
   }
-  const reason = error instanceof Error ? error.message : String(error)
-  return new TransportError(TransportErrorCode.INTERNAL_ERROR, `Internal error: ${reason}`, { cause: error })
+  // What went wrong in us is no business of the peer's: the cause stays here.
+  return new TransportError(TransportErrorCode.INTERNAL_ERROR, 'Internal error', { cause: error })
 }
 
 /** Whether two long-header packets of one datagram name the same destination. */

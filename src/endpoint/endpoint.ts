@@ -22,7 +22,7 @@ import { peekDestination } from '../wire/long-header.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
-import type { IncomingConnection } from './incoming-connection.ts'
+import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
 import type { CreateReception, ListenParameters, Reception } from './reception.ts'
 import { Routing } from './routing.ts'
 import { StatelessReset } from './stateless-reset.ts'
@@ -174,12 +174,27 @@ export class Endpoint {
     this.#reception?.close()
   }
 
-  /** Makes an incoming connection a real one. @throws Error when it was decided before */
+  /** Makes an incoming connection a real one. @throws Error when it was decided before; what the parameters' functions throw */
   accept(incoming: IncomingConnection, parameters: AcceptParameters, now: Time): Connection {
-    this.#listening().decide(incoming)
+    const reception = this.#listening()
+    reception.decide(incoming)
     const { facts } = incoming
+    let connection: Connection
+    try {
+      connection = this.#acceptDecided(facts, parameters, now)
+    } catch (error) {
+      reception.onClosed(facts.remoteAddress, true)
+      throw error
+    }
+    for (const { bytes, ecn } of incoming.takeDatagrams()) {
+      connection.receiveDatagram(bytes, facts.remoteAddress, facts.carrier, ecn, now)
+    }
+    return connection
+  }
+
+  #acceptDecided(facts: IncomingFacts, parameters: AcceptParameters, now: Time): Connection {
     const localId = this.#ids.generate()
-    const connection = this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
+    return this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
       role: 'server',
       version: facts.version,
       config: parameters.config,
@@ -195,10 +210,6 @@ export class Endpoint {
       createTls: parameters.createTls,
       ...this.#common(now),
     }))
-    for (const { bytes, ecn } of incoming.takeDatagrams()) {
-      connection.receiveDatagram(bytes, facts.remoteAddress, facts.carrier, ecn, now)
-    }
-    return connection
   }
 
   /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). @throws Error when it was decided before */
@@ -236,9 +247,19 @@ export class Endpoint {
 
   /** Runs every timer that is due. */
   onTimeout(now: Time): void {
-    for (let entry = this.#timers.takeDue(now); entry !== undefined; entry = this.#timers.takeDue(now)) {
+    const due: Entry[] = []
+    for (let entry = this.#timers.takeDue(now); entry !== undefined; entry = this.#timers.takeDue(now)) due.push(entry)
+    for (const entry of due) {
       entry.connection.onTimeout(now)
-      this.#wake(entry)
+      this.#settle(entry)
+    }
+  }
+
+  /** Processes what has arrived, where nothing can be sent for now and so `pollDatagram` is not called. */
+  processReceived(now: Time): void {
+    for (const entry of this.#ready) {
+      entry.connection.flushReceived(now)
+      this.#settle(entry)
     }
   }
 
@@ -366,6 +387,13 @@ export class Endpoint {
   /** Gives the slots of bursts back, so that there is room for another. */
   #flushReceived(now: Time): void {
     for (const entry of this.#ready) entry.connection.flushReceived(now)
+  }
+
+  /** It may have something to tell, to send and to wait for, whoever polls next. */
+  #settle(entry: Entry): void {
+    this.#markEventful(entry)
+    if (this.#entries.has(entry.connection)) this.#timers.set(entry, entry.connection.nextTimeout())
+    this.#wake(entry)
   }
 
   #wake(entry: Entry): void {

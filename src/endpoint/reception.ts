@@ -80,8 +80,9 @@ export class Reception {
     this.#check = new InitialCheck(options.engine, options.arena)
   }
 
-  /** Opens the door. */
+  /** Opens the door. @throws Error where it is open */
   open(parameters: ListenParameters): void {
+    if (this.#incoming !== undefined) throw new Error('The endpoint listens already: close that server first')
     const { versions, limits = {}, retry = 'never' } = parameters
     this.#incoming = new Incoming({ tokens: this.#tokens, limits, retry })
     this.#negotiation = new VersionNegotiation({ versions, random: this.#random })

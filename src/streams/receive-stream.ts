@@ -67,6 +67,11 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     return this.#resetCode === undefined && this.#stop === undefined ? this.#reassembler.readableBytes : 0
   }
 
+  /** Whether `read` would return anything but 0: bytes, or the end. */
+  get isReadable(): boolean {
+    return this.#reassembler.readableBytes > 0 || this.#state === 'dataReceived' || this.#state === 'dataRead'
+  }
+
   /** Whether all bytes and the end were read. */
   get isFinished(): boolean {
     return this.#state === 'dataRead' && this.#stop === undefined

@@ -218,6 +218,13 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     return true
   }
 
+  /** Asks for `stream-writable` as soon as there is room, as a short `write` does. */
+  wantRoom(): void {
+    if (!this.isWritable) return
+    this.#wantsWritable = true
+    if (this.#context.budget.room === 0) this.#context.budget.wait(this)
+  }
+
   onBudget(): void {
     this.#announceRoom()
   }
