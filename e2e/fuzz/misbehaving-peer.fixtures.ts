@@ -151,6 +151,11 @@ export class MisbehavingPeer {
     return datagram
   }
 
+  /** Whether there are keys for packets of a type, and they have not been wiped at the victim's end for want of use. */
+  canSeal(type: ProtectedPacketType): boolean {
+    return this.#direction(this.role, type) !== undefined
+  }
+
   /** The number of the next packet of a type. */
   nextNumber(type: ProtectedPacketType): number {
     return (this.#numbers.get(`${this.role} ${type}`) ?? -1) + 1
