@@ -87,6 +87,7 @@ export class QuicConnection {
   readonly #gone = deferred<void>()
   readonly #listeners = new Listeners((type, cause) => this.#onListenerError(type, cause))
   readonly #drained = new Set<Deferred<void>>()
+  readonly #keyUpdates = new Set<Deferred<void>>()
   readonly #checkDrained = (): boolean => this.#onFlushed()
 
   /** @internal Made by `connect`, `listen` and `QuicEndpoint`. */
@@ -240,16 +241,19 @@ export class QuicConnection {
   }
 
   /**
-   * Moves both directions to new keys (RFC 9001 §6): what is sent from now on is sealed with them. Before a key has protected
-   * too much this happens by itself. Rejects with an `InvalidStateError` before the handshake is confirmed, and until the
-   * peer has acknowledged a packet under the keys in use.
+   * Moves both directions to new keys (RFC 9001 §6): what is sent from now on is sealed with them. Fulfils when the peer has
+   * acknowledged a packet under them. Before a key has protected too much this happens by itself. Rejects with an
+   * `InvalidStateError` before the handshake is confirmed, and until the keys in use are.
    */
   async updateKeys(): Promise<void> {
     const connection = this.#connection
     if (connection?.updateKeys(this.#driver.now()) !== true) {
       throw new DOMException('Keys cannot be updated before those in use are confirmed', 'InvalidStateError')
     }
+    const confirmed = deferred<void>()
+    this.#keyUpdates.add(confirmed)
     this.#driver.wake(connection)
+    return confirmed.promise
   }
 
   /**
@@ -355,6 +359,9 @@ export class QuicConnection {
         return this.#onConnected(event)
       case 'handshake-confirmed':
         return this.#confirmed.resolve()
+      case 'keys-updated':
+        for (const each of this.#keyUpdates) each.resolve()
+        return this.#keyUpdates.clear()
       case 'closing':
         return this.#onClosing(event.reason)
       case 'draining':
@@ -430,8 +437,10 @@ export class QuicConnection {
       for (const each of this.#waiting[direction]) each.reject(error)
       this.#waiting[direction].clear()
     }
-    for (const each of this.#drained) each.reject(error)
-    this.#drained.clear()
+    for (const waiting of [this.#drained, this.#keyUpdates]) {
+      for (const each of waiting) each.reject(error)
+      waiting.clear()
+    }
   }
 }
 

@@ -134,6 +134,29 @@ describe('What waits', () => {
   })
 })
 
+describe('A key update', () => {
+  test('fulfils when the peer has acknowledged a packet under the new keys, with nothing else to send', async () => {
+    const { client, peer, close } = await connected()
+    await Promise.all([client.handshakeConfirmed, peer.handshakeConfirmed])
+    const stream = await client.createUnidirectionalStream()
+    await stream.close()
+    await client.updateKeys()
+    expect(client.state).toBe('connected')
+    await close()
+  })
+
+  test('that is under way when the connection ends rejects', async () => {
+    const { client, close } = await connected()
+    await client.handshakeConfirmed
+    const stream = await client.createUnidirectionalStream()
+    await stream.close()
+    const update = client.updateKeys()
+    void client.close()
+    await expect(update).rejects.toBeDefined()
+    await close()
+  })
+})
+
 describe('What the application gives', () => {
   test('groups that the engine does not have are refused before anybody connects', async () => {
     const [near] = pipe()

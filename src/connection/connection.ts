@@ -290,16 +290,17 @@ export class Connection {
     return this.#tls.exportKeyingMaterial(label, context, length)
   }
 
-  /** Starts a key update (RFC 9001 §6). `false`: one is under way, or the handshake is not confirmed. */
+  /** Starts a key update (RFC 9001 §6), with a PING whose acknowledgement confirms it. `false`: one is under way, or the handshake is not confirmed. */
   updateKeys(now: Time): boolean {
     const keys = this.#spaces.oneRtt
     if (keys === undefined || !this.#handshake.isConfirmed || !keys.canUpdate(now)) return false
     keys.update(now)
     observeKeyUpdate(this.#context.observer, keys, 'local_update', now)
+    this.#idle.ping()
     return true
   }
 
-  /** Replaces our connection ids. `false`: an earlier rotation is under way. */
+  /** `false`: an earlier rotation is under way. */
   rotateConnectionIds(): boolean {
     return this.#localIds.rotate()
   }

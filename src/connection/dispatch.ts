@@ -56,6 +56,8 @@ export class Dispatcher {
   readonly #to: FrameReaders
   /** The peer's ack_delay_exponent (RFC 9000 §18.2). */
   ackDelayExponent = 3
+  /** Of our 1-RTT keys; the first generation needs no confirmation. */
+  #confirmedGeneration = 0
 
   constructor(readers: FrameReaders) {
     this.#to = readers
@@ -139,7 +141,12 @@ export class Dispatcher {
     if (keys === undefined) return
     keys.setPto(to.pto())
     const generation = to.loss.ackedKeyGeneration
-    if (generation >= 0) keys.onAcked(generation, packet.receivedAt, packet.generation)
+    if (generation < 0) return
+    keys.onAcked(generation, packet.receivedAt, packet.generation)
+    if (generation > this.#confirmedGeneration) {
+      this.#confirmedGeneration = generation
+      to.context.events.push({ type: 'keys-updated' })
+    }
   }
 
   #onNewToken(frame: NewTokenFrame): void {

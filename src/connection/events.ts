@@ -50,9 +50,7 @@ export type ConnectionEvent =
   /** A server gave a token for a later connection (RFC 9000 §8.1.3). */
   | { readonly type: 'new-token'; readonly token: Uint8Array }
   | { readonly type: 'session-ticket'; readonly ticket: Uint8Array }
-  /** A PING that the application asked for was acknowledged. */
-  | { readonly type: 'ping-acked'; readonly id: number; readonly roundTrip: Duration }
-  /** A key update that the application asked for is confirmed (RFC 9001 §6). */
+  /** The peer has acknowledged a packet under new keys: an update, whoever began it, is confirmed (RFC 9001 §6.1). */
   | { readonly type: 'keys-updated' }
   /** The connection has left `open`: nothing is sent or delivered any more. Exactly once, before `closed`. */
   | { readonly type: 'closing'; readonly reason: CloseReason }

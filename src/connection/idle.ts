@@ -122,6 +122,11 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
     return undefined
   }
 
+  /** Makes the peer acknowledge something, whatever else there is to say. */
+  ping(): void {
+    this.#pingDue = true
+  }
+
   get wantsToSend(): boolean {
     return this.#pingDue
   }

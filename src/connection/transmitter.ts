@@ -115,7 +115,8 @@ export class Transmitter {
     const path = paths.active
     const limit = this.#sizeLimit(path)
     const slot = limit < MIN_USEFUL ? -1 : arena.acquire()
-    closing.onSent()
+    // Where the address is owed nothing more, silence is all that is left; where the arena is full, the next poll tries again.
+    if (slot >= 0 || limit < MIN_USEFUL) closing.onSent()
     if (slot < 0) return undefined
     this.#slot = slot
     this.#batch.clear(slot)

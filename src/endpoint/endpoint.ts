@@ -132,7 +132,7 @@ export class Endpoint {
     const { random } = this.#options
     // RFC 9000 §7.2: at least 8 unpredictable bytes.
     const destination = ConnectionId.from(randomBytes(random, 8))
-    const localId = this.#ids.generate()
+    const localId = this.#freshId()
     return this.#open(localId, undefined, parameters.carrier, parameters.remoteAddress, (host) => ({
       role: 'client',
       version: parameters.config.version,
@@ -192,8 +192,16 @@ export class Endpoint {
     return connection
   }
 
+  /** An id that no connection has; short ones of a generator of one's own may repeat. */
+  #freshId(): ConnectionId {
+    for (;;) {
+      const id = this.#ids.generate()
+      if (id.length === 0 || this.#routing.find(id.key) === undefined) return id
+    }
+  }
+
   #acceptDecided(facts: IncomingFacts, parameters: AcceptParameters, now: Time): Connection {
-    const localId = this.#ids.generate()
+    const localId = this.#freshId()
     return this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
       role: 'server',
       version: facts.version,
