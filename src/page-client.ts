@@ -1,5 +1,4 @@
-/** The client for pages: `connect` alone, no server. */
-export { connect } from './api/client.ts'
+/** The client for pages: `connect` alone, no server; its handshake is loaded when it connects. */
 export { QuicConnection } from './api/connection.ts'
 export {
   QuicApplicationError,
@@ -8,4 +7,5 @@ export {
   QuicTlsError,
   QuicTransportError,
 } from './api/errors.ts'
+export { connect } from './api/page-connect.ts'
 export { QuicStream } from './api/stream.ts'

@@ -1,8 +1,11 @@
 /** `connect`: one connection on a transport of its own. */
+
+import type { Eventually } from '../crypto/eventually.ts'
 import { SINGLE_ARENA_BYTES } from '../endpoint/endpoint.ts'
 import type { DatagramTransport } from '../transport.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts'
+import { type Handshake, handshake } from './handshake.ts'
 
 /**
  * Connects over `transport` and fulfils when the handshake is complete. The transport belongs to the connection: it is
@@ -18,8 +21,17 @@ import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts
  * await using connection = await connect(await udp(), { address: 'example.org:4433', alpn: ['echo'] })
  * ```
  */
-export async function connect(transport: DatagramTransport, options: ConnectOptions): Promise<QuicConnection> {
-  const { core, connection } = begin(transport, options)
+export function connect(transport: DatagramTransport, options: ConnectOptions): Promise<QuicConnection> {
+  return connectBy(() => handshake, transport, options)
+}
+
+/** {@link connect} with a handshake from elsewhere. */
+export async function connectBy(
+  loadHandshake: () => Eventually<Handshake>,
+  transport: DatagramTransport,
+  options: ConnectOptions,
+): Promise<QuicConnection> {
+  const { core, connection } = begin(loadHandshake, transport, options)
   const close = (): void => transport.close()
   connection.gone.then(close, close)
   try {
@@ -33,12 +45,13 @@ export async function connect(transport: DatagramTransport, options: ConnectOpti
 }
 
 function begin(
+  loadHandshake: () => Eventually<Handshake>,
   transport: DatagramTransport,
   options: ConnectOptions,
 ): { readonly core: EndpointCore; readonly connection: QuicConnection } {
   try {
     const core = new EndpointCore(transport, options, SINGLE_ARENA_BYTES)
-    return { core, connection: core.connect(options) }
+    return { core, connection: core.connect(options, loadHandshake) }
   } catch (error) {
     transport.close()
     throw error

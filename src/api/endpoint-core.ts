@@ -1,16 +1,19 @@
 /** A transport with an endpoint on it: what `connect`, `listen` and `QuicEndpoint` share. */
 import { defaultCrypto, systemRoots } from '#crypto'
 import type { ConnectionConfig } from '../connection/config.ts'
+import { type Eventually, isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import type { ConnectParameters } from '../endpoint/endpoint.ts'
 import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
 import type { Environment } from '../environment.ts'
-import { createClientSession } from '../tls/client-session.ts'
+import { checkConfig } from '../tls/config.ts'
+import { checkServerName } from '../tls/server-name.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { QuicConnection } from './connection.ts'
 import { defaultEnvironment } from './default-environment.ts'
 import { Driver } from './driver.ts'
-import { QuicAddressError, QuicApplicationError } from './errors.ts'
+import { QuicAddressError, QuicApplicationError, QuicCarrierError } from './errors.ts'
+import type { Handshake } from './handshake.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
 import { type Abortable, abortable } from './signal.ts'
 import { type TrustOptions, verifierOf } from './trust.ts'
@@ -64,12 +67,13 @@ export class EndpointCore {
 
   /**
    * Begins a connection and returns it at once: its `ready` tells the rest.
+   * @param loadHandshake asked for the code of the handshake at once: what is at hand is used in the same call.
    * @throws TypeError, RangeError for wrong options
    */
-  connect(options: ConnectOptions): QuicConnection {
+  connect(options: ConnectOptions, loadHandshake: () => Eventually<Handshake>): QuicConnection {
     const config = connectionConfig(options, CONNECT_KEYS)
     const target = targetOf(options, this.transport)
-    const parameters = this.#parametersOf(options, config, target)
+    const parametersWith = this.#parametersOf(options, config, target)
     const connection = new QuicConnection({
       driver: this.driver,
       role: 'client',
@@ -78,7 +82,7 @@ export class EndpointCore {
       remoteAddress: options.address ?? '',
       congestionThreshold: config.congestionThreshold,
     })
-    this.#begin(connection, options, target, parameters, config.handshakeTimeout)
+    this.#begin(connection, options, target, parametersWith, loadHandshake, config.handshakeTimeout)
     return connection
   }
 
@@ -87,17 +91,19 @@ export class EndpointCore {
     connection: QuicConnection,
     options: ConnectOptions,
     target: Target,
-    parameters: Omit<ConnectParameters, 'remoteAddress'>,
+    parametersWith: ParametersWith,
+    loadHandshake: () => Eventually<Handshake>,
     timeout: number,
   ): void {
     const { signal } = options
     const abort = (): void => {
       if (connection.state === 'connecting') void connection.close({ reason: 'aborted' })
     }
-    const start = (remoteAddress: PathAddress): void => {
+    const start = (remoteAddress: PathAddress, handshake: Handshake): void => {
       if (connection.isAbandoned) return
+      if (!this.driver.transports.has(this.transport)) return connection.fail(closedTransport())
       const now = this.driver.now()
-      connection.start(this.driver.endpoint.connect({ ...parameters, remoteAddress }, now))
+      connection.start(this.driver.endpoint.connect({ ...parametersWith(handshake), remoteAddress }, now))
     }
     const fail = (cause: unknown): void => connection.fail(addressError(options.address ?? '', cause))
     if (signal?.aborted === true) {
@@ -105,36 +111,43 @@ export class EndpointCore {
         new QuicApplicationError('The attempt was aborted', 0n, { side: 'local', cause: signal.reason }),
       )
     }
+    if (!this.driver.transports.has(this.transport)) {
+      return connection.fail(closedTransport())
+    }
     signal?.addEventListener('abort', abort, { once: true })
     connection.ready.finally(() => signal?.removeEventListener('abort', abort)).catch(() => {})
-    if (this.transport.resolve === undefined) return start('')
-    const cancel = this.environment.setTimer(this.environment.now() + timeout, () =>
-      fail(new Error(`The name was not resolved within ${timeout} ms`)),
-    )
-    this.transport
-      .resolve(target.host, target.port)
-      .then(([first]) => {
-        if (first === undefined) fail(new Error('The name has no address'))
-        else start(first)
-      }, fail)
+    const loading = loadHandshake()
+    if (this.transport.resolve === undefined && !isPending(loading)) return start('', loading)
+    let awaited = 'The name was not resolved'
+    const late = (): void => fail(new Error(`${awaited} within ${timeout} ms`))
+    const cancel = this.environment.setTimer(this.environment.now() + timeout, late)
+    connection.gone.then(cancel, cancel)
+    const resolving = this.transport.resolve?.(target.host, target.port) ?? Promise.resolve([''])
+    const resolved = resolving.then(([first]) => {
+      if (first === undefined) throw new Error('The name has no address')
+      awaited = 'The code of the handshake was not loaded'
+      return first
+    })
+    Promise.all([resolved, loading])
+      .then(([address, handshake]) => start(address, handshake))
+      .catch(fail)
       .finally(cancel)
   }
 
-  #parametersOf(
-    options: ConnectOptions,
-    config: ConnectionConfig,
-    target: Target,
-  ): Omit<ConnectParameters, 'remoteAddress'> {
-    const verifier = verifierOf(options, this.crypto, systemRoots)
+  #parametersOf(options: ConnectOptions, config: ConnectionConfig, target: Target): ParametersWith {
+    const verifierWith = verifierOf(options, this.crypto, systemRoots)
     const common = tlsCommon(options, this.crypto, this.environment)
+    checkConfig(common)
     const serverName = options.serverName ?? (target.host === '' ? undefined : target.host)
-    return {
+    checkServerName(serverName)
+    return (handshake) => ({
       carrier: this.transport,
       config,
       token: options.token,
       observer: options.observer,
-      createTls: (parameters) => createClientSession({ ...common, serverName, verifier, parameters }),
-    }
+      createTls: (parameters) =>
+        handshake.createSession({ ...common, serverName, verifier: verifierWith(handshake), parameters }),
+    })
   }
 }
 
@@ -143,6 +156,9 @@ export async function whenReady(connection: QuicConnection, signal: AbortSignal 
   await abortable(connection.ready, signal)
   return connection
 }
+
+/** All but the code of the handshake is there. */
+type ParametersWith = (handshake: Handshake) => Omit<ConnectParameters, 'remoteAddress'>
 
 interface Target {
   readonly host: string
@@ -163,6 +179,10 @@ function targetOf(options: ConnectOptions, transport: DatagramTransport): Target
     throw new TypeError(`address must be host:port, IPv6 in brackets, got ${address}`)
   }
   return { host, port }
+}
+
+function closedTransport(): QuicCarrierError {
+  return new QuicCarrierError('The transport is closed', { side: 'local' })
 }
 
 function addressError(address: string, cause: unknown): QuicAddressError {

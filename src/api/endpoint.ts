@@ -2,6 +2,7 @@
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
+import { handshake } from './handshake.ts'
 import { type ListenOptions, listenOn, type QuicServer } from './server.ts'
 
 /**
@@ -43,7 +44,7 @@ export class QuicEndpoint {
 
   /** Begins a connection and returns it at once; its `ready` rejects if the address cannot be used. */
   connect(address: string, options: Omit<ConnectOptions, 'address'>): QuicConnection {
-    return this.#core.connect({ ...options, address })
+    return this.#core.connect({ ...options, address }, () => handshake)
   }
 
   /** Takes connections on the same transport. */

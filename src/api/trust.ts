@@ -1,9 +1,9 @@
 /** Whom a client believes: pins, given anchors, or the anchors of the runtime. On by default; off takes the word `insecure`. */
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { type CertificateVerifier, insecureVerifier } from '../x509/certificate-verifier.ts'
-import type { PathVerifierOptions } from '../x509/path.ts'
 import { certificatesFromPem } from '../x509/pem.ts'
-import { type CertificateHash, createPinVerifier } from '../x509/pins.ts'
+import type { CertificateHash } from '../x509/pins.ts'
+import type { Handshake } from './handshake.ts'
 
 /** How the server is authenticated. Pins come before `ca`, `ca` before the roots of the runtime. */
 export interface TrustOptions {
@@ -17,33 +17,26 @@ export interface TrustOptions {
   readonly verify?: 'insecure'
 }
 
-/** The verifier that `options` ask for. @throws TypeError for options of the wrong kind */
+/** How to make the verifier that `options` ask for. @throws TypeError for options of the wrong kind */
 export function verifierOf(
   options: TrustOptions,
   crypto: CryptoProvider,
   systemRoots: () => readonly Uint8Array[] | undefined,
-): CertificateVerifier {
+): (handshake: Handshake) => CertificateVerifier {
   const { ca, serverCertificateHashes, spkiPins, verify } = options
   if (verify !== undefined) {
     if (verify !== 'insecure') throw new TypeError(`verify can only be 'insecure', got ${String(verify)}`)
-    return insecureVerifier
+    return () => insecureVerifier
   }
   if (serverCertificateHashes !== undefined || spkiPins !== undefined) {
-    return createPinVerifier({
+    const pins = {
       ...(serverCertificateHashes !== undefined && { serverCertificateHashes }),
       ...(spkiPins !== undefined && { spkiPins }),
-    })
+    }
+    return ({ createPinVerifier }) => createPinVerifier(pins)
   }
   const anchors = ca === undefined ? (systemRoots() ?? []) : derOf(ca)
-  return pathVerifier({ anchors, verifiers: crypto.verifiers })
-}
-
-/** Chains are validated by a module of its own, loaded while the handshake begins: who trusts pins does without it. */
-function pathVerifier(options: PathVerifierOptions): CertificateVerifier {
-  const loading = import('../x509/path.ts').then(({ createPathVerifier }) => createPathVerifier(options))
-  // Whoever asks for the verdict hears of it.
-  loading.catch(() => {})
-  return { verify: (...question) => loading.then((verifier) => verifier.verify(...question)) }
+  return ({ createPathVerifier }) => createPathVerifier({ anchors, verifiers: crypto.verifiers })
 }
 
 /** Certificates as DER. @throws TypeError for a text without a certificate */

@@ -8,7 +8,7 @@ import { type ClientHelloFields, drawGrease, encodeClientHello, offeredExtension
 import type { ClientOffer, PendingShare } from './client-progress.ts'
 import { checkConfig, groupsOf, type TlsClientConfig } from './config.ts'
 import type { HandshakeContext } from './context.ts'
-import { isAddressLiteral } from './extensions.ts'
+import { checkServerName, sniOf } from './server-name.ts'
 import { TlsLevel } from './session.ts'
 import { isHandshakeScheme } from './signature-schemes.ts'
 import { whenDone } from './work.ts'
@@ -22,10 +22,7 @@ export function checkClientConfig(config: TlsClientConfig): void {
   if (handshakeSchemes(config).length === 0) {
     throw new RangeError('crypto must have a verifier of a scheme that TLS 1.3 signs handshakes with')
   }
-  const name = sniOf(config.serverName)
-  if (name !== undefined && !/^[!-~]{1,253}$/.test(name)) {
-    throw new RangeError(`serverName must be at most 253 ASCII characters (IDNA: its A-label), got ${name}`)
-  }
+  checkServerName(config.serverName)
   for (const group of config.shares ?? []) {
     if (!groupsOf(config).includes(group)) throw new RangeError(`shares must be among groups, got ${group}`)
   }
@@ -104,10 +101,4 @@ function exchangeOf(config: TlsClientConfig, group: number | undefined): KeyExch
 /** The schemes for `signature_algorithms`; those that only certificates may use go into `signature_algorithms_cert`. */
 function handshakeSchemes(config: TlsClientConfig): readonly number[] {
   return config.crypto.verifiers.map(({ scheme }) => scheme).filter((scheme) => isHandshakeScheme(scheme))
-}
-
-/** RFC 6066 §3: host names only, no literal address, no dot at the end. */
-function sniOf(serverName: string | undefined): string | undefined {
-  if (serverName === undefined || serverName === '' || isAddressLiteral(serverName)) return undefined
-  return serverName.endsWith('.') ? serverName.slice(0, -1) : serverName
 }

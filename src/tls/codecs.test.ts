@@ -24,7 +24,6 @@ import {
   decodeServerName,
   decodeVersions,
   type Extensions,
-  isAddressLiteral,
   readExtensions,
   writeAlpn,
   writeCodePoints,
@@ -45,6 +44,7 @@ import {
   encodeRetryRequest,
   encodeServerHello,
 } from './server-hello.ts'
+import { isAddressLiteral } from './server-name.ts'
 import { decodeNewSessionTicket } from './ticket-message.ts'
 
 const uint16 = fc.integer({ min: 0, max: 0xffff })

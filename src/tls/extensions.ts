@@ -11,6 +11,7 @@ import type { Writer } from '../base/writer.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { ExtensionType, TLS_1_3 } from './code-points.ts'
 import { finishReading, readVector } from './decode.ts'
+import { isAddressLiteral } from './server-name.ts'
 
 /** The bodies of an extension block, by type, in the order in which they stood. Views. */
 export type Extensions = ReadonlyMap<number, Uint8Array>
@@ -230,12 +231,6 @@ export function writeServerName(writer: Writer, name: string): void {
     writer.closeVector(mark)
     writer.closeVector(list)
   })
-}
-
-/** Whether `name` is an IPv4 or IPv6 address instead of a host name; those are never sent (RFC 6066 §3). */
-export function isAddressLiteral(name: string): boolean {
-  // No host name has a colon, and none ends in a label of digits alone (RFC 3696 §2).
-  return name.includes(':') || /(^|\.)[0-9]+\.?$/.test(name)
 }
 
 /** A cookie, never empty (RFC 8446 §4.2.2). A view. */
