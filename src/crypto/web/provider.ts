@@ -3,19 +3,25 @@
  * synchronous.
  */
 import type { PublicKeyProvider } from '../provider.ts'
+import { ALL_SCHEMES, verifiersOf } from '../signature-schemes.ts'
 import { webGroups } from './groups.ts'
-import { webSigner, webVerifiers } from './signatures.ts'
 
 /**
- * Public-key work by a `SubtleCrypto`, whose every result is a promise. What the host lacks comes from noble, loaded when it
- * is needed; RSA only from the host.
+ * Public-key work by a `SubtleCrypto`, whose every result is a promise. Signatures are loaded when there is one to make or to
+ * verify; what the host lacks comes from noble, loaded when it is needed; RSA only from the host.
  * @param subtle asked for at each use, so that importing this does nothing.
  */
 export function webProvider(subtle: () => SubtleCrypto): PublicKeyProvider {
   return {
     groups: webGroups(subtle),
-    verifiers: webVerifiers(subtle),
-    createSigner: (pkcs8) => webSigner(subtle(), pkcs8),
+    verifiers: verifiersOf(ALL_SCHEMES, async (scheme, spki, message, signature) => {
+      const { webVerify } = await import('./signatures.ts')
+      return await webVerify(subtle(), scheme, spki, message, signature)
+    }),
+    createSigner: async (pkcs8) => {
+      const { webSigner } = await import('./signatures.ts')
+      return await webSigner(subtle(), pkcs8)
+    },
   }
 }
 

@@ -14,23 +14,8 @@ import {
   type SignatureHash,
   signatureHashLength,
 } from '../key-format.ts'
-import type { Signer, Verifier } from '../provider.ts'
-import {
-  ALL_SCHEMES,
-  requireScheme,
-  type SchemeAlgorithm,
-  schemeAlgorithm,
-  signingSchemes,
-  takesKey,
-  verifiersOf,
-} from '../signature-schemes.ts'
-
-/** The verifiers of a host. `subtle` is asked for at each use. */
-export function webVerifiers(subtle: () => SubtleCrypto): readonly Verifier[] {
-  return verifiersOf(ALL_SCHEMES, (scheme, spki, message, signature) =>
-    verify(subtle(), scheme, spki, message, signature),
-  )
-}
+import type { Signer } from '../provider.ts'
+import { requireScheme, type SchemeAlgorithm, schemeAlgorithm, signingSchemes, takesKey } from '../signature-schemes.ts'
 
 /**
  * A signer of a PKCS #8 key.
@@ -86,7 +71,8 @@ function signer(
   }
 }
 
-async function verify(
+/** Verifies one signature. Schemes and keys that neither the host nor noble has are `false`, as is everything malformed. */
+export async function webVerify(
   subtle: SubtleCrypto,
   scheme: number,
   spki: Uint8Array,
