@@ -128,10 +128,13 @@ const QUINN: Peer = {
   updatesKeys: false,
 }
 
-const LSQUIC: Peer = contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
-  client: {},
-  server: { retry: 'the option for Retry does nothing' },
-})
+const LSQUIC: Peer = {
+  ...contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
+    client: {},
+    server: { retry: 'the option for Retry does nothing' },
+  }),
+  updatesKeys: false,
+}
 
 const QUICHE: Peer = {
   ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {

@@ -79,9 +79,7 @@ async function download(urls) {
   })
   await session.opened
   report('connected', { alpn: ALPN })
-  const downloads = Promise.all(urls.map((url) => downloadOne(session, url)))
-  if (testCase === 'keyupdate') session.updateKey()
-  await downloads
+  await Promise.all(urls.map((url) => downloadOne(session, url)))
   await session.close()
   report('closed', { code: 0 })
 }
