@@ -2,7 +2,7 @@
  * The long run of `mutations.node.test.ts`, outside of the test runner, which is three times as quick:
  * `node e2e/fuzz/mutate.ts [packets] [first block] [step between blocks]`. Prints what it did; fails with the block's number.
  */
-import { usedMemory } from '../support/memory.ts'
+import { heldBytes } from '../stress/memory.ts'
 import { recordCorpus, runBlock, type Tally } from './mutations.fixtures.ts'
 
 const [packets = 1_000_000, first = 1, step = 1] = process.argv.slice(2).map(Number)
@@ -13,7 +13,7 @@ let block = first
 for (let count = 1; tally.packets < packets; count++, block += step) {
   runBlock(block, corpus, tally, packets)
   if (count % 50 !== 0) continue
-  const memory = (usedMemory() / 1_048_576).toFixed(1)
+  const memory = (heldBytes() / 1_048_576).toFixed(1)
   const rss = (process.memoryUsage().rss / 1_048_576).toFixed(0)
   console.info(
     `${tally.packets} packets, ${tally.connections} connections, ${memory} MB used, ${rss} MB resident, block ${block}`,

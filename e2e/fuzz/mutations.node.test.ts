@@ -3,7 +3,7 @@
  * protocol error. ISOQUIC_FUZZ says how many packets (default 10,000), ISOQUIC_SEED with which block to begin.
  */
 import { expect, test } from 'vitest'
-import { usedMemory } from '../support/memory.ts'
+import { heldBytes } from '../stress/memory.ts'
 import { recordCorpus, runBlock, type Tally } from './mutations.fixtures.ts'
 
 const PACKETS = Number(process.env['ISOQUIC_FUZZ'] ?? 10_000)
@@ -21,7 +21,7 @@ test(`${PACKETS} mutated packets, each with valid protection`, { timeout: 0 }, (
   let block = FIRST
   for (; tally.packets < PACKETS; block++) {
     runBlock(block, corpus, tally, PACKETS)
-    if ((block - FIRST) % SAMPLE === SAMPLE - 1) samples.push(usedMemory() / MB)
+    if ((block - FIRST) % SAMPLE === SAMPLE - 1) samples.push(heldBytes() / MB)
   }
   const ends = [...tally.ends].sort((one, other) => other[1] - one[1]).map(([end, count]) => `${end}: ${count}`)
   const seconds = ((performance.now() - began) / 1000).toFixed(1)

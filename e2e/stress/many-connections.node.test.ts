@@ -1,5 +1,6 @@
 /** A thousand connections at once on one server, all of them busy; when they are gone, so is their memory. */
 import { expect, test } from 'vitest'
+import { NEVER } from '../../src/base/time.ts'
 import { nodePackets } from '../../src/crypto/node/packets.ts'
 import { quickCrypto } from '../../src/endpoint/quick-crypto.fixtures.ts'
 import { Pair } from '../../src/endpoint/test-pair.ts'
@@ -54,7 +55,10 @@ function closeAll(pair: Pair, traffic: Traffic): void {
   pair.run(() => pair.client.endpoint.connectionCount + pair.server.endpoint.connectionCount === 0, 60_000)
   expect([pair.client.endpoint.connectionCount, pair.server.endpoint.connectionCount]).toEqual([0, 0])
   forgetEvents(pair, traffic)
-  for (const side of [pair.client, pair.server]) side.connections.length = 0
+  for (const side of [pair.client, pair.server]) {
+    expect(side.endpoint.nextTimeout()).toBe(NEVER)
+    side.connections.length = 0
+  }
 }
 
 function forgetEvents(pair: Pair, traffic: Traffic): void {
