@@ -7,6 +7,7 @@ import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import esbuild from 'rollup-plugin-esbuild'
+import { shortNames } from './rollup.names.mjs'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const SOURCE = 'isoquic-source'
@@ -15,13 +16,47 @@ const COMMANDS = Object.values(manifest.bin).map((path) => path.replace('./dist/
 const ENGINES = [...new Set(Object.values(manifest.imports['#crypto']))]
 
 const typescript = (options) => esbuild({ target: 'es2022', tsconfig: false, ...options })
-const minify = () => terser({ module: true, ecma: 2020, compress: { passes: 3 } })
+const minify = (options) => terser({ module: true, ecma: 2020, compress: { passes: 3 }, ...options })
 // Names shortened file by file repeat themselves more than those of the whole, and so compress better: 3 % of the page client.
 const bundled = (...conditions) => [
   nodeResolve({ exportConditions: conditions }),
+  withoutChecks(),
   typescript({ minifyIdentifiers: true }),
-  minify(),
 ]
+
+/** What tests alone call is left out of the artefacts. */
+const withoutChecks = () => ({
+  name: 'without-checks',
+  transform(code, id) {
+    if (!id.endsWith('.ts')) return undefined
+    // With as many lines as before, so that the source map holds.
+    const blank = (text) => text.replace(/[^\n]/g, '')
+    return { code: code.replace(/^ {2}checkInvariants\(\): void \{\n[\s\S]*?^ {2}\}$/gm, blank), map: null }
+  },
+})
+
+/** Short names for the properties that nobody outside the page client can see: 3 % of it. */
+const withShortNames = () => {
+  const props = {}
+  const collect = {
+    name: 'short-names',
+    renderStart() {
+      const modules = [...this.getModuleIds()].map((id) => ({ id, code: this.getModuleInfo(id).code ?? '' }))
+      const own = modules.filter(({ id }) => id.endsWith('.ts'))
+      const foreign = modules.filter(({ id }) => !id.endsWith('.ts'))
+      const codes = (of) => of.map(({ code }) => code)
+      // What is loaded on demand is asked for by the names of its exports.
+      const infos = modules.map(({ id }) => this.getModuleInfo(id))
+      const exported = infos.flatMap(({ dynamicImporters, exports }) => (dynamicImporters.length > 0 ? exports : []))
+      const others = [...codes(foreign), exported.join(' ')]
+      for (const [name, short] of shortNames('dist/src/page-client.d.ts', codes(own), others)) {
+        props[`$${name}`] = short
+      }
+    },
+  }
+  const mangle = { properties: { only_cache: true } }
+  return [collect, minify({ mangle, nameCache: { props: { props } } })]
+}
 
 /** In `dist` the engine is chosen as in the sources, among the built files: a package.json of its own says which. */
 const engineChoice = () => ({
@@ -67,15 +102,17 @@ export default [
   },
   {
     input: './src/index.ts',
-    plugins: bundled(),
+    plugins: [...bundled(), minify()],
     output: { file: 'dist/isoquic.min.js', inlineDynamicImports: true, sourcemap: true, sourcemapExcludeSources: true },
   },
   {
     input: { 'page-client.min': './src/page-client.ts' },
-    plugins: bundled('browser'),
+    plugins: [...bundled('browser'), ...withShortNames()],
     output: {
       dir: 'dist',
-      chunkFileNames: 'page-client/[name]-[hash].min.js',
+      // Two modules are called signatures: noble's and the host's.
+      chunkFileNames: ({ name, facadeModuleId }) =>
+        `page-client/${facadeModuleId?.includes('/web/') ? 'web-' : ''}${name}-[hash].min.js`,
       sourcemap: true,
       sourcemapExcludeSources: true,
     },
