@@ -71,7 +71,7 @@ export function installPeers(programs: readonly PeerProgram[]): string | undefin
   if (programs.every(({ needs }) => existsSync(needs))) return undefined
   const npm = process.env['npm_execpath']
   const [file, ...args] = npm?.endsWith('js') === true ? [process.execPath, npm] : ['npm']
-  const options = ['ci', '--prefix', join(ROOT, PEERS), '--no-audit', '--no-fund']
+  const options = ['install', '--no-save', '--prefix', join(ROOT, PEERS), '--no-audit', '--no-fund']
   const { status, error, stderr } = spawnSync(file, [...args, ...options], { encoding: 'utf8', timeout: 300_000 })
   if (status === 0) return undefined
   const lines = (error?.message ?? stderr).trim().split('\n')

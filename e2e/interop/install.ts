@@ -28,7 +28,8 @@ export function provide(): Provided {
   const folder = fileURLToPath(new URL('.', import.meta.url))
   const installed = `${folder}node_modules/.package-lock.json`
   if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${folder}package-lock.json`).mtimeMs) {
-    run('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund'])
+    // Not `npm ci`: some peers name packages for other platforms that were never published, which it takes for a broken lock.
+    run('npm', ['install', '--no-save', '--prefix', folder, '--no-audit', '--no-fund'])
   }
   return { hasTshark: !isMissing('tshark') }
 }
