@@ -1,5 +1,6 @@
 /**
- * The portable packet engine: ciphers in TypeScript, in every runtime, and the oracle that other engines are held to. ChaCha20-Poly1305 comes first: it is faster here than AES, and its time does not depend on key or data.
+ * The portable packet engine: ciphers in TypeScript, in every runtime, and the oracle that other engines are held to.
+ * ChaCha20-Poly1305 comes first: it is faster here than AES, and its time does not depend on key or data.
  */
 import type { PacketEngine, PacketProvider } from '../provider.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from '../suites.ts'
