@@ -137,7 +137,7 @@ const NETWORKS: readonly (readonly [name: string, options: PairOptions])[] = [
 ]
 
 describe('A foe who is faster sends each datagram', () => {
-  // Who brings the whole first datagram sooner, from elsewhere, has the handshake for himself (RFC 9000 §21.1.2).
+  // Who brings the whole first datagram sooner, from elsewhere, has the handshake for himself (RFC 9000 §21.1.1).
   for (const [name, foe] of FOES.slice(0, -1)) {
     for (const [network, options] of NETWORKS) {
       test(`${name}, in ${network}, from another address`, () => {

@@ -169,7 +169,8 @@ function judge(connection: Connection, tally: Tally): void {
   if (closeReason?.kind === 'transport') {
     end = `${closeReason.side} ${closeReason.side === 'local' ? transportErrorName(closeReason.code) : 'transport'}`
     if (closeReason.side === 'local' && closeReason.code === TransportErrorCode.INTERNAL_ERROR) {
-      throw new Error(`INTERNAL_ERROR: ${closeReason.reason}`, { cause: closeReason.cause })
+      const { cause } = closeReason
+      throw new Error(`INTERNAL_ERROR: ${cause instanceof Error ? cause.stack : closeReason.reason}`, { cause })
     }
   } else if (closeReason !== undefined) end = closeReason.kind
   tally.ends.set(end, (tally.ends.get(end) ?? 0) + 1)

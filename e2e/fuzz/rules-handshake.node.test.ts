@@ -6,6 +6,7 @@ import type { Connection } from '../../src/connection/connection.ts'
 import { Pair, TEST_WALL_CLOCK, testIdentity } from '../../src/endpoint/test-pair.ts'
 import { createClientSession } from '../../src/tls/client-session.ts'
 import { createServerSession } from '../../src/tls/server-session.ts'
+import { ConnectionId } from '../../src/wire/connection-id.ts'
 import { FrameType } from '../../src/wire/frame.ts'
 import { FrameDecoder } from '../../src/wire/frame-decode.ts'
 import { PacketType, type ProtectedPacketType } from '../../src/wire/packet-type.ts'
@@ -247,6 +248,53 @@ describe('What is dropped', () => {
     expect([peer.closeReason, peer.packets.length]).toEqual([undefined, before])
     peer.send([0x1f], { type: PacketType.initial, datagramSize: 1200 })
     expect(peer.closeReason).toMatchObject({ code: E.FRAME_ENCODING_ERROR })
+  })
+})
+
+describe('A violation in a packet that nobody has to believe is dropped with it:', () => {
+  const DIRTY = [0x1f, 0, 0, 0]
+
+  //= rfc9000#17.2.2-p4.2-1
+  test('an Initial packet of a server with a token', () => {
+    const peer = new MisbehavingPeer('server').connect('initial')
+    peer.send(DIRTY, { type: PacketType.initial, token: Uint8Array.of(1, 2, 3) })
+    expect(peer.closeReason).toBeUndefined()
+    peer.send(DIRTY, { type: PacketType.initial })
+    expect(peer.closeReason).toMatchObject({ code: E.FRAME_ENCODING_ERROR })
+  })
+
+  test.each(BOTH)('from a %s with another source id than that of its first packet', (role) => {
+    const peer = new MisbehavingPeer(role).connect('handshake')
+    const source = ConnectionId.from(Uint8Array.from(idBytes(77)))
+    peer.send(DIRTY, { type: PacketType.handshake, source })
+    expect(peer.closeReason).toBeUndefined()
+    peer.send(DIRTY, { type: PacketType.handshake })
+    expect(peer.closeReason).toMatchObject({ code: E.FRAME_ENCODING_ERROR })
+  })
+
+  test.each(BOTH)('from a %s under a number that was there before', (role) => {
+    const peer = new MisbehavingPeer(role).connect('connected')
+    const number = peer.nextNumber(PacketType.oneRtt)
+    peer.send([1], { number })
+    peer.send(DIRTY, { number })
+    expect(peer.closeReason).toBeUndefined()
+  })
+
+  test.each(BOTH)('from a %s, Handshake and Initial packets after the handshake', (role) => {
+    const peer = new MisbehavingPeer(role).connect('connected')
+    for (const type of [PacketType.initial, PacketType.handshake]) peer.send(DIRTY, { type })
+    expect(peer.closeReason).toBeUndefined()
+  })
+
+  test.each(BOTH)('from a %s that has been told of the end: it is told again, and ever more rarely', (role) => {
+    const peer = new MisbehavingPeer(role).connect('connected')
+    peer.send(DIRTY)
+    const { closeReason } = peer
+    const before = peer.pair.datagrams
+    for (let count = 0; count < 100; count++) peer.send(DIRTY)
+    expect(peer.closeReason).toBe(closeReason)
+    expect(peer.pair.datagrams - before).toBeGreaterThan(3)
+    expect(peer.pair.datagrams - before).toBeLessThan(12)
   })
 })
 

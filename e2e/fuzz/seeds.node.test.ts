@@ -181,7 +181,8 @@ describe.skipIf(!hasVectors)('Seeds of frames and handshakes under valid protect
       expect(connections).toBeGreaterThan(100)
     })
 
-    test.runIf(role === 'client')('as tokens of Initial packets open a connection, or nothing', () => {
+    if (role === 'server') continue
+    test('as tokens of Initial packets open a connection, or nothing', () => {
       for (const token of inputsOf('neqo-address-token')) {
         const pair = new Pair({ crypto: fuzzCrypto, listen: { retry: 'always' } })
         const client = pair.connect({ token })

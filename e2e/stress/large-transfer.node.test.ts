@@ -41,6 +41,7 @@ test(`${TOTAL / 1e6} MB pass through windows of 64 KiB in constant memory`, { ti
     0,
     0,
   ])
+  console.info(`${TOTAL / 1e6} MB; held after each eighth: ${held.map(megabytes).join(', ')}`)
   // The first measurement has compiled code and pools behind it.
   const [first = 0, ...later] = held
   const growth = Math.max(...later) - first
