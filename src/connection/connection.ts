@@ -451,7 +451,7 @@ export class Connection {
 
   /** RFC 9000 §8.1.3, §9.3: a token for the address that was just proven. */
   #sendNewToken(): void {
-    const token = this.#host.newToken?.(this.paths.active.remoteAddress)
+    const token = this.#host.newToken?.(this.paths.active.remoteAddress, this.#context.version)
     if (token !== undefined) this.#handshake.sendNewToken(token)
   }
 

@@ -24,7 +24,7 @@ export interface ConnectionHost {
   resetTokenAdded(token: Uint8Array, remote: PathAddress): void
   resetTokenRemoved(token: Uint8Array, remote: PathAddress): void
   /** Server: a token for the client's next connection (RFC 9000 §8.1.3). */
-  newToken?(remote: PathAddress): Uint8Array | undefined
+  newToken?(remote: PathAddress, version: number): Uint8Array | undefined
 }
 
 /** What a connection begins with. */

@@ -382,7 +382,7 @@ export class Endpoint {
       unregister: (id) => withEntry((entry) => this.#routing.removeId(id, entry)),
       resetTokenAdded: (token, remote) => withEntry((entry) => this.#routing.addResetToken(token, remote, entry)),
       resetTokenRemoved: (token, remote) => withEntry((entry) => this.#routing.removeResetToken(token, remote, entry)),
-      newToken: (remote) => this.#reception?.newToken(remote),
+      newToken: (remote, version) => this.#reception?.newToken(remote, version),
     }
   }
 

@@ -92,7 +92,7 @@ describe('Incoming', () => {
   //= rfc9000#8.1.4-p4-2
   test('takes a NEW_TOKEN token instead of a Retry, once, from the host that got it', () => {
     const { incoming, tokens } = setUp({ retry: 'always' })
-    const token = tokens.sealNewToken(CLIENT)
+    const token = tokens.sealNewToken(CLIENT, VERSION_1)
     const elsewhere = { ...INITIAL, token, remoteAddress: '192.0.2.99:1' }
     expect(incoming.decide(elsewhere, 0)).toEqual({ action: 'retry' })
     const returning = { ...INITIAL, token, remoteAddress: '203.0.113.7:6' }

@@ -96,8 +96,8 @@ export class Reception {
   }
 
   /** A token for the client's next connection (RFC 9000 §8.1.3). */
-  newToken(remote: PathAddress): Uint8Array {
-    return this.#tokens.sealNewToken(remote)
+  newToken(remote: PathAddress, version: number): Uint8Array {
+    return this.#tokens.sealNewToken(remote, version)
   }
 
   /** The next incoming connection that is to be decided on. */

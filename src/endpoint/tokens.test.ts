@@ -97,16 +97,24 @@ describe('AddressTokens: NEW_TOKEN', () => {
   test('a token proves the host, whatever the port', () => {
     const { tokens } = setUp()
     const other = { ...PACKET, remoteAddress: '203.0.113.7:9', destination: idOf(5), source: idOf() }
-    expect(tokens.check(tokens.sealNewToken(CLIENT), other)).toEqual({ kind: 'new-token' })
+    expect(tokens.check(tokens.sealNewToken(CLIENT, VERSION_1), other)).toEqual({ kind: 'new-token' })
     const elsewhere = { ...PACKET, remoteAddress: '203.0.113.8:50000' }
-    expect(tokens.check(tokens.sealNewToken(CLIENT), elsewhere).kind).toBe('unusable')
+    expect(tokens.check(tokens.sealNewToken(CLIENT, VERSION_1), elsewhere).kind).toBe('unusable')
+  })
+
+  //= rfc9369#5-p2-1
+  test('is worth nothing in another version, and is not used up there', () => {
+    const { tokens } = setUp()
+    const token = tokens.sealNewToken(CLIENT, VERSION_2)
+    expect(tokens.check(token, PACKET)).toMatchObject({ kind: 'unusable' })
+    expect(tokens.check(token, { ...PACKET, version: VERSION_2 })).toEqual({ kind: 'new-token' })
   })
 
   //= rfc9000#8.1.4-p5-1
   //= rfc9000#8.1.4-p5-3
   test('is taken once', () => {
     const { tokens } = setUp()
-    const token = tokens.sealNewToken(CLIENT)
+    const token = tokens.sealNewToken(CLIENT, VERSION_1)
     expect(tokens.check(token, { ...PACKET, remoteAddress: '198.51.100.1:1' }).kind).toBe('unusable')
     expect(tokens.check(token, PACKET).kind).toBe('new-token')
     expect(tokens.check(token, PACKET)).toEqual({ kind: 'unusable', reason: 'token was used before' })
@@ -114,16 +122,16 @@ describe('AddressTokens: NEW_TOKEN', () => {
 
   test('remembers used tokens while many others are used', () => {
     const { tokens } = setUp()
-    const first = tokens.sealNewToken(CLIENT)
+    const first = tokens.sealNewToken(CLIENT, VERSION_1)
     tokens.check(first, PACKET)
-    for (let count = 0; count < 1000; count++) tokens.check(tokens.sealNewToken(CLIENT), PACKET)
+    for (let count = 0; count < 1000; count++) tokens.check(tokens.sealNewToken(CLIENT, VERSION_1), PACKET)
     expect(tokens.check(first, PACKET).kind).toBe('unusable')
   })
 
   //= rfc9000#8.1.3-p3-1
   test('expires after a day', () => {
     const { tokens, clock } = setUp()
-    const token = tokens.sealNewToken(CLIENT)
+    const token = tokens.sealNewToken(CLIENT, VERSION_1)
     clock.now += 86_400_001
     expect(tokens.check(token, PACKET).kind).toBe('unusable')
   })
@@ -133,13 +141,13 @@ describe('AddressTokens: NEW_TOKEN', () => {
   test('is never the same twice, and shows nothing of the address', () => {
     const { tokens } = setUp()
     const seen = new Set<string>()
-    for (let count = 0; count < 200; count++) seen.add(toHex(tokens.sealNewToken(CLIENT)))
+    for (let count = 0; count < 200; count++) seen.add(toHex(tokens.sealNewToken(CLIENT, VERSION_1)))
     expect(seen.size).toBe(200)
   })
 
   test('does not pass for a Retry token, nor that for it', () => {
     const { tokens } = setUp()
-    const newToken = tokens.sealNewToken(CLIENT)
+    const newToken = tokens.sealNewToken(CLIENT, VERSION_1)
     const retry = tokens.sealRetry(FACTS)
     const kind = newToken[0] ?? 0
     newToken[0] = retry[0] ?? 0
@@ -159,7 +167,7 @@ describe('AddressTokens: keys', () => {
     tokens.rotate(new Uint8Array(32).fill(3))
     expect(tokens.check(old, PACKET).kind).toBe('invalid-retry')
     const stranger = setUp({ key: new Uint8Array(32).fill(8) }).tokens
-    expect(tokens.check(stranger.sealNewToken(CLIENT), PACKET).kind).toBe('unusable')
+    expect(tokens.check(stranger.sealNewToken(CLIENT, VERSION_1), PACKET).kind).toBe('unusable')
   })
 
   test('wants a key of 32 bytes', () => {
@@ -170,7 +178,7 @@ describe('AddressTokens: keys', () => {
     const { tokens } = setUp()
     const packet = { ...PACKET, remoteAddress: '' }
     expect(tokens.check(tokens.sealRetry({ ...FACTS, remoteAddress: '' }), packet).kind).toBe('retry')
-    expect(tokens.check(tokens.sealNewToken(''), packet).kind).toBe('new-token')
+    expect(tokens.check(tokens.sealNewToken('', VERSION_1), packet).kind).toBe('new-token')
   })
 
   test('never throws, whatever a client sends', () => {

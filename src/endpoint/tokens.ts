@@ -1,7 +1,7 @@
 /**
  * Address validation tokens (RFC 9000 §8.1): sealed with a key of the endpoint, so that nothing need be remembered of
  * those that are out. A Retry token holds for moments, one address with its port, and the ids of one connection attempt;
- * a NEW_TOKEN token for a day and a host, once.
+ * a NEW_TOKEN token for a day, a host and a version, once.
  *
  * Layout: kind (1 byte), key id (1), nonce (24), sealed: issue time (8), version (4), host or address (vector), for Retry
  * three ids (vectors). XChaCha20-Poly1305 has nonces long enough to be drawn at random; kind and key id are authenticated.
@@ -113,10 +113,10 @@ export class AddressTokens {
     return this.#seal(KIND_RETRY, writer.finish())
   }
 
-  /** A token for a NEW_TOKEN frame to this client; no two are the same (RFC 9000 §8.1.3). */
-  sealNewToken(remoteAddress: PathAddress): Uint8Array {
+  /** A token for a NEW_TOKEN frame to this client, on a connection of this version; no two are the same (RFC 9000 §8.1.3). */
+  sealNewToken(remoteAddress: PathAddress, version: number): Uint8Array {
     const writer = new Writer()
-    this.#begin(writer, 0, hostOf(remoteAddress))
+    this.#begin(writer, version, hostOf(remoteAddress))
     return this.#seal(KIND_NEW_TOKEN, writer.finish())
   }
 
@@ -140,6 +140,8 @@ export class AddressTokens {
       return problem('token was given to another address')
     }
     if (isRetry) return checkRetry(reader, version, packet)
+    // RFC 9369 §5: a token of one version is worth nothing in another.
+    if (version !== packet.version) return problem('token was given on a connection of another version')
     return this.#use(token) ? { kind: 'new-token' } : problem('token was used before')
   }
 
