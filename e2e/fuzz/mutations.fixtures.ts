@@ -6,12 +6,15 @@ import type { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionEvent } from '../../src/connection/events.ts'
 import type { Side } from '../../src/endpoint/test-pair.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
+import { qlogTo } from '../../src/qlog/qlog-to.ts'
 import type { Stream } from '../../src/streams/stream.ts'
+import { ConnectionId } from '../../src/wire/connection-id.ts'
 import { FrameType } from '../../src/wire/frame.ts'
 import { FrameDecoder } from '../../src/wire/frame-decode.ts'
+import type { Observer } from '../../src/wire/observer.ts'
 import { PacketType, type ProtectedPacketType } from '../../src/wire/packet-type.ts'
 import type { Role } from '../../src/wire/stream-id.ts'
-import { TransportErrorCode, transportErrorName } from '../../src/wire/transport-error.ts'
+import { cryptoError, TransportErrorCode, transportErrorName } from '../../src/wire/transport-error.ts'
 import { MisbehavingPeer, type PacketOptions, type Stage } from './misbehaving-peer.fixtures.ts'
 import { Mutator } from './mutator.fixtures.ts'
 
@@ -29,6 +32,8 @@ export interface Tally {
   readonly ends: Map<string, number>
 }
 
+/** Codes that say that the fault is ours: INTERNAL_ERROR, and the alert internal_error (RFC 8446 §6). */
+const OURS: readonly bigint[] = [TransportErrorCode.INTERNAL_ERROR, cryptoError(80)]
 /** Connections of a block. */
 const CONNECTIONS = 40
 /** Packets sent to one connection at most. */
@@ -88,7 +93,13 @@ function framesOf(payload: Uint8Array, type: ProtectedPacketType): Uint8Array[] 
 export function runBlock(block: number, corpus: Corpus, tally: Tally, limit: number = Number.POSITIVE_INFINITY): void {
   const role: Role = block % 2 === 0 ? 'client' : 'server'
   const mutator = new Mutator(block, role)
-  const peer = new MisbehavingPeer(role, { seed: block })
+  const log = new Log(role === 'client' ? 'server' : 'client')
+  // Every third block is watched, on either side.
+  const isWatched = (block >> 1) % 3 === 0
+  const peer = new MisbehavingPeer(role, {
+    seed: block,
+    ...(isWatched ? { [log.role === 'client' ? 'clientObserver' : 'serverObserver']: log.observer } : {}),
+  })
   const application = new Application(mutator)
   peer.pair.onEvent = (side, connection, event) => {
     if (side === peer.victim) application.onEvent(side, connection, event)
@@ -98,11 +109,13 @@ export function runBlock(block: number, corpus: Corpus, tally: Tally, limit: num
     for (let count = 0; count < CONNECTIONS && tally.packets < limit; count++) {
       where = `in connection ${count}`
       peer.records = true
+      log.begin()
       peer.connect(stageOf(mutator))
       peer.packets.length = 0
       peer.records = false
       tally.connections += 1
       runConnection(peer, mutator, corpus, tally, application)
+      if (log.failure !== undefined) throw new Error('A record of the qlog is no JSON', { cause: log.failure })
     }
   } catch (error) {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -168,12 +181,43 @@ function judge(connection: Connection, tally: Tally): void {
   let end = 'open'
   if (closeReason?.kind === 'transport') {
     end = `${closeReason.side} ${closeReason.side === 'local' ? transportErrorName(closeReason.code) : 'transport'}`
-    if (closeReason.side === 'local' && closeReason.code === TransportErrorCode.INTERNAL_ERROR) {
+    if (closeReason.side === 'local' && OURS.includes(closeReason.code)) {
       const { cause } = closeReason
       throw new Error(`INTERNAL_ERROR: ${cause instanceof Error ? cause.stack : closeReason.reason}`, { cause })
     }
   } else if (closeReason !== undefined) end = closeReason.kind
   tally.ends.set(end, (tally.ends.get(end) ?? 0) + 1)
+}
+
+/** A qlog of the victim's connections, one after the other, of which every record must be JSON. */
+class Log {
+  readonly role: Role
+  /** Stands for the observer of the present connection. */
+  readonly observer: Observer
+  /** The first of them that was none. */
+  failure: unknown
+  #current: Observer = {}
+
+  constructor(role: Role) {
+    this.role = role
+    this.observer = new Proxy<Observer>(
+      {},
+      {
+        get: (_, name) => {
+          const method: unknown = Reflect.get(this.#current, name)
+          return typeof method === 'function' ? method.bind(this.#current) : undefined
+        },
+      },
+    )
+  }
+
+  begin(): void {
+    const onError = (error: unknown) => {
+      this.failure ??= error
+    }
+    const create = qlogTo(() => (record) => JSON.parse(record.slice(1)), { onError })
+    this.#current = create(ConnectionId.from(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)), this.role) ?? {}
+  }
 }
 
 /** An application at the victim's end, which answers whatever comes. */
