@@ -101,6 +101,7 @@ describe('An address', () => {
 
 describe('A server’s certificate', () => {
   const otherRoot = issue({ subject: 'Other Root', ca: true })
+  //= rfc9001#4.8-p3-1
   test.each([
     [
       'that has expired',

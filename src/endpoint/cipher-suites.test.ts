@@ -21,6 +21,8 @@ function exchange(options: PairOptions): Pair {
 }
 
 describe('A connection', () => {
+  // The client's offer begins with a reserved suite that nobody has (RFC 8701).
+  //= rfc9001#5.3-p3-1
   test.each(crypto.suites.map((suite) => suite.name))('is protected by %s', (name) => {
     const lines: string[] = []
     const suites = crypto.suites.filter((suite) => suite.name === name)
