@@ -222,17 +222,28 @@ export class Transmitter {
     const { loss, paths } = this.#parts
     const packet = this.#builder
     if (path !== paths.active) return paths.writeFrames(packet, now)
-    const { acks, crypto } = space
+    const { acks } = space
     if (acks.wantsToSend || (acks.hasUnacked && mode >= SendMode.probe)) {
       acks.writeFrames(packet, now)
       this.#context.counters.acksSent += 1
     }
     if (mode < SendMode.probe) return
-    if (crypto.wantsToSend) crypto.writeFrames(packet, now)
-    if (space.space === PacketSpace.application) this.#writeApplicationFrames(now)
+    this.#writeData(space, now)
+    const isProbe = loss.probes(space.space) > 0
+    if (isProbe && !packet.isAckEliciting) {
+      // RFC 9002 §6.2.4: the second probe is for the loss of the first, so it says the same. A ClientHello above all: what
+      // servers make of an Initial packet without one, where it is the first to arrive, differs.
+      loss.repeatForProbe(space.space, now)
+      this.#writeData(space, now)
+    }
     // RFC 9002 §6.2.4: a probe is ack-eliciting, if need be by a PING.
-    if (!packet.isAckEliciting && loss.probes(space.space) > 0) packet.write(PING, NOBODY)
+    if (isProbe && !packet.isAckEliciting) packet.write(PING, NOBODY)
     else if (acks.wantsPing && !packet.isEmpty) acks.writePing(packet)
+  }
+
+  #writeData(space: PacketSpaceState, now: Time): void {
+    if (space.crypto.wantsToSend) space.crypto.writeFrames(this.#builder, now)
+    if (space.space === PacketSpace.application) this.#writeApplicationFrames(now)
   }
 
   #writeApplicationFrames(now: Time): void {

@@ -118,6 +118,11 @@ export class LossDetector {
     return this.#of(space).probes
   }
 
+  /** A probe is owed and nothing is left for it to say: the oldest frames that were not, the last probe's included, are given back. */
+  repeatForProbe(space: PacketSpace, now: Time): void {
+    this.#of(space).repeatOldest(1, now)
+  }
+
   /** The record of a new packet, with its number; its fields are then the caller's to fill. */
   beginPacket(space: PacketSpace, path: PathRecovery): SentPacket {
     const state = this.#of(space)
