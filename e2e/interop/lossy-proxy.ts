@@ -27,6 +27,15 @@ const BUFFER_SIZE = 4 << 20
 interface Flow {
   readonly socket: Socket
   readonly port: number
+  /** For each direction of each flow, so that what befalls one does not depend on the timing of others. */
+  readonly fates: Readonly<Record<Direction, Fate>>
+}
+
+/** What decides about the datagrams of one direction. */
+interface Fate {
+  readonly random: () => number
+  /** Datagrams dropped in a row. */
+  inARow: number
 }
 
 /** One proxy, for one server. */
@@ -37,9 +46,8 @@ export class LossyProxy {
   readonly #socket: Socket
   readonly #serverPort: number
   readonly #impairment: Impairment
-  readonly #random: () => number
   readonly #flows = new Map<number, Flow>()
-  readonly #inARow: Record<Direction, number> = { 'to-server': 0, 'to-client': 0 }
+  #flowCount = 0
   readonly #pcap = new PcapWriter()
   #isClosed = false
 
@@ -48,7 +56,6 @@ export class LossyProxy {
     this.port = socket.address().port
     this.#serverPort = serverPort
     this.#impairment = impairment
-    this.#random = mulberry32(impairment.seed)
     socket.on('message', (bytes, from) => this.#onClientDatagram(bytes, from.port))
     socket.on('error', () => {})
   }
@@ -84,7 +91,9 @@ export class LossyProxy {
   }
 
   #open(socket: Socket, port: number): Flow {
-    const flow: Flow = { socket, port }
+    const seed = this.#impairment.seed + 2 * this.#flowCount++
+    const fates = { 'to-server': fate(seed), 'to-client': fate(seed + 1) }
+    const flow: Flow = { socket, port, fates }
     this.#flows.set(port, flow)
     socket.on('error', () => {})
     socket.on('message', (bytes) => {
@@ -102,11 +111,12 @@ export class LossyProxy {
 
   #pass(bytes: Buffer, direction: Direction, flow: Flow): void {
     const { loss, burst, delay } = this.#impairment
-    if (loss > 0 && this.#random() < loss && this.#inARow[direction] < burst) {
-      this.#inARow[direction] += 1
+    const fate = flow.fates[direction]
+    if (loss > 0 && fate.random() < loss && fate.inARow < burst) {
+      fate.inARow += 1
       return
     }
-    this.#inARow[direction] = 0
+    fate.inARow = 0
     if (delay === 0) return this.#send(bytes, direction, flow)
     const copy = Buffer.from(bytes)
     setTimeout(() => this.#send(copy, direction, flow), delay)
@@ -125,6 +135,10 @@ async function bind(): Promise<Socket> {
   socket.setRecvBufferSize(BUFFER_SIZE)
   socket.setSendBufferSize(BUFFER_SIZE)
   return socket
+}
+
+function fate(seed: number): Fate {
+  return { random: mulberry32(seed), inARow: 0 }
 }
 
 /** A UDP port that is free now. */
