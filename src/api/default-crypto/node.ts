@@ -1,5 +1,5 @@
-/** What the default door uses in Node, Deno and Bun: `node:crypto`, and the roots that the runtime ships. */
-import { rootCertificates } from 'node:tls'
+/** What the default door uses in Node, Deno and Bun: `node:crypto`, and the roots of the runtime and of its system. */
+import * as tls from 'node:tls'
 import { node } from '../../crypto/node/provider.ts'
 import type { CryptoProvider } from '../../crypto/provider.ts'
 import { certificatesFromPem } from '../../x509/pem.ts'
@@ -7,7 +7,18 @@ import { certificatesFromPem } from '../../x509/pem.ts'
 /** The engine of this runtime. */
 export const defaultCrypto: CryptoProvider = node
 
+/** Read once: several hundred certificates. */
+let roots: readonly Uint8Array[] | undefined
+
 /** The certificates that a client trusts where it is told of no others, DER; `undefined`: this runtime shows none. */
 export function systemRoots(): readonly Uint8Array[] | undefined {
-  return rootCertificates.flatMap((pem) => certificatesFromPem(pem))
+  roots ??= [...new Set(rootTexts())].flatMap((pem) => certificatesFromPem(pem))
+  return roots
+}
+
+/** Those that the runtime trusts, and those of the operating system where it shows them (Node 22.15, 24 and newer). */
+function rootTexts(): readonly string[] {
+  const { getCACertificates } = tls
+  if (typeof getCACertificates !== 'function') return tls.rootCertificates
+  return [...getCACertificates('default'), ...getCACertificates('system')]
 }
