@@ -30,12 +30,15 @@ export interface CellResult {
   /** `undefined`: it went well. */
   readonly failure: string | undefined
   readonly seconds: number
-  /** The output of both programs. */
+  /** The last lines of the output of the server and the last client. */
   readonly output: string
 }
 
 /** ms until a server must listen. */
 const START_TIMEOUT = 20_000
+
+/** Lines of output that a failure is shown with. */
+const SHOWN_LINES = 20
 
 /** ms in which a peer must have noticed that a connection was closed. */
 const CLOSE_TIMEOUT = 3000
@@ -57,7 +60,7 @@ export async function runCell(options: CellOptions): Promise<CellResult> {
     if (options.isKept === true) cell.proxy.capture.writeTo(join(options.folder, 'capture.pcap'))
   }
   failure ??= judgeWire(options.case, { ...cell, hasTshark: options.hasTshark, folder: options.folder })
-  const said = [...clients, server].map((program) => `--- ${program.name}\n${program.output}`)
+  const said = [...clients.slice(-1), server].map(lastWords)
   return { failure, seconds: (performance.now() - started) / 1000, output: said.join('\n') }
 }
 
@@ -135,6 +138,10 @@ async function judgeClose(peer: Peer, server: Program): Promise<string | undefin
   await server.until(() => closeCode() !== undefined, CLOSE_TIMEOUT)
   const code = closeCode()
   return CLOSE_CODES.includes(code) ? undefined : `The server heard a close with the code ${String(code)}`
+}
+
+function lastWords({ name, output }: Program): string {
+  return [`--- ${name}`, ...output.trimEnd().split('\n').slice(-SHOWN_LINES)].join('\n')
 }
 
 /** Linux tells who is bound to which port; elsewhere the server's own word must do. */

@@ -31,9 +31,6 @@ interface Failure {
   readonly output: string
 }
 
-/** Lines of output that a failure is shown with. */
-const SHOWN_LINES = 25
-
 async function main(words: readonly string[]): Promise<number> {
   const cases = CASES.filter((name) => words.includes(name))
   const peers = [...PEERS, ISOQUIC].filter(({ name }) => words.includes(name))
@@ -62,7 +59,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   show(rows, cases.length > 0 ? cases : CASES)
   for (const { name, reason, output } of failures) {
-    console.log(`\n${name}: ${reason}\n${output.trimEnd().split('\n').slice(-SHOWN_LINES).join('\n')}`)
+    console.log(`\n${name}: ${reason}\n${output}`)
   }
   const isCaptured = words.includes('capture') || (cases.length === 0 && peers.length === 0)
   const capture = isCaptured ? await tryCapture(folder, certs, hasTshark) : undefined
