@@ -27,6 +27,7 @@ import { type ListenOptions, listenOn, type QuicServer } from './server.ts'
  * await connection.close({ reason: 'that was all' })
  * one.close()
  * await server.close()
+ * other.close()
  * ```
  */
 export class QuicEndpoint {
@@ -47,7 +48,7 @@ export class QuicEndpoint {
     return this.#core.connect({ ...options, address }, () => handshake)
   }
 
-  /** Takes connections on the same transport. */
+  /** Takes connections on the same transport, which stays open when the server is closed. */
   listen(options: ListenOptions): Promise<QuicServer> {
     return listenOn(this.#core, options)
   }
