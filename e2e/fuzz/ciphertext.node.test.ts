@@ -1,6 +1,6 @@
 /** Proves: whatever is done to datagrams without their keys (cut, flipped, replayed, emptied, mixed) changes nothing: handshakes end, transfers are right, memory stays. */
 import { describe, expect, test } from 'vitest'
-import { Pair, type PairOptions, type Side, TestRandom } from '../../src/endpoint/test-pair.ts'
+import { Pair, type PairOptions, type Side, TestRandom } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { LongHeader } from '../../src/wire/long-header.ts'
 import { PacketType } from '../../src/wire/packet-type.ts'

@@ -4,7 +4,7 @@
  */
 import type { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionEvent } from '../../src/connection/events.ts'
-import type { Side } from '../../src/endpoint/test-pair.ts'
+import type { Side } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { qlogTo } from '../../src/qlog/qlog-to.ts'
 import type { Stream } from '../../src/streams/stream.ts'

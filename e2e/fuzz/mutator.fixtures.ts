@@ -1,5 +1,5 @@
 /** Seeded changes to the plaintext of packets, of the kinds that break parsers and state machines. */
-import { TestRandom } from '../../src/endpoint/test-pair.ts'
+import { TestRandom } from '../../src/endpoint/test-pair.fixtures.ts'
 import type { Role } from '../../src/wire/stream-id.ts'
 import { v } from './misbehaving-peer.fixtures.ts'
 

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { fromHex } from '../../src/base/bytes.ts'
-import { Pair } from '../../src/endpoint/test-pair.ts'
+import { Pair } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { LongHeader } from '../../src/wire/long-header.ts'
 import { PacketType, type ProtectedPacketType } from '../../src/wire/packet-type.ts'

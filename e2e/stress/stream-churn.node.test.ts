@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { nodePackets } from '../../src/crypto/node/packets.ts'
 import { quickCrypto } from '../../src/endpoint/quick-crypto.fixtures.ts'
-import { Pair } from '../../src/endpoint/test-pair.ts'
+import { Pair } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { heldBytes, megabytes } from './memory.ts'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Connection } from '../../src/connection/connection.ts'
 import { nodePackets } from '../../src/crypto/node/packets.ts'
 import { quickCrypto } from '../../src/endpoint/quick-crypto.fixtures.ts'
-import { Pair, type Side } from '../../src/endpoint/test-pair.ts'
+import { Pair, type Side } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { heldBytes } from './memory.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions } from './test-pair.ts'
+import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

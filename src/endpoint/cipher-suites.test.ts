@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { SECP256R1, SECP384R1, X25519 } from '../crypto/key-exchange.ts'
 import { noble } from '../crypto/noble/provider.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions } from './test-pair.ts'
+import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

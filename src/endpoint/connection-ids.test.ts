@@ -3,7 +3,7 @@ import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions } from './test-pair.ts'
+import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { type Impairment, Pair, TestRandom } from './test-pair.ts'
+import { type Impairment, Pair, TestRandom } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from '../connection/config.ts'
 import { type Frame, FrameType } from '../wire/frame.ts'
 import type { Observer } from '../wire/observer.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions } from './test-pair.ts'
+import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

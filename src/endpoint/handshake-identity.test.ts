@@ -8,7 +8,7 @@ import { EncryptionLevel, PacketType } from '../wire/packet-type.ts'
 import { VERSION_1, VERSION_2 } from '../wire/version.ts'
 import { openInitial, sealInitial } from './initial-packets.fixtures.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions, testIdentity } from './test-pair.ts'
+import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
 import { runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

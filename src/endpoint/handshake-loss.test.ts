@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { LongHeader } from '../wire/long-header.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions, testIdentity } from './test-pair.ts'
+import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

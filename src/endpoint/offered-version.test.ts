@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LongHeader } from '../wire/long-header.ts'
 import { VERSION_1, VERSION_2 } from '../wire/version.ts'
-import { Pair } from './test-pair.ts'
+import { Pair } from './test-pair.fixtures.ts'
 
 /** A version that nobody speaks. */
 const RESERVED = 0x1a2a3a4a

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FrameType } from '../wire/frame.ts'
 import { PacketType } from '../wire/packet-type.ts'
-import { Pair } from './test-pair.ts'
+import { Pair } from './test-pair.fixtures.ts'
 
 describe('The two probes of a probe timeout', () => {
   //= rfc9002#6.2.4-p1-1

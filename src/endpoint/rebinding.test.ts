@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
-import { Pair, type PairOptions } from './test-pair.ts'
+import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 
 const REBOUND = '192.0.2.1:2000'
 const ELSEWHERE = '198.51.100.9:1000'

@@ -3,7 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import { slowProvider, slowSelection, slowVerifier } from '../tls/slow-provider.fixtures.ts'
 import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions, testIdentity } from './test-pair.ts'
+import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
 import { checkAll, seeds, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

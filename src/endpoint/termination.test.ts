@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Pair } from './test-pair.ts'
+import { Pair } from './test-pair.fixtures.ts'
 
 const ERROR = { code: 0x42n, reason: 'done' }
 

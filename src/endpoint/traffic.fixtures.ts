@@ -6,7 +6,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
-import type { Pair, Side } from './test-pair.ts'
+import type { Pair, Side } from './test-pair.fixtures.ts'
 
 /** Bytes at the beginning of a stream that say how many bytes the answer is to have. */
 const HEADER = 4

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { type Impairment, Pair, type PairOptions } from './test-pair.ts'
+import { type Impairment, Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 
 const crypto = quickCrypto()

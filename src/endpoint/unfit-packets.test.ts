@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Pair } from './test-pair.ts'
+import { Pair } from './test-pair.fixtures.ts'
 
 /** A connection in the middle of its handshake, and the first bytes of what its server would hear from it. */
 function handshaking(): { pair: Pair; shortHeader: (size: number) => Uint8Array } {

@@ -3,7 +3,7 @@ import { noble } from '../crypto/noble/provider.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import { VERSION_1, VERSION_2 } from '../wire/version.ts'
-import { Pair, testIdentity } from './test-pair.ts'
+import { Pair, testIdentity } from './test-pair.fixtures.ts'
 
 /** The types of the long-header packets that begin datagrams. */
 function typeOf(bytes: Uint8Array): number | undefined {

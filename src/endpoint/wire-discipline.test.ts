@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { VERSION_2 } from '../wire/version.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
-import { Pair, type PairOptions, testIdentity } from './test-pair.ts'
+import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 import { Wiretap } from './wire-discipline.fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { quickCrypto } from '../endpoint/quick-crypto.fixtures.ts'
-import { Pair, type PairOptions } from '../endpoint/test-pair.ts'
+import { Pair, type PairOptions } from '../endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../endpoint/traffic.fixtures.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import type { Observer } from '../wire/observer.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { quickCrypto } from '../endpoint/quick-crypto.fixtures.ts'
-import { Pair } from '../endpoint/test-pair.ts'
+import { Pair } from '../endpoint/test-pair.fixtures.ts'
 import { formatKeyLogLine, parseKeyLog, parseKeyLogLine } from './keylog.ts'
 
 const RANDOM = 'ab'.repeat(32)

@@ -1,6 +1,6 @@
 /** Lives of connections in virtual time, with a qlog on both ends, for tests. */
 import { quickCrypto } from '../endpoint/quick-crypto.fixtures.ts'
-import { Pair, type PairOptions, TEST_WALL_CLOCK } from '../endpoint/test-pair.ts'
+import { Pair, type PairOptions, TEST_WALL_CLOCK } from '../endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../endpoint/traffic.fixtures.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import type { Observer } from '../wire/observer.ts'
