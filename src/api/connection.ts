@@ -247,6 +247,7 @@ export class QuicConnection {
    */
   async updateKeys(): Promise<void> {
     const connection = this.#connection
+    if (connection?.closeReason !== undefined) throw endError(connection)
     if (connection?.updateKeys(this.#driver.now()) !== true) {
       throw new DOMException('Keys cannot be updated before those in use are confirmed', 'InvalidStateError')
     }

@@ -136,7 +136,8 @@ export class QuicStream {
   /** Fulfils when {@link tryWrite} has room again. */
   whenWritable(): Promise<void> {
     const half = this.#stream.send
-    if (half === undefined || this.#sendError !== undefined || half.writableBytes > 0) return Promise.resolve()
+    // Where nothing may be written any more, `tryWrite` says so at once.
+    if (half === undefined || !half.isWritable || half.writableBytes > 0) return Promise.resolve()
     half.wantRoom()
     this.#whenWritable ??= deferred<void>()
     return this.#whenWritable.promise

@@ -290,10 +290,10 @@ export class Connection {
     return this.#tls.exportKeyingMaterial(label, context, length)
   }
 
-  /** Starts a key update (RFC 9001 §6), with a PING whose acknowledgement confirms it. `false`: one is under way, or the handshake is not confirmed. */
+  /** Starts a key update (RFC 9001 §6), with a PING whose acknowledgement confirms it. `false`: one is under way, the handshake is not confirmed, or the connection is over. */
   updateKeys(now: Time): boolean {
     const keys = this.#spaces.oneRtt
-    if (keys === undefined || !this.#handshake.isConfirmed || !keys.canUpdate(now)) return false
+    if (this.#closing.state !== 'open' || !this.#handshake.isConfirmed || keys?.canUpdate(now) !== true) return false
     keys.update(now)
     observeKeyUpdate(this.#context.observer, keys, 'local_update', now)
     this.#idle.ping()
