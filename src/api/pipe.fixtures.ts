@@ -127,8 +127,15 @@ export class TestEnvironment implements Environment {
 /** A macrotask: every microtask has run when it is over. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') setImmediate(resolve)
-    else setTimeout(resolve, 0)
+    if (typeof setImmediate === 'function') return void setImmediate(resolve)
+    if (typeof MessageChannel !== 'function') return void setTimeout(resolve, 0)
+    // A page waits 4 ms for a chained timer, and not at all for a message.
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(undefined)
   })
 }
 
