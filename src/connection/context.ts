@@ -4,6 +4,7 @@ import type { PacketEngine } from '../crypto/provider.ts'
 import type { IntegrityCounter } from '../protection/packet-keys.ts'
 import type { Observer } from '../wire/observer.ts'
 import type { Role } from '../wire/stream-id.ts'
+import type { TransportParameters } from '../wire/transport-parameters.ts'
 import type { ConnectionConfig } from './config.ts'
 import type { EventQueue } from './event-queue.ts'
 
@@ -21,6 +22,8 @@ export interface ConnectionContext {
   /** What the application is still to be told. */
   readonly events: EventQueue
   readonly counters: PacketCounters
+  /** Checked and in force; `undefined` until they have come. */
+  peerParameters: TransportParameters | undefined
 }
 
 /** Counts since the connection began; sizes in bytes of UDP payload. */

@@ -7,6 +7,7 @@ import { ConnectionId } from '../wire/connection-id.ts'
 import { type AckFrame, type Frame, FrameType, type NewTokenFrame } from '../wire/frame.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import { DEFAULT_TRANSPORT_PARAMETERS } from '../wire/transport-parameters.ts'
 import type { Closing } from './closing.ts'
 import type { ConnectionContext } from './context.ts'
 import type { Handshake } from './handshake.ts'
@@ -54,8 +55,6 @@ export interface FrameReaders {
 /** Routes the frames of one connection. */
 export class Dispatcher {
   readonly #to: FrameReaders
-  /** The peer's ack_delay_exponent (RFC 9000 §18.2). */
-  ackDelayExponent = 3
   /** Of our 1-RTT keys; the first generation needs no confirmation. */
   #confirmedGeneration = 0
 
@@ -127,7 +126,8 @@ export class Dispatcher {
     const to = this.#to
     to.context.counters.acksReceived += 1
     // RFC 9002 §5.3, RFC 9000 §13.2.5: the delay field of Initial packets is ignored, that of Handshake packets is ours to ignore.
-    const delay = packet.space === PacketSpace.application ? (frame.ackDelay * 2 ** this.ackDelayExponent) / 1000 : 0
+    const exponent = to.context.peerParameters?.ackDelayExponent ?? DEFAULT_TRANSPORT_PARAMETERS.ackDelayExponent
+    const delay = packet.space === PacketSpace.application ? (frame.ackDelay * 2 ** exponent) / 1000 : 0
     // RFC 9002 §6.2.2.1: an acknowledged Handshake packet tells a client that the server has proven its address.
     if (packet.space === PacketSpace.handshake) to.loss.peerValidatedAddress = true
     to.loss.onAckReceived(packet.space, frame, delay, packet.receivedAt)

@@ -20,6 +20,7 @@ import type { ConnectionContext } from './context.ts'
 import type { Handshake } from './handshake.ts'
 import type { Idle } from './idle.ts'
 import type { LocalIds } from './local-ids.ts'
+import type { Negotiation } from './negotiation.ts'
 import { observeKeyUpdate } from './observation.ts'
 import { type HeaderFields, PacketBuilder } from './packet-builder.ts'
 import type { PacketSpaceState, PacketSpaces } from './packet-space.ts'
@@ -48,6 +49,7 @@ export interface TransmitterParts {
   readonly paths: PathManager
   readonly closing: Closing
   readonly idle: Idle
+  readonly negotiation: Negotiation | undefined
   readonly arena: Arena
 }
 
@@ -71,8 +73,6 @@ export class Transmitter {
   readonly #outgoing: { -readonly [K in keyof OutgoingDatagram]: OutgoingDatagram[K] }
   readonly #header: { -readonly [K in keyof HeaderFields]: HeaderFields[K] }
   #slot = -1
-  /** Of Retry or NEW_TOKEN, for a client's Initial packets. */
-  token: Uint8Array | undefined = undefined
   /** When the pacer lets the next datagram go; NEVER where pacing holds nothing back. */
   nextSendTime: Time = NEVER
 
@@ -334,7 +334,8 @@ export class Transmitter {
     if (destination === undefined) return false
     header.destination = destination
     header.source = localIds.initial
-    header.token = this.token
+    // Of Retry or NEW_TOKEN, for a client's Initial packets.
+    header.token = this.#parts.negotiation?.token
     header.spin = path.spinBit(destination)
     header.keyPhase = spaces.oneRtt?.writePhase ?? 0
     header.keyGeneration = spaces.oneRtt?.writeGeneration ?? 0

@@ -1,0 +1,124 @@
+/** The parts of one connection and what each is told of the others, put together once (`connection.ts` says what they do in concert). */
+import type { Arena } from '../base/arena.ts'
+import type { Duration, Time } from '../base/time.ts'
+import { IntegrityCounter } from '../protection/packet-keys.ts'
+import { LossDetector } from '../recovery/loss-detector.ts'
+import type { StreamSet } from '../streams/stream-set.ts'
+import type { TlsSession } from '../tls/session.ts'
+import { Closing } from './closing.ts'
+import { type ConnectionContext, packetCounters } from './context.ts'
+import { EventQueue } from './event-queue.ts'
+import type { ConnectionEvent } from './events.ts'
+import { Idle } from './idle.ts'
+import type { ConnectionInit } from './init.ts'
+import type { LocalIds } from './local-ids.ts'
+import type { Negotiation } from './negotiation.ts'
+import { PacketSpaces } from './packet-space.ts'
+import {
+  ackTracker,
+  createLocalIds,
+  createNegotiation,
+  createPathParts,
+  createStreams,
+  GRANULARITY,
+  ownParameters,
+} from './parts.ts'
+import type { Path } from './path.ts'
+import { PathManager } from './path-manager.ts'
+import { PeerIds } from './peer-ids.ts'
+
+/** Everything that a connection consists of before its handshake. */
+export interface ConnectionParts {
+  readonly context: ConnectionContext
+  readonly spaces: PacketSpaces
+  readonly loss: LossDetector
+  readonly streams: StreamSet
+  readonly localIds: LocalIds
+  readonly peerIds: PeerIds
+  readonly paths: PathManager
+  readonly closing: Closing
+  readonly idle: Idle
+  /** Of a client. */
+  readonly negotiation: Negotiation | undefined
+  readonly tls: TlsSession
+  readonly arena: Arena
+  /** The PTO of the active path, with the delay of the peer's acknowledgements (RFC 9002 §6.2.1). */
+  pto(): Duration
+}
+
+/** What the parts have to say to the connection itself. */
+export interface PartsListener {
+  onClosingEvent(event: ConnectionEvent): void
+  /** The peer has proven a new address (RFC 9000 §9.3). */
+  onPathValidated(): void
+}
+
+/** Makes the parts of the connection that `init` describes. */
+export function createParts(init: ConnectionInit, listener: PartsListener): ConnectionParts {
+  const { config, role, now, observer, random } = init
+  const context: ConnectionContext = {
+    role,
+    version: init.version,
+    config,
+    random,
+    observer,
+    engine: init.engine,
+    integrity: new IntegrityCounter(),
+    events: new EventQueue(observer, now),
+    counters: packetCounters(),
+    peerParameters: undefined,
+  }
+  const { events } = context
+  const loss = new LossDetector({ role, granularity: GRANULARITY, observer, random })
+  const peerIds = new PeerIds({
+    initial: init.peerId,
+    limit: config.activeConnectionIdLimit,
+    path: 0,
+    tokenAdded: (token, path) => init.host.resetTokenAdded(token, paths.addressOf(path)),
+    tokenRemoved: (token, path) => init.host.resetTokenRemoved(token, paths.addressOf(path)),
+  })
+  const paths = createPaths(init, context, loss, peerIds, listener)
+  const pto = (): Duration => paths.active.recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY)
+  return {
+    context,
+    spaces: new PacketSpaces((space) => ackTracker(space, config), init.pages),
+    loss,
+    streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
+    localIds: createLocalIds(init),
+    peerIds,
+    paths,
+    closing: new Closing({ emit: (event) => listener.onClosingEvent(event) }),
+    idle: new Idle({ ...config, now, pto }),
+    negotiation: role === 'client' ? createNegotiation(init) : undefined,
+    tls: init.createTls(() => ownParameters(init)),
+    arena: init.arena,
+    pto,
+  }
+}
+
+function createPaths(
+  init: ConnectionInit,
+  context: ConnectionContext,
+  loss: LossDetector,
+  peerIds: PeerIds,
+  listener: PartsListener,
+): PathManager {
+  const { role, carrier, config, random } = init
+  return new PathManager({
+    role,
+    carrier,
+    remoteAddress: init.remoteAddress,
+    addressValidated: init.addressValidated || carrier.properties.addressValidated || role === 'client',
+    spinBit: config.spinBit,
+    random,
+    peerIds,
+    createParts: (id, via) =>
+      createPathParts(id, via, init, context.peerParameters?.maxUdpPayloadSize, (mtu) =>
+        context.events.push({ type: 'mtu-changed', mtu }),
+      ),
+    pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
+    emit: (event) => context.events.push(event),
+    onPathValidated: () => listener.onPathValidated(),
+    onPathRemoved: (path: Path, at: Time) => loss.onPathRemoved(path.recovery, at),
+  })
+}

@@ -1,0 +1,136 @@
+/**
+ * How a connection comes to be: whose first packet counts, what Retry and Version Negotiation change, what the peer's
+ * transport parameters mean for each part, and what follows when the handshake is complete and confirmed. RFC 9000 §7;
+ * RFC 9001 §4.1. The messages themselves are TLS's, the keys those of `handshake.ts`.
+ */
+import type { Time } from '../base/time.ts'
+import type { ConnectionId } from '../wire/connection-id.ts'
+import type { LongHeader } from '../wire/long-header.ts'
+import { PacketSpace, PacketType } from '../wire/packet-type.ts'
+import { decodeTransportParameters } from '../wire/transport-parameters.ts'
+import type { ConnectionParts } from './assembly.ts'
+import type { ReceivedPacket } from './dispatch.ts'
+import { Handshake, type HandshakeComplete } from './handshake.ts'
+import type { ConnectionInit } from './init.ts'
+import { observeUnprotected } from './observation.ts'
+import { checkPeerParameters } from './peer-parameters.ts'
+
+/** The beginning of one connection. */
+export class Establishment {
+  readonly handshake: Handshake
+  /** There are keys that were not there before: packets that came early may be tried again. Whoever does so clears it. */
+  keysChanged = false
+  readonly #host: ConnectionInit['host']
+  readonly #parts: ConnectionParts
+  /** The source id of the peer's first Initial packet, once there was one (RFC 9000 §7.2). */
+  #peerSource: ConnectionId | undefined
+  #completion: HandshakeComplete | undefined
+
+  constructor(init: ConnectionInit, parts: ConnectionParts) {
+    const { context, loss, spaces, tls } = parts
+    this.#host = init.host
+    this.#parts = parts
+    this.#peerSource = context.role === 'server' ? init.peerId : undefined
+    this.#completion = undefined
+    this.handshake = new Handshake(context, spaces, loss, tls, {
+      onKeysInstalled: () => {
+        this.keysChanged = true
+      },
+      onPeerParameters: (bytes, at) => this.#onPeerParameters(bytes, at),
+      onHandshakeComplete: (event) => this.#onHandshakeComplete(event),
+      onHandshakeConfirmed: (at) => this.#onHandshakeConfirmed(at),
+    })
+  }
+
+  /** What TLS settled; `undefined` until the handshake is complete. */
+  get completion(): HandshakeComplete | undefined {
+    return this.#completion
+  }
+
+  /** A packet was opened. `false`: it is not the peer's after all. `header`: its long header, if it has one. */
+  onPacketOpened(packet: ReceivedPacket, header: LongHeader | undefined): boolean {
+    if (header === undefined) return true
+    const source = header.sourceId()
+    if (this.#peerSource === undefined) {
+      this.#peerSource = source
+      this.#parts.peerIds.replaceInitial(source)
+      return true
+    }
+    // RFC 9000 §7.2: the peer's id is that of its first packet; others are dropped.
+    return this.#peerSource.equals(source) || packet.type === PacketType.oneRtt
+  }
+
+  /** Retry and Version Negotiation, which only a client obeys. */
+  onUnprotectedPacket(bytes: Uint8Array, start: number, end: number, header: LongHeader, now: Time): void {
+    const { closing, context, loss, negotiation, paths, peerIds } = this.#parts
+    const isRetry = header.type === PacketType.retry
+    const result = isRetry
+      ? negotiation?.onRetry(bytes, start, end)
+      : negotiation?.onVersionNegotiation(bytes, start, end)
+    observeUnprotected(context, header, end, paths.active, result, now)
+    if (negotiation === undefined || result === undefined) return
+    if (result.type === 'failed') {
+      return closing.end({ kind: 'version', offered: result.offered, supported: result.supported })
+    }
+    if (result.type === 'retry') {
+      peerIds.replaceInitial(result.destination)
+      this.handshake.installInitialKeys(result.destination.bytes)
+    } else {
+      context.version = result.version
+      context.events.push({ type: 'version-changed', version: result.version })
+      this.handshake.installInitialKeys(negotiation.originalDestination.bytes)
+    }
+    loss.resendSpace(PacketSpace.initial, now)
+  }
+
+  /** RFC 9000 §8.1.3, §9.3: a token for the address that was just proven. */
+  sendNewToken(): void {
+    const { context, paths } = this.#parts
+    const token = this.#host.newToken?.(paths.active.remoteAddress, context.version)
+    if (token !== undefined) this.handshake.sendNewToken(token)
+  }
+
+  #onPeerParameters(bytes: Uint8Array, now: Time): void {
+    const { context, idle, localIds, loss, negotiation, paths, peerIds, streams } = this.#parts
+    const { role, observer } = context
+    const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
+    const peerSource = this.#peerSource
+    if (peerSource === undefined) return
+    checkPeerParameters(parameters, role, {
+      initialSource: peerSource,
+      originalDestination: negotiation?.originalDestination,
+      retrySource: negotiation?.retrySource,
+    })
+    context.peerParameters = parameters
+    observer?.parametersSet?.('remote', parameters, now)
+    loss.maxAckDelay = parameters.maxAckDelay
+    idle.onPeerParameters(parameters.maxIdleTimeout)
+    localIds.setPeerLimit(parameters.activeConnectionIdLimit)
+    streams.onPeerParameters(parameters)
+    paths.active.mtu?.setLimit(parameters.maxUdpPayloadSize)
+    if (parameters.statelessResetToken !== undefined) peerIds.setInitialResetToken(parameters.statelessResetToken)
+  }
+
+  #onHandshakeComplete(event: HandshakeComplete): void {
+    const { context, idle, pto, spaces } = this.#parts
+    this.#completion = event
+    idle.onHandshakeComplete()
+    spaces.oneRtt?.setPto(pto())
+    context.events.push({
+      type: 'connected',
+      alpn: event.alpn,
+      version: context.version,
+      resumed: event.resumed,
+      earlyDataAccepted: event.earlyData,
+    })
+    if (context.role === 'server') this.sendNewToken()
+  }
+
+  #onHandshakeConfirmed(now: Time): void {
+    const { context, idle, paths } = this.#parts
+    idle.onHandshakeConfirmed(now)
+    paths.onHandshakeConfirmed()
+    paths.active.mtu?.start()
+    context.events.push({ type: 'handshake-confirmed' })
+  }
+}
