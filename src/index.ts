@@ -1,12 +1,13 @@
 /** The door: public exports, nothing else. */
+
 export { connect } from './api/client.ts'
 export {
   type CloseOptions,
-  type CreateStreamOptions,
   QuicConnection,
   type QuicReadyInfo,
   type SendQueue,
 } from './api/connection.ts'
+export type { CreateStreamOptions } from './api/connection-streams.ts'
 export { QuicEndpoint } from './api/endpoint.ts'
 export type { ConnectOptions, EndpointCoreOptions } from './api/endpoint-core.ts'
 export {

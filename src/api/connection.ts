@@ -2,25 +2,15 @@
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionStats } from '../connection/stats.ts'
-import { checkPriority, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
-import type { Stream } from '../streams/stream.ts'
 import type { PathAddress } from '../transport.ts'
-import type { Role, StreamDirection } from '../wire/stream-id.ts'
+import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
+import { ConnectionStreams, type CreateStreamOptions, endError } from './connection-streams.ts'
 import type { Driver } from './driver.ts'
-import {
-  cleanClose,
-  errorCode,
-  errorOf,
-  QuicApplicationError,
-  type QuicCloseInfo,
-  type QuicError,
-  QuicStreamError,
-} from './errors.ts'
-import { IncomingStreams } from './incoming-streams.ts'
+import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { Listeners } from './listeners.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
-import { QuicStream } from './stream.ts'
+import type { QuicStream } from './stream.ts'
 
 /** What `ready` fulfils with. */
 export interface QuicReadyInfo {
@@ -28,16 +18,6 @@ export interface QuicReadyInfo {
   readonly version: number
   readonly resumed: boolean
   readonly earlyDataAccepted: boolean
-}
-
-/** How a stream is opened. */
-export interface CreateStreamOptions extends Abortable {
-  /** `true` (the default): wait until the peer's limit lets it; `false`: reject at the limit. */
-  readonly waitUntilAvailable?: boolean
-  /** 0 (first) to 7, default 3 (RFC 9218). */
-  readonly urgency?: number
-  /** Share the turns of its urgency with others; default `false`. */
-  readonly incremental?: boolean
 }
 
 /** How a connection is closed. */
@@ -77,9 +57,7 @@ export class QuicConnection {
   #connection: Connection | undefined
   #failure: QuicError | undefined
   readonly #driver: Driver
-  readonly #streams = new Map<Stream, QuicStream>()
-  readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
-  readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
+  readonly #streams: ConnectionStreams
   readonly #ready = deferred<QuicReadyInfo>()
   readonly #closed = deferred<QuicCloseInfo>()
   readonly #confirmed = deferred<void>()
@@ -94,10 +72,7 @@ export class QuicConnection {
   constructor(init: QuicConnectionInit) {
     this.#init = init
     this.#driver = init.driver
-    // Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever.
-    const refuse = (stream: QuicStream): void => stream.abort()
-    this.#incoming = { bidirectional: new IncomingStreams(refuse), unidirectional: new IncomingStreams(refuse) }
-    this.#waiting = { bidirectional: new Set(), unidirectional: new Set() }
+    this.#streams = new ConnectionStreams((connection) => this.#driver.wake(connection))
   }
 
   /** The address is known and the handshake begins. @internal */
@@ -184,21 +159,21 @@ export class QuicConnection {
 
   /** Streams that the peer opens, in the order of their ids. Iterates in every runtime. */
   get incomingBidirectionalStreams(): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
-    return this.#incoming.bidirectional.readable
+    return this.#streams.incoming('bidirectional')
   }
 
   get incomingUnidirectionalStreams(): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
-    return this.#incoming.unidirectional.readable
+    return this.#streams.incoming('unidirectional')
   }
 
   /** Opens a stream for both directions. Rejects with a `QuicStreamError` at the limit if told not to wait. */
   createBidirectionalStream(options: CreateStreamOptions = {}): Promise<QuicStream> {
-    return this.#create('bidirectional', options)
+    return this.#streams.create('bidirectional', this.#started.promise, options)
   }
 
   /** Opens a stream for sending. */
   createUnidirectionalStream(options: CreateStreamOptions = {}): Promise<QuicStream> {
-    return this.#create('unidirectional', options)
+    return this.#streams.create('unidirectional', this.#started.promise, options)
   }
 
   /** What waits in front of the network (`contract.md` §3). */
@@ -297,65 +272,8 @@ export class QuicConnection {
     this.#listeners.remove(type, listener)
   }
 
-  async #create(direction: StreamDirection, options: CreateStreamOptions): Promise<QuicStream> {
-    options.signal?.throwIfAborted()
-    const { urgency, incremental } = options
-    checkPriority({
-      ...DEFAULT_PRIORITY,
-      ...(urgency !== undefined && { urgency }),
-      ...(incremental !== undefined && { incremental }),
-    })
-    const connection = await abortable(this.#started.promise, options.signal)
-    for (;;) {
-      if (connection.state !== 'connecting' && connection.state !== 'connected') throw endError(connection)
-      const stream = connection.streams.open(direction)
-      if (stream !== undefined) return this.#adopt(stream, connection, options)
-      if (options.waitUntilAvailable === false && connection.state === 'connected') {
-        throw new QuicStreamError(`The peer allows no more ${direction} streams for now`, 0n, { side: 'remote' })
-      }
-      // STREAMS_BLOCKED may be due.
-      this.#driver.wake(connection)
-      const waiting = deferred<void>()
-      this.#waiting[direction].add(waiting)
-      await abortable(waiting.promise, options.signal, () => this.#waiting[direction].delete(waiting))
-    }
-  }
-
-  #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
-    const adopted: QuicStream = new QuicStream(stream, {
-      wake: () => this.#driver.wake(connection),
-      onEnded: () => {
-        this.#streams.delete(stream)
-        this.#incoming[stream.direction].forget(adopted)
-      },
-    })
-    this.#streams.set(stream, adopted)
-    const { urgency, incremental } = options
-    if (urgency !== undefined || incremental !== undefined) {
-      adopted.priority = {
-        ...(urgency !== undefined && { urgency }),
-        ...(incremental !== undefined && { incremental }),
-      }
-    }
-    return adopted
-  }
-
   #onEvent(event: ConnectionEvent): void {
     switch (event.type) {
-      case 'stream-opened':
-        return this.#onStreamOpened(event.stream)
-      case 'stream-readable':
-        return this.#streams.get(event.stream)?.onReadable()
-      case 'stream-writable':
-        return this.#streams.get(event.stream)?.onWritable()
-      case 'stream-stopped':
-        return this.#streams.get(event.stream)?.onStopped(event.code)
-      case 'stream-reset':
-        return this.#streams.get(event.stream)?.onReset(event.code)
-      case 'stream-send-finished':
-        return this.#streams.get(event.stream)?.onSendFinished()
-      case 'streams-available':
-        return this.#onStreamsAvailable(event.direction)
       case 'connected':
         return this.#onConnected(event)
       case 'handshake-confirmed':
@@ -368,14 +286,15 @@ export class QuicConnection {
       case 'draining':
       case 'closed':
         return this.#gone.resolve()
-      default:
+      case 'path-changed':
+      case 'mtu-changed':
+      case 'session-ticket':
+      case 'new-token':
+      case 'version-changed':
         return this.#onFact(event)
+      default:
+        if (this.#connection !== undefined) this.#streams.onEvent(event, this.#connection)
     }
-  }
-
-  #onStreamOpened(stream: Stream): void {
-    if (this.#connection === undefined) return
-    this.#incoming[stream.direction].push(this.#adopt(stream, this.#connection, {}))
   }
 
   #onFact(event: ConnectionEvent): void {
@@ -404,18 +323,11 @@ export class QuicConnection {
     return this.#drained.size > 0
   }
 
-  #onStreamsAvailable(direction: StreamDirection): void {
-    const waiting = [...this.#waiting[direction]]
-    this.#waiting[direction].clear()
-    for (const each of waiting) each.resolve()
-  }
-
   #onConnected(event: Extract<ConnectionEvent, { type: 'connected' }>): void {
     const { alpn, version, resumed, earlyDataAccepted } = event
     this.#early.resolve(earlyDataAccepted)
     this.#ready.resolve({ alpn, version, resumed, earlyDataAccepted })
-    this.#onStreamsAvailable('bidirectional')
-    this.#onStreamsAvailable('unidirectional')
+    this.#streams.onConnected()
   }
 
   #onClosing(reason: CloseReason): void {
@@ -430,21 +342,10 @@ export class QuicConnection {
     this.#early.reject(error)
     if (info === undefined) this.#closed.reject(error)
     else this.#closed.resolve(info)
-    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
-    this.#streams.clear()
-    for (const direction of ['bidirectional', 'unidirectional'] as const) {
-      if (info === undefined) this.#incoming[direction].error(error)
-      else this.#incoming[direction].close()
-      for (const each of this.#waiting[direction]) each.reject(error)
-      this.#waiting[direction].clear()
-    }
+    this.#streams.end(error, info !== undefined)
     for (const waiting of [this.#drained, this.#keyUpdates]) {
       for (const each of waiting) each.reject(error)
       waiting.clear()
     }
   }
-}
-
-function endError(connection: Connection): Error {
-  return errorOf(connection.closeReason ?? { kind: 'carrier-closed' })
 }

@@ -1,0 +1,140 @@
+/** The streams of a connection as its application sees them: those it opens, those that come, and who waits for either. */
+import type { Connection } from '../connection/connection.ts'
+import type { StreamEvent } from '../streams/events.ts'
+import { checkPriority, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
+import type { Stream } from '../streams/stream.ts'
+import type { StreamDirection } from '../wire/stream-id.ts'
+import { errorOf, type QuicError, QuicStreamError } from './errors.ts'
+import { IncomingStreams } from './incoming-streams.ts'
+import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
+import { QuicStream } from './stream.ts'
+
+/** How a stream is opened. */
+export interface CreateStreamOptions extends Abortable {
+  /** `true` (the default): wait until the peer's limit lets it; `false`: reject at the limit. */
+  readonly waitUntilAvailable?: boolean
+  /** 0 (first) to 7, default 3 (RFC 9218). */
+  readonly urgency?: number
+  /** Share the turns of its urgency with others; default `false`. */
+  readonly incremental?: boolean
+}
+
+const DIRECTIONS: readonly StreamDirection[] = ['bidirectional', 'unidirectional']
+
+/** All streams of one connection that have not ended. */
+export class ConnectionStreams {
+  readonly #streams = new Map<Stream, QuicStream>()
+  readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
+  readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
+  readonly #wake: (connection: Connection) => void
+
+  /** @param wake lets the connection send what a stream has for it. */
+  constructor(wake: (connection: Connection) => void) {
+    this.#wake = wake
+    // Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever.
+    const refuse = (stream: QuicStream): void => stream.abort()
+    this.#incoming = { bidirectional: new IncomingStreams(refuse), unidirectional: new IncomingStreams(refuse) }
+    this.#waiting = { bidirectional: new Set(), unidirectional: new Set() }
+  }
+
+  /** The streams of one direction that the peer opens, in the order of their ids. */
+  incoming(direction: StreamDirection): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
+    return this.#incoming[direction].readable
+  }
+
+  /** Opens a stream as soon as there is a connection and the peer's limit lets it. */
+  async create(
+    direction: StreamDirection,
+    started: Promise<Connection>,
+    options: CreateStreamOptions,
+  ): Promise<QuicStream> {
+    options.signal?.throwIfAborted()
+    const { urgency, incremental } = options
+    checkPriority({
+      ...DEFAULT_PRIORITY,
+      ...(urgency !== undefined && { urgency }),
+      ...(incremental !== undefined && { incremental }),
+    })
+    const connection = await abortable(started, options.signal)
+    for (;;) {
+      if (connection.state !== 'connecting' && connection.state !== 'connected') throw endError(connection)
+      const stream = connection.streams.open(direction)
+      if (stream !== undefined) return this.#adopt(stream, connection, options)
+      if (options.waitUntilAvailable === false && connection.state === 'connected') {
+        throw new QuicStreamError(`The peer allows no more ${direction} streams for now`, 0n, { side: 'remote' })
+      }
+      // STREAMS_BLOCKED may be due.
+      this.#wake(connection)
+      const waiting = deferred<void>()
+      this.#waiting[direction].add(waiting)
+      await abortable(waiting.promise, options.signal, () => this.#waiting[direction].delete(waiting))
+    }
+  }
+
+  /** A fact about one stream, or about what may be opened. */
+  onEvent(event: StreamEvent, connection: Connection): void {
+    switch (event.type) {
+      case 'stream-opened':
+        return this.#incoming[event.stream.direction].push(this.#adopt(event.stream, connection, {}))
+      case 'stream-readable':
+        return this.#streams.get(event.stream)?.onReadable()
+      case 'stream-writable':
+        return this.#streams.get(event.stream)?.onWritable()
+      case 'stream-stopped':
+        return this.#streams.get(event.stream)?.onStopped(event.code)
+      case 'stream-reset':
+        return this.#streams.get(event.stream)?.onReset(event.code)
+      case 'stream-send-finished':
+        return this.#streams.get(event.stream)?.onSendFinished()
+      case 'streams-available':
+        return this.#onAvailable(event.direction)
+    }
+  }
+
+  /** The handshake is complete: whoever waited to open a stream may try. */
+  onConnected(): void {
+    for (const direction of DIRECTIONS) this.#onAvailable(direction)
+  }
+
+  /** The connection is over. `clean`: the incoming streams end; else they fail with `error`, as everything else does. */
+  end(error: QuicError, clean: boolean): void {
+    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
+    this.#streams.clear()
+    for (const direction of DIRECTIONS) {
+      if (clean) this.#incoming[direction].close()
+      else this.#incoming[direction].error(error)
+      for (const each of this.#waiting[direction]) each.reject(error)
+      this.#waiting[direction].clear()
+    }
+  }
+
+  #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
+    const adopted: QuicStream = new QuicStream(stream, {
+      wake: () => this.#wake(connection),
+      onEnded: () => {
+        this.#streams.delete(stream)
+        this.#incoming[stream.direction].forget(adopted)
+      },
+    })
+    this.#streams.set(stream, adopted)
+    const { urgency, incremental } = options
+    if (urgency !== undefined || incremental !== undefined) {
+      adopted.priority = {
+        ...(urgency !== undefined && { urgency }),
+        ...(incremental !== undefined && { incremental }),
+      }
+    }
+    return adopted
+  }
+
+  #onAvailable(direction: StreamDirection): void {
+    const waiting = [...this.#waiting[direction]]
+    this.#waiting[direction].clear()
+    for (const each of waiting) each.resolve()
+  }
+}
+
+/** Why a connection that is over cannot do what was asked of it. */
+export function endError(connection: Connection): Error {
+  return errorOf(connection.closeReason ?? { kind: 'carrier-closed' })
+}
