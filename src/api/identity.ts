@@ -1,7 +1,7 @@
 /** Who a server is: certificates with their keys, chosen by the name that the client asks for. */
 import { isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider, Signer } from '../crypto/provider.ts'
-import type { ClientHelloSummary, ServerIdentity } from '../tls/config.ts'
+import type { ClientHelloSummary, Identity } from '../tls/config.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { CertificateError } from '../x509/certificate-error.ts'
 import { checkName } from '../x509/names.ts'
@@ -20,16 +20,13 @@ export interface CertificateOptions {
 export type ServerCertificates = CertificateOptions | readonly CertificateOptions[]
 
 /** Reads the certificates of a server. Rejects with a `TypeError` or `CertificateError` for what cannot be used. */
-export async function identitiesOf(
-  given: ServerCertificates,
-  crypto: CryptoProvider,
-): Promise<readonly ServerIdentity[]> {
+export async function identitiesOf(given: ServerCertificates, crypto: CryptoProvider): Promise<readonly Identity[]> {
   const list: readonly CertificateOptions[] = Array.isArray(given) ? given : [given as CertificateOptions]
   if (list.length === 0) throw new TypeError('certificate must name at least one certificate')
   return await Promise.all(list.map((each) => identityOf(each, crypto)))
 }
 
-async function identityOf(options: CertificateOptions, crypto: CryptoProvider): Promise<ServerIdentity> {
+async function identityOf(options: CertificateOptions, crypto: CryptoProvider): Promise<Identity> {
   const { certificate, privateKey } = options
   if (certificate === undefined || privateKey === undefined) {
     throw new TypeError('certificate must have the members certificate and privateKey')
@@ -43,17 +40,14 @@ async function identityOf(options: CertificateOptions, crypto: CryptoProvider): 
 }
 
 /** The identity to show to a client. */
-export function chooseIdentity(
-  identities: readonly ServerIdentity[],
-  hello: ClientHelloSummary,
-): ServerIdentity | undefined {
+export function chooseIdentity(identities: readonly Identity[], hello: ClientHelloSummary): Identity | undefined {
   const usable = identities.filter(({ signer }) => signer.schemes.some((scheme) => hello.schemes.includes(scheme)))
   const { serverName } = hello
   const named = serverName === undefined ? undefined : usable.find((identity) => isFor(identity, serverName))
   return named ?? usable[0] ?? identities[0]
 }
 
-function isFor(identity: ServerIdentity, name: string): boolean {
+function isFor(identity: Identity, name: string): boolean {
   const [leaf] = identity.chain
   if (leaf === undefined) return false
   try {

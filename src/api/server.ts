@@ -3,7 +3,7 @@ import type { ConnectionConfig } from '../connection/config.ts'
 import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception } from '../endpoint/reception.ts'
-import { checkConfig, type ServerIdentity } from '../tls/config.ts'
+import { checkConfig, type Identity } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { QuicConnection } from './connection.ts'
@@ -80,7 +80,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #options: ListenOptions
   readonly #config: ConnectionConfig
   readonly #ownsTransport: boolean
-  readonly #identities: readonly ServerIdentity[]
+  readonly #identities: readonly Identity[]
   readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
   readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
   readonly #connections = new Set<QuicConnection>()
@@ -93,7 +93,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   constructor(
     core: EndpointCore,
     options: ListenOptions,
-    identities: readonly ServerIdentity[],
+    identities: readonly Identity[],
     config: ConnectionConfig,
     ownsTransport: boolean,
   ) {

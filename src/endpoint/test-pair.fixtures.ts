@@ -13,7 +13,7 @@ import { isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { createClientSession } from '../tls/client-session.ts'
-import type { ServerIdentity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
+import type { Identity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { Observer } from '../wire/observer.ts'
@@ -128,7 +128,7 @@ export class Pair {
   readonly #options: PairOptions
   readonly #flying = new Heap<Flying>()
   readonly #crypto: CryptoProvider
-  readonly #identity: ServerIdentity
+  readonly #identity: Identity
 
   constructor(options: PairOptions = {}) {
     this.#options = options
@@ -309,7 +309,7 @@ export class Pair {
 }
 
 /** The key and the self-signed certificate of every pair's server. */
-export function testIdentity(crypto: CryptoProvider): ServerIdentity {
+export function testIdentity(crypto: CryptoProvider): Identity {
   const secret = new Uint8Array(32).fill(7)
   const publicKey = p256.getPublicKey(secret, false)
   const signer = crypto.createSigner(ecPrivateKey(secret, publicKey, Oid.p256))

@@ -5,7 +5,7 @@ import { Writer } from '../base/writer.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { ExtensionType, HandshakeType } from './code-points.ts'
 import { finishReading, readVector } from './decode.ts'
-import { decodeCodePoints, type Extensions, readExtensions } from './extensions.ts'
+import { decodeCodePoints, type Extensions, readExtensions, writeCodePoints, writeExtension } from './extensions.ts'
 import { writeMessage } from './message.ts'
 
 /** One certificate of a chain, with its extensions (RFC 8446 §4.4.2). Views. */
@@ -105,11 +105,15 @@ export function signedContent(signer: 'client' | 'server', transcriptHash: Uint8
   return concat(padding, encodeUtf8(`TLS 1.3, ${signer} CertificateVerify\0`), transcriptHash)
 }
 
-/** A decoded CertificateRequest (RFC 8446 §4.3.2). */
+/** A decoded CertificateRequest (RFC 8446 §4.3.2); byte fields are views. */
 export interface CertificateRequest {
   readonly context: Uint8Array
   /** `signature_algorithms` */
   readonly schemes: readonly number[]
+  /** `signature_algorithms_cert`; the same as `schemes` where there is none (RFC 8446 §4.2.3). */
+  readonly certificateSchemes: readonly number[]
+  /** `certificate_authorities`: names, DER; empty if the server names none (RFC 8446 §4.2.4). */
+  readonly authorities: readonly Uint8Array[]
 }
 
 /**
@@ -121,9 +125,80 @@ export function decodeCertificateRequest(body: Uint8Array): CertificateRequest {
   const context = readVector(reader, 1)
   const extensions = readExtensions(reader, 'CertificateRequest')
   finishReading(reader, 'CertificateRequest')
-  const schemes = extensions.get(ExtensionType.signatureAlgorithms)
-  if (schemes === undefined) {
+  const list = extensions.get(ExtensionType.signatureAlgorithms)
+  if (list === undefined) {
     throw new TlsAlert(AlertDescription.missingExtension, 'CertificateRequest has no signature_algorithms')
   }
-  return { context, schemes: decodeCodePoints(schemes, 'signature_algorithms') }
+  const schemes = decodeCodePoints(list, 'signature_algorithms')
+  const ofCertificates = extensions.get(ExtensionType.signatureAlgorithmsCert)
+  const names = extensions.get(ExtensionType.certificateAuthorities)
+  return {
+    context,
+    schemes,
+    certificateSchemes:
+      ofCertificates === undefined ? schemes : decodeCodePoints(ofCertificates, 'signature_algorithms_cert'),
+    authorities: names === undefined ? [] : decodeAuthorities(names),
+  }
+}
+
+/** What our CertificateRequest says. */
+export interface CertificateRequestFields {
+  readonly schemes: readonly number[]
+  /** Left out where `undefined`: the same as `schemes`. */
+  readonly certificateSchemes: readonly number[] | undefined
+  /** Names, DER; left out where empty. */
+  readonly authorities: readonly Uint8Array[]
+}
+
+/** Writes a CertificateRequest of the handshake: its context is empty (RFC 8446 §4.3.2). */
+export function encodeCertificateRequest(fields: CertificateRequestFields): Uint8Array {
+  const { schemes, certificateSchemes, authorities } = fields
+  const writer = new Writer(256)
+  writeMessage(writer, HandshakeType.certificateRequest, () => {
+    writer.uint8(0)
+    const mark = writer.openVector(2)
+    writeExtension(writer, ExtensionType.signatureAlgorithms, () => writeCodePoints(writer, schemes))
+    if (certificateSchemes !== undefined) {
+      writeExtension(writer, ExtensionType.signatureAlgorithmsCert, () => writeCodePoints(writer, certificateSchemes))
+    }
+    if (authorities.length > 0) {
+      writeExtension(writer, ExtensionType.certificateAuthorities, () => writeAuthorities(writer, authorities))
+    }
+    writer.closeVector(mark)
+  })
+  return writer.finish()
+}
+
+/** The extensions of our CertificateRequest, which a client's Certificate may answer (RFC 8446 §4.4.2). */
+export function requestedExtensions(fields: CertificateRequestFields): ReadonlySet<number> {
+  const types = new Set<number>([ExtensionType.signatureAlgorithms])
+  if (fields.certificateSchemes !== undefined) types.add(ExtensionType.signatureAlgorithmsCert)
+  if (fields.authorities.length > 0) types.add(ExtensionType.certificateAuthorities)
+  return types
+}
+
+/** RFC 8446 §4.2.4: at least one name, none empty. */
+function decodeAuthorities(body: Uint8Array): readonly Uint8Array[] {
+  const reader = new Reader(body)
+  const list = new Reader(readVector(reader, 2))
+  finishReading(reader, 'certificate_authorities')
+  const names: Uint8Array[] = []
+  if (list.remaining === 0) list.fail()
+  while (list.remaining > 0) {
+    const name = readVector(list, 2)
+    if (name.length === 0) list.fail()
+    names.push(name)
+  }
+  finishReading(list, 'certificate_authorities')
+  return names
+}
+
+function writeAuthorities(writer: Writer, names: readonly Uint8Array[]): void {
+  const mark = writer.openVector(2)
+  for (const name of names) {
+    const inner = writer.openVector(2)
+    writer.bytes(name)
+    writer.closeVector(inner)
+  }
+  writer.closeVector(mark)
 }

@@ -1,11 +1,12 @@
 /** The client's last states: the server's Finished, our own flight, and what may come afterwards (RFC 8446 §4.4.4, §4.6). */
-import { concat } from '../base/bytes.ts'
+import { concat, EMPTY } from '../base/bytes.ts'
+import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
-import { encodeCertificate } from './certificate-messages.ts'
+import { authenticateClient } from './client-authentication.ts'
 import type { ClientFlight } from './client-progress.ts'
 import { HandshakeType } from './code-points.ts'
 import { checkFinished, encodeFinished } from './finished-message.ts'
-import { finishedVerifyData } from './key-schedule.ts'
+import { type ApplicationSecrets, finishedVerifyData } from './key-schedule.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
 import { TlsLevel } from './session.ts'
 import type { State } from './state.ts'
@@ -20,25 +21,33 @@ export class WaitFinished implements State {
     this.#flight = flight
   }
 
-  handle(message: HandshakeMessage): State {
+  handle(message: HandshakeMessage): Eventually<State> {
     if (message.type !== HandshakeType.finished) throw unexpectedMessage(message, 'Finished')
-    const { config, context, fields, schedule, secrets, suite } = this.#flight
+    const { context, fields, request, schedule, secrets, suite } = this.#flight
     const { transcript } = context
     checkFinished(message, finishedVerifyData(suite.hash, secrets.server, transcript.digest()))
     transcript.add(message.bytes)
     const application = schedule.enterApplication(transcript.digest())
-    context.openExporter(suite, context.keep(application.exporter))
+    for (const secret of [application.client, application.server, application.exporter]) context.keep(secret)
     context.log('CLIENT_TRAFFIC_SECRET_0', fields.random, application.client)
     context.log('SERVER_TRAFFIC_SECRET_0', fields.random, application.server)
     context.log('EXPORTER_SECRET', fields.random, application.exporter)
-    context.emit({ type: 'message', level: TlsLevel.handshake, bytes: this.#answer() })
+    if (request === undefined) return this.#complete(application, EMPTY)
+    return andThen(authenticateClient(this.#flight, request), (proof) => this.#complete(application, proof))
+  }
+
+  /** Answers with our flight, of which `proof` is in the transcript: Certificate and CertificateVerify, where they were asked for. */
+  #complete(application: ApplicationSecrets, proof: Uint8Array): State {
+    const { alpn, chain, config, context, group, secrets, suite } = this.#flight
+    const finished = encodeFinished(finishedVerifyData(suite.hash, secrets.client, context.transcript.digest()))
+    context.openExporter(suite, application.exporter)
+    context.emit({ type: 'message', level: TlsLevel.handshake, bytes: concat(proof, finished) })
     context.wipe(secrets.client)
     context.wipe(secrets.server)
     context.emitSecret(TlsLevel.application, 'write', application.client, suite)
     context.emitSecret(TlsLevel.application, 'read', application.server, suite)
-    application.client.fill(0)
-    application.server.fill(0)
-    const { alpn, chain, group } = this.#flight
+    context.wipe(application.client)
+    context.wipe(application.server)
     context.emit({
       type: 'complete',
       alpn,
@@ -50,15 +59,6 @@ export class WaitFinished implements State {
       suite,
     })
     return new ClientConnected()
-  }
-
-  /** Our flight: if the server wants a certificate, that there is none (RFC 8446 §4.4.2), and Finished. */
-  #answer(): Uint8Array {
-    const { context, request, secrets, suite } = this.#flight
-    const certificate = request === undefined ? [] : [encodeCertificate([], request.context)]
-    for (const bytes of certificate) context.transcript.add(bytes)
-    const verifyData = finishedVerifyData(suite.hash, secrets.client, context.transcript.digest())
-    return concat(...certificate, encodeFinished(verifyData))
   }
 }
 

@@ -1,27 +1,17 @@
 /** The client's states while the server's flight arrives, from EncryptedExtensions to CertificateVerify (RFC 8446 §A.1). */
 import { decodeUtf8, equalBytes } from '../base/bytes.ts'
 import type { Eventually } from '../crypto/eventually.ts'
-import { parseCertificate } from '../x509/certificate.ts'
-import { CertificateError } from '../x509/certificate-error.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
-import {
-  type CertificateRequest,
-  type CertificateVerify,
-  decodeCertificate,
-  decodeCertificateRequest,
-  decodeCertificateVerify,
-  signedContent,
-} from './certificate-messages.ts'
+import { type CertificateRequest, decodeCertificate, decodeCertificateRequest } from './certificate-messages.ts'
 import { WaitFinished } from './client-finish-states.ts'
 import type { ClientAgreement, ClientFlight, ClientKeys } from './client-progress.ts'
 import { ExtensionType, HandshakeType } from './code-points.ts'
 import { checkAnswers, decodeAlpn, decodeCodePoints, type Extensions } from './extensions.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
+import { authenticatePeer } from './peer-authentication.ts'
 import { decodeEncryptedExtensions } from './server-hello.ts'
 import { TlsLevel } from './session.ts'
-import { keyFitsScheme } from './signature-schemes.ts'
 import type { State } from './state.ts'
-import { whenDone } from './work.ts'
 
 /** EncryptedExtensions are awaited. */
 export class WaitEncryptedExtensions implements State {
@@ -134,62 +124,13 @@ class WaitCertificateVerify implements State {
   }
 
   handle(message: HandshakeMessage): Eventually<State> {
-    if (message.type !== HandshakeType.certificateVerify) throw unexpectedMessage(message, 'CertificateVerify')
-    const proof = decodeCertificateVerify(message.body)
-    return whenDone(
-      () => this.#verifySignature(proof),
-      (isValid) => {
-        if (!isValid) {
-          throw new TlsAlert(AlertDescription.decryptError, 'The signature of CertificateVerify does not match')
-        }
-        return this.#judgeChain(message)
-      },
-      (cause) => new TlsAlert(AlertDescription.internalError, 'The signature could not be verified', { cause }),
+    const flight = this.#flight
+    const { chain, config, context, fields } = flight
+    const { serverName: name, verifier } = config
+    return authenticatePeer(
+      { role: 'server', config, context, chain, schemes: fields.schemes, verifier, name },
+      message,
+      () => new WaitFinished(flight),
     )
   }
-
-  #verifySignature(proof: CertificateVerify): Eventually<boolean> {
-    const { config, context, fields } = this.#flight
-    const { scheme, signature } = proof
-    const verifier = config.crypto.verifiers.find((candidate) => candidate.scheme === scheme)
-    // RFC 8446 §4.4.3: one that was offered for it, and of the kind of the key.
-    if (verifier === undefined || !fields.schemes.includes(scheme)) {
-      throw new TlsAlert(AlertDescription.illegalParameter, `CertificateVerify uses scheme ${scheme}, not offered`)
-    }
-    const spki = leafKey(this.#flight.chain)
-    if (!keyFitsScheme(spki, scheme)) {
-      throw new TlsAlert(AlertDescription.illegalParameter, `Scheme ${scheme} does not fit the key of the certificate`)
-    }
-    return verifier.verify(spki, signedContent('server', context.transcript.digest()), signature)
-  }
-
-  #judgeChain(message: HandshakeMessage): Eventually<State> {
-    const { config, context, chain } = this.#flight
-    return whenDone(
-      () => config.verifier.verify(chain, config.serverName, 'server', config.wallClock()),
-      () => {
-        context.transcript.add(message.bytes)
-        return new WaitFinished(this.#flight)
-      },
-      certificateAlert,
-    )
-  }
-}
-
-/** The public key of the first certificate. */
-function leafKey(chain: readonly Uint8Array[]): Uint8Array {
-  const [leaf] = chain
-  if (leaf === undefined) throw new TlsAlert(AlertDescription.decodeError, 'There is no certificate')
-  try {
-    return parseCertificate(leaf).spki
-  } catch (reason) {
-    throw certificateAlert(reason)
-  }
-}
-
-/** RFC 8446 §6.2: what was wrong with a certificate, as an alert. */
-function certificateAlert(reason: unknown): TlsAlert {
-  if (reason instanceof CertificateError)
-    return new TlsAlert(reason.alert, `The server is not authenticated: ${reason.message}`, { cause: reason })
-  return new TlsAlert(AlertDescription.certificateUnknown, 'The certificate was not accepted', { cause: reason })
 }

@@ -6,11 +6,17 @@ import type { KeyExchange } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { type ClientHelloFields, drawGrease, encodeClientHello, offeredExtensions } from './client-hello.ts'
 import type { ClientOffer, PendingShare } from './client-progress.ts'
-import { checkConfig, groupsOf, type TlsClientConfig } from './config.ts'
+import {
+  certificateSchemes,
+  checkConfig,
+  checkVerifiers,
+  groupsOf,
+  handshakeSchemes,
+  type TlsClientConfig,
+} from './config.ts'
 import type { HandshakeContext } from './context.ts'
 import { checkServerName, sniOf } from './server-name.ts'
 import { TlsLevel } from './session.ts'
-import { isHandshakeScheme } from './signature-schemes.ts'
 import { whenDone } from './work.ts'
 
 /**
@@ -19,9 +25,7 @@ import { whenDone } from './work.ts'
  */
 export function checkClientConfig(config: TlsClientConfig): void {
   checkConfig(config)
-  if (handshakeSchemes(config).length === 0) {
-    throw new RangeError('crypto must have a verifier of a scheme that TLS 1.3 signs handshakes with')
-  }
+  checkVerifiers(config)
   checkServerName(config.serverName)
   for (const group of config.shares ?? []) {
     if (!groupsOf(config).includes(group)) throw new RangeError(`shares must be among groups, got ${group}`)
@@ -32,14 +36,14 @@ export function checkClientConfig(config: TlsClientConfig): void {
 export function makeOffer(config: TlsClientConfig, context: HandshakeContext): Eventually<ClientOffer> {
   const groups = groupsOf(config)
   const schemes = handshakeSchemes(config)
-  const certificateSchemes = config.crypto.verifiers.map(({ scheme }) => scheme)
+  const forCertificates = certificateSchemes(config)
   const fields: ClientHelloFields = {
     random: randomBytes(config.random, 32),
     suites: config.suites.map(({ id }) => id),
     groups,
     keyShares: [],
     schemes,
-    certificateSchemes: certificateSchemes.length > schemes.length ? certificateSchemes : undefined,
+    certificateSchemes: forCertificates.length > schemes.length ? forCertificates : undefined,
     alpn: config.alpn.map((name) => encodeUtf8(name)),
     serverName: sniOf(config.serverName),
     cookie: undefined,
@@ -96,9 +100,4 @@ function makeShares(
 
 function exchangeOf(config: TlsClientConfig, group: number | undefined): KeyExchange | undefined {
   return config.crypto.groups.find((exchange) => exchange.group === group)
-}
-
-/** The schemes for `signature_algorithms`; those that only certificates may use go into `signature_algorithms_cert`. */
-function handshakeSchemes(config: TlsClientConfig): readonly number[] {
-  return config.crypto.verifiers.map(({ scheme }) => scheme).filter((scheme) => isHandshakeScheme(scheme))
 }

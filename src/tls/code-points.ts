@@ -32,6 +32,7 @@ export const ExtensionType = {
   supportedVersions: 43,
   cookie: 44,
   pskKeyExchangeModes: 45,
+  certificateAuthorities: 47,
   signatureAlgorithmsCert: 50,
   keyShare: 51,
   quicTransportParameters: 57,

@@ -9,7 +9,9 @@ import {
   decodeCertificateRequest,
   decodeCertificateVerify,
   encodeCertificate,
+  encodeCertificateRequest,
   encodeCertificateVerify,
+  requestedExtensions,
   signedContent,
 } from './certificate-messages.ts'
 import { type ClientHelloFields, decodeClientHello, drawGrease, encodeClientHello } from './client-hello.ts'
@@ -225,6 +227,30 @@ describe('messages round-trip', () => {
       ),
     )
   })
+
+  test('CertificateRequest', () => {
+    const schemes = fc.array(uint16, { minLength: 1, maxLength: 20 })
+    fc.assert(
+      fc.property(
+        schemes,
+        fc.option(schemes, { nil: undefined }),
+        fc.array(bytes(1, 50), { maxLength: 5 }),
+        (wanted, ofCertificates, authorities) => {
+          const fields = { schemes: wanted, certificateSchemes: ofCertificates, authorities }
+          const request = decodeCertificateRequest(body(encodeCertificateRequest(fields)))
+          expect(request).toEqual({
+            context: EMPTY,
+            schemes: wanted,
+            certificateSchemes: ofCertificates ?? wanted,
+            authorities,
+          })
+          expect(requestedExtensions(fields).size).toBe(
+            1 + Number(ofCertificates !== undefined) + Number(authorities.length > 0),
+          )
+        },
+      ),
+    )
+  })
 })
 
 test('what is signed is padding, the role, a zero and the transcript', () => {
@@ -275,7 +301,9 @@ const VALID: Readonly<Record<string, Uint8Array>> = {
   ),
   Certificate: body(encodeCertificate([fromHex('3000'), fromHex('3001ff')])),
   CertificateVerify: body(encodeCertificateVerify(0x0403, fromHex('aabbcc'))),
-  CertificateRequest: fromHex('00' + '000e' + '000d000400020403' + '0032000204ff'),
+  CertificateRequest: fromHex(
+    '00' + '001d' + '000d000400020403' + '00320004000204ff' + '002f0009' + '0007000230000001ff',
+  ),
   NewSessionTicket: fromHex('00000e10' + '01020304' + '0101' + '0002aabb' + '0008002a0004ffffffff'),
 }
 

@@ -4,6 +4,7 @@ import type { RandomSource } from '../base/random.ts'
 import type { Eventually } from '../crypto/eventually.ts'
 import type { CipherSuite, PublicKeyProvider, Signer } from '../crypto/provider.ts'
 import type { CertificateVerifier } from '../x509/certificate-verifier.ts'
+import { isHandshakeScheme } from './signature-schemes.ts'
 
 /** What both roles need. */
 export interface TlsConfig {
@@ -29,6 +30,12 @@ export interface TlsClientConfig extends TlsConfig {
   /** Judges the server's certificates. */
   readonly verifier: CertificateVerifier
   /**
+   * Chooses who we are where the server asks for a certificate; asked once at most. `undefined`, or an identity that can sign
+   * with none of the schemes asked for, shows no certificate, as does the lack of this (RFC 8446 §4.4.2). What it throws (or
+   * rejects with) ends the handshake with internal_error.
+   */
+  readonly selectIdentity?: ((request: CertificateRequestSummary) => Eventually<Identity | undefined>) | undefined
+  /**
    * Our transport parameters, encoded; asked for once, at the start.
    * @param peer always `undefined` here: a client speaks first.
    */
@@ -49,21 +56,46 @@ export interface ClientHelloSummary {
   readonly alpn: readonly string[]
 }
 
-/** Who a server is: a chain, and the key of its first certificate. */
-export interface ServerIdentity {
+/** What a server says that a client may choose its certificate by (RFC 8446 §4.3.2). */
+export interface CertificateRequestSummary {
+  /** The signature schemes that the server can verify in the handshake, best first. */
+  readonly schemes: readonly number[]
+  /** Those that the certificates may be signed with. */
+  readonly certificateSchemes: readonly number[]
+  /** Names of authorities that the server trusts, DER; empty if it does not say. */
+  readonly authorities: readonly Uint8Array[]
+}
+
+/** Who an end is: a chain, and the key of its first certificate. */
+export interface Identity {
   /** DER, leaf first, without the anchor. */
   readonly chain: readonly Uint8Array[]
   readonly signer: Signer
 }
 
+/** What a server wants of the certificates of its clients (RFC 8446 §4.3.2). */
+export interface ClientCertificatePolicy {
+  /** A client that shows none is refused, with certificate_required. */
+  readonly isRequired: boolean
+  /** Judges those that are shown. */
+  readonly verifier: CertificateVerifier
+  /** Names of authorities, DER, by which clients may choose what to show; at most {@link MAX_AUTHORITIES} bytes in all. */
+  readonly authorities: readonly Uint8Array[]
+}
+
+/** Bytes of authorities' names that a CertificateRequest has room for, the length of each included. */
+export const MAX_AUTHORITIES = 16_384
+
 /** A server's configuration. */
 export interface TlsServerConfig extends TlsConfig {
+  /** Asks each client for a certificate; left out, it does not. */
+  readonly clientCertificates?: ClientCertificatePolicy | undefined
   /**
    * Chooses the identity for one client; asked once in each handshake. `undefined` refuses the client: with
    * unrecognized_name if it named a server, with handshake_failure if not. A {@link TlsAlert} thrown (or rejected
    * with) is sent as it is, any other error as internal_error.
    */
-  selectIdentity(hello: ClientHelloSummary): Eventually<ServerIdentity | undefined>
+  selectIdentity(hello: ClientHelloSummary): Eventually<Identity | undefined>
   /**
    * Our transport parameters, encoded; asked for once, during `receive`, when the client's are known (a server's may depend
    * on them: RFC 9368). What it throws leaves through `receive`.
@@ -85,8 +117,41 @@ export function checkConfig(config: TlsConfig): void {
   if (groupsOf(config).length === 0) throw new RangeError('groups must name at least one group that the provider has')
 }
 
+/**
+ * Checks a server's configuration.
+ * @throws RangeError naming the option and its value.
+ */
+export function checkServerConfig(config: TlsServerConfig): void {
+  checkConfig(config)
+  if (config.clientCertificates === undefined) return
+  checkVerifiers(config)
+  const length = config.clientCertificates.authorities.reduce((sum, name) => sum + 2 + name.length, 0)
+  if (length > MAX_AUTHORITIES) {
+    throw new RangeError(`authorities must take at most ${MAX_AUTHORITIES} bytes, got ${length}`)
+  }
+}
+
 /** The key-exchange groups in use, best first: those named, as far as the provider has them, else all of the provider's. */
 export function groupsOf(config: TlsConfig): readonly number[] {
   const known = config.crypto.groups.map(({ group }) => group)
   return config.groups === undefined ? known : config.groups.filter((group) => known.includes(group))
+}
+
+/** The schemes that the peer may sign the handshake with, best first (RFC 8446 §4.2.3). */
+export function handshakeSchemes(config: TlsConfig): readonly number[] {
+  return certificateSchemes(config).filter((scheme) => isHandshakeScheme(scheme))
+}
+
+/** The schemes that the peer's certificates may be signed with, best first. */
+export function certificateSchemes(config: TlsConfig): readonly number[] {
+  return config.crypto.verifiers.map(({ scheme }) => scheme)
+}
+
+/**
+ * Checks that the peer's signature could be verified.
+ * @throws RangeError
+ */
+export function checkVerifiers(config: TlsConfig): void {
+  if (handshakeSchemes(config).length > 0) return
+  throw new RangeError('crypto must have a verifier of a scheme that TLS 1.3 signs handshakes with')
 }

@@ -9,7 +9,7 @@ import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { TlsAlert } from './alert.ts'
 import { type KeyPairFixture, P256, WALL_CLOCK } from './certificates.fixtures.ts'
 import { createClientSession } from './client-session.ts'
-import type { ServerIdentity, TlsClientConfig, TlsServerConfig } from './config.ts'
+import type { Identity, TlsClientConfig, TlsServerConfig } from './config.ts'
 import { HEADER_LENGTH } from './message.ts'
 import { createServerSession } from './server-session.ts'
 import type { TlsComplete, TlsEvent, TlsLevel, TlsSession } from './session.ts'
@@ -34,7 +34,7 @@ export function seededRandom(seed: number): RandomSource {
 }
 
 /** The identity of a key pair among the certificate fixtures. */
-export function identityOf(pair: KeyPairFixture, provider: PublicKeyProvider = noble): ServerIdentity {
+export function identityOf(pair: KeyPairFixture, provider: PublicKeyProvider = noble): Identity {
   const signer = provider.createSigner(fromHex(pair.privateKey))
   if (isPending(signer)) throw new Error('The provider takes its time')
   return { chain: [fromHex(pair.certificate)], signer }
@@ -172,11 +172,23 @@ function doorbellOf(...sessions: readonly TlsSession[]): () => Promise<boolean> 
 }
 
 function slowClient(config: TlsClientConfig): TlsClientConfig {
-  return { ...config, crypto: slowProvider(config.crypto), verifier: slowVerifier(config.verifier) }
+  const { crypto, selectIdentity, verifier } = config
+  return {
+    ...config,
+    crypto: slowProvider(crypto),
+    verifier: slowVerifier(verifier),
+    selectIdentity: selectIdentity === undefined ? undefined : slowSelection(selectIdentity),
+  }
 }
 
 function slowServer(config: TlsServerConfig): TlsServerConfig {
-  return { ...config, crypto: slowProvider(config.crypto), selectIdentity: slowSelection(config.selectIdentity) }
+  const { clientCertificates: policy, crypto, selectIdentity } = config
+  return {
+    ...config,
+    crypto: slowProvider(crypto),
+    selectIdentity: slowSelection(selectIdentity),
+    clientCertificates: policy === undefined ? undefined : { ...policy, verifier: slowVerifier(policy.verifier) },
+  }
 }
 
 /** The alert that a side failed with; throws if it failed otherwise or not at all. */

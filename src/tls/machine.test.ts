@@ -5,7 +5,7 @@ import { noble } from '../crypto/noble/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { P256 } from './certificates.fixtures.ts'
 import { createClientSession } from './client-session.ts'
-import type { ServerIdentity } from './config.ts'
+import type { Identity } from './config.ts'
 import { clientConfig, handshake, identityOf, PACES, serverConfig } from './handshake.fixtures.ts'
 import { MAX_CERTIFICATE_LENGTH, MAX_MESSAGE_LENGTH } from './message.ts'
 import { createServerSession } from './server-session.ts'
@@ -30,9 +30,9 @@ function expectAlert(call: () => void, description: number, protocolViolation = 
 
 /** An identity that arrives when the test says so. */
 function suspendedServer() {
-  let arrive: (identity: ServerIdentity | undefined) => void = () => undefined
+  let arrive: (identity: Identity | undefined) => void = () => undefined
   let fail: (reason: unknown) => void = () => undefined
-  const identity: Eventually<ServerIdentity | undefined> = new Promise((resolve, reject) => {
+  const identity: Eventually<Identity | undefined> = new Promise((resolve, reject) => {
     arrive = resolve
     fail = reject
   })

@@ -19,6 +19,8 @@ export interface ServerAgreement {
   /** The client's handshake traffic secret. */
   readonly handshakeSecret: Uint8Array
   readonly application: ApplicationSecrets
+  /** What the client has shown and proven, DER, leaf first; empty if it showed none. */
+  readonly peerCertificates: readonly Uint8Array[]
 }
 
 /** The client's Finished is awaited. */
@@ -33,7 +35,7 @@ export class WaitClientFinished implements State {
   handle(message: HandshakeMessage): State {
     // RFC 9001 §8.3: no EndOfEarlyData before it.
     if (message.type !== HandshakeType.finished) throw unexpectedMessage(message, 'Finished')
-    const { alpn, application, context, exchange, handshakeSecret, hello, suite } = this.#agreement
+    const { alpn, application, context, exchange, handshakeSecret, hello, peerCertificates, suite } = this.#agreement
     checkFinished(message, finishedVerifyData(suite.hash, handshakeSecret, context.transcript.digest()))
     context.transcript.add(message.bytes)
     context.wipe(handshakeSecret)
@@ -45,7 +47,7 @@ export class WaitClientFinished implements State {
       alpn,
       resumed: false,
       earlyData: false,
-      peerCertificates: [],
+      peerCertificates,
       serverName: hello.serverName,
       group: exchange.group,
       suite,

@@ -2,16 +2,23 @@
  * The server's flight, from ServerHello to Finished (RFC 8446 §2, §4.4). Three steps may take time: the choice of an identity,
  * the key exchange, the signature. What they lead to comes out together at the end.
  */
-import { concat, decodeUtf8, encodeUtf8 } from '../base/bytes.ts'
+import { concat, decodeUtf8, EMPTY, encodeUtf8 } from '../base/bytes.ts'
 import { randomBytes } from '../base/random.ts'
 import type { Eventually } from '../crypto/eventually.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
-import { encodeCertificate, encodeCertificateVerify, signedContent } from './certificate-messages.ts'
-import type { ServerIdentity, TlsServerConfig } from './config.ts'
+import {
+  type CertificateRequestFields,
+  encodeCertificate,
+  encodeCertificateRequest,
+  encodeCertificateVerify,
+  signedContent,
+} from './certificate-messages.ts'
+import { certificateSchemes, handshakeSchemes, type Identity, type TlsServerConfig } from './config.ts'
 import type { HandshakeContext } from './context.ts'
 import type { KeyShareEntry } from './extensions.ts'
 import { encodeFinished } from './finished-message.ts'
 import { finishedVerifyData, type KeySchedule, type TrafficSecrets } from './key-schedule.ts'
+import { WaitClientCertificate } from './server-client-states.ts'
 import { WaitClientFinished } from './server-finish-states.ts'
 import { encodeEncryptedExtensions, encodeServerHello } from './server-hello.ts'
 import { type CompleteHello, chooseScheme, type Negotiated } from './server-negotiation.ts'
@@ -31,7 +38,7 @@ export interface ServerOffer extends Negotiated {
 
 /** Who signs, and how. */
 interface Authentication {
-  readonly identity: ServerIdentity
+  readonly identity: Identity
   readonly scheme: number
 }
 
@@ -50,7 +57,7 @@ export function sendFlight(offer: ServerOffer): Eventually<State> {
   )
 }
 
-function authenticationOf(identity: ServerIdentity | undefined, hello: CompleteHello): Authentication {
+function authenticationOf(identity: Identity | undefined, hello: CompleteHello): Authentication {
   if (identity !== undefined && identity.chain.length > 0) {
     return { identity, scheme: chooseScheme(identity.signer, hello) }
   }
@@ -99,13 +106,16 @@ function authenticate(
   schedule: KeySchedule,
   secrets: TrafficSecrets,
 ): Eventually<State> {
-  const { transcript } = offer.context
+  const { config, context } = offer
+  const { transcript } = context
+  const request = certificateRequest(config)
   const head = concat(
     encodeEncryptedExtensions({
       serverNameUsed: offer.hello.serverName !== undefined,
       alpn: encodeUtf8(offer.alpn),
       parameters: offer.parameters,
     }),
+    request === undefined ? EMPTY : encodeCertificateRequest(request),
     encodeCertificate(identity.chain),
   )
   transcript.add(head)
@@ -140,5 +150,22 @@ function finish(
   context.emit({ type: 'message', level: TlsLevel.handshake, bytes: concat(flight, finished) })
   context.emitSecret(TlsLevel.application, 'write', application.server, suite)
   application.server.fill(0)
-  return new WaitClientFinished({ ...offer, handshakeSecret: secrets.client, application })
+  const agreement = { ...offer, handshakeSecret: secrets.client, application, peerCertificates: [] }
+  const { clientCertificates: policy } = offer.config
+  const request = certificateRequest(offer.config)
+  if (policy === undefined || request === undefined) return new WaitClientFinished(agreement)
+  return new WaitClientCertificate({ ...agreement, policy, request })
+}
+
+/** What we ask clients for (RFC 8446 §4.3.2); `undefined`: nothing. */
+function certificateRequest(config: TlsServerConfig): CertificateRequestFields | undefined {
+  const { clientCertificates: policy } = config
+  if (policy === undefined) return undefined
+  const schemes = handshakeSchemes(config)
+  const forCertificates = certificateSchemes(config)
+  return {
+    schemes,
+    certificateSchemes: forCertificates.length > schemes.length ? forCertificates : undefined,
+    authorities: policy.authorities,
+  }
 }

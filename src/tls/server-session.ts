@@ -1,5 +1,5 @@
 /** The door to TLS for servers. Separate from the client's, so that a page does not carry a server. */
-import { checkConfig, type TlsServerConfig } from './config.ts'
+import { checkServerConfig, type TlsServerConfig } from './config.ts'
 import { HandshakeContext } from './context.ts'
 import { HandshakeMachine } from './machine.ts'
 import { WaitClientHello } from './server-hello-states.ts'
@@ -10,7 +10,7 @@ import type { TlsSession } from './session.ts'
  * @throws RangeError for a configuration that cannot work.
  */
 export function createServerSession(config: TlsServerConfig): TlsSession {
-  checkConfig(config)
+  checkServerConfig(config)
   const context = new HandshakeContext(config)
   return new HandshakeMachine(context, new WaitClientHello(config, context))
 }

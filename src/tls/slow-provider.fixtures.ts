@@ -2,7 +2,7 @@
 import type { Eventually } from '../crypto/eventually.ts'
 import type { KeyShare, PublicKeyProvider, Signer } from '../crypto/provider.ts'
 import type { CertificateVerifier } from '../x509/certificate-verifier.ts'
-import type { TlsServerConfig } from './config.ts'
+import type { Identity } from './config.ts'
 
 /** Turns of the microtask queue that one operation takes: enough that nothing is done in the turn in which it began. */
 const TURNS = 3
@@ -46,10 +46,12 @@ export function slowVerifier(verifier: CertificateVerifier): CertificateVerifier
 }
 
 /** The same choice of identities, delayed, with a slow signer in them. */
-export function slowSelection(select: TlsServerConfig['selectIdentity']): TlsServerConfig['selectIdentity'] {
-  return (hello) =>
+export function slowSelection<Question>(
+  select: (question: Question) => Eventually<Identity | undefined>,
+): (question: Question) => Promise<Identity | undefined> {
+  return (question) =>
     later(async () => {
-      const identity = await select(hello)
+      const identity = await select(question)
       return identity === undefined ? undefined : { chain: identity.chain, signer: slowSigner(identity.signer) }
     })
 }
