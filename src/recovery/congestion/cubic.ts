@@ -1,6 +1,7 @@
 /**
  * CUBIC (RFC 9438, draft-ietf-tcpm-rfc8312bis) in bytes: the cubic window of §4.2, the Reno-friendly region of §4.3, fast
- * convergence, undo of spurious reductions. Time without growth for lack of data does not count (§5.8). Slow start is Reno's.
+ * convergence, undo of spurious reductions. Time without growth for lack of data does not count (§5.8). Slow start is Reno's,
+ * the first one watched by HyStart++ (§4.10).
  */
 import type { Time } from '../../base/time.ts'
 import type { RttEstimator } from '../rtt.ts'
@@ -11,6 +12,7 @@ import {
   isUnderutilized,
   type SentInfo,
 } from './controller.ts'
+import { HyStart } from './hystart.ts'
 import { WindowLimits } from './window-limits.ts'
 
 /** β_cubic (RFC 9438 §4.6). */
@@ -42,6 +44,7 @@ interface CubicState {
 
 class Cubic implements CongestionController {
   readonly #limits: WindowLimits
+  readonly #hystart = new HyStart()
   #state: CubicState
   // As before the last reduction.
   #undo: CubicState | undefined = undefined
@@ -91,7 +94,7 @@ class Cubic implements CongestionController {
     }
     this.#isUntouched = false
     if (state.window < state.threshold) {
-      state.window += acked.bytes
+      this.#slowStart(acked, now)
       return
     }
     if (state.elapsed < 0) this.#beginStage(now)
@@ -132,6 +135,16 @@ class Cubic implements CongestionController {
     // RFC 9002 §7.2: until it was first used, the initial window follows the size, down as well as up.
     if (this.#isUntouched) this.#state.window = this.#limits.initial
     this.#state.window = Math.max(this.#state.window, this.#limits.minimum)
+  }
+
+  #slowStart(acked: AckSample, now: Time): void {
+    const state = this.#state
+    if (state.threshold < Infinity) {
+      state.window += acked.bytes
+      return
+    }
+    state.window += this.#hystart.onPacketsAcked(acked, now)
+    if (this.#hystart.isOver) state.threshold = state.window
   }
 
   /** The first acknowledgement of a congestion avoidance stage (RFC 9438 §4.2). */

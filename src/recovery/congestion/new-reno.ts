@@ -1,11 +1,13 @@
 /**
  * NewReno as RFC 9002 §7 and Appendix B write it: slow start, congestion avoidance, one reduction by half for each round
- * trip with losses, the minimum window on persistent congestion. A reduction whose losses were all spurious is undone.
+ * trip with losses, the minimum window on persistent congestion. A reduction whose losses were all spurious is undone. The
+ * first slow start is watched by HyStart++.
  */
 import type { Time } from '../../base/time.ts'
 import type { RttEstimator } from '../rtt.ts'
 import type { SentInfo } from './controller.ts'
 import { type AckSample, type CongestionController, type ControllerOptions, isUnderutilized } from './controller.ts'
+import { HyStart } from './hystart.ts'
 import { WindowLimits } from './window-limits.ts'
 
 /** kLossReductionFactor (RFC 9002 Appendix B.1). */
@@ -18,6 +20,7 @@ export function newReno(options: ControllerOptions): CongestionController {
 
 class NewReno implements CongestionController {
   readonly #limits: WindowLimits
+  readonly #hystart = new HyStart()
   #congestionWindow: number
   #slowStartThreshold: number
   // Packets sent up to this moment belong to the recovery period and its losses (Appendix B.5).
@@ -50,13 +53,13 @@ class NewReno implements CongestionController {
 
   onPacketSent(_packet: SentInfo, _now: Time): void {}
 
-  onPacketsAcked(acked: AckSample, _rtt: RttEstimator, _now: Time): void {
+  onPacketsAcked(acked: AckSample, _rtt: RttEstimator, now: Time): void {
     if (acked.newest.sentTime <= this.#recoveryStart) return
     const window = this.#congestionWindow
     if (isUnderutilized(acked, window, this.#limits.maxDatagramSize)) return
     this.#isUntouched = false
     if (window < this.#slowStartThreshold) {
-      this.#congestionWindow = window + acked.bytes
+      this.#slowStart(acked, now)
       return
     }
     // RFC 9002 §7.3.3: at most one datagram for each window that is acknowledged.
@@ -97,6 +100,15 @@ class NewReno implements CongestionController {
     // RFC 9002 §7.2: until it was first used, the initial window follows the size, down as well as up.
     if (this.#isUntouched) this.#congestionWindow = this.#limits.initial
     this.#congestionWindow = Math.max(this.#congestionWindow, this.#limits.minimum)
+  }
+
+  #slowStart(acked: AckSample, now: Time): void {
+    if (this.#slowStartThreshold < Infinity) {
+      this.#congestionWindow += acked.bytes
+      return
+    }
+    this.#congestionWindow += Math.floor(this.#hystart.onPacketsAcked(acked, now))
+    if (this.#hystart.isOver) this.#slowStartThreshold = this.#congestionWindow
   }
 
   #onCongestionEvent(sentTime: Time, now: Time, undoable: boolean): void {
