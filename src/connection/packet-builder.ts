@@ -65,6 +65,8 @@ export class PacketBuilder implements PacketWriter {
   #path: Path | undefined
   #header: HeaderFields | undefined
   #expand = false
+  /** Whether the packets of the flight leave as ECT(0); set before it (RFC 9000 §13.4). */
+  isMarking = false
   type: ProtectedPacketType = PacketType.initial
   space: PacketSpace = PacketSpace.initial
   path: PathId = 0
@@ -107,6 +109,7 @@ export class PacketBuilder implements PacketWriter {
     if (start + longest + MIN_FRAMES > limit) return false
     const sent = this.#loss.beginPacket(space, path.recovery)
     const numberLength = packetNumberLength(sent.number, this.#loss.largestAcked(space))
+    if (this.isMarking) sent.ecn = path.recovery.ecn
     if (type === PacketType.oneRtt) sent.keyGeneration = header.keyGeneration
     packet.sent = sent
     packet.type = type

@@ -66,6 +66,8 @@ export function createPathParts(
     minimumWindow: config.minimumWindow,
     pacing: config.pacing && !carrier.properties.congestionControlled,
     granularity: init.timerGranularity,
+    ecn: carrier.properties.ecn,
+    onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),
   })
   return { recovery, mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, onMtu) }
 }

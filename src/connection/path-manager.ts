@@ -269,7 +269,11 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   /** RFC 9000 §9.3: the peer is at another address. */
   #follow(path: Path, now: Time): void {
     const old = this.#active
-    if (old.carrier === path.carrier && hostOf(old.remoteAddress) === hostOf(path.remoteAddress)) path.continueFrom(old)
+    if (old.carrier === path.carrier && hostOf(old.remoteAddress) === hostOf(path.remoteAddress)) {
+      path.continueFrom(old)
+      // RFC 9000 §13.4.2: ECN is validated for each path; another translator on the way may treat marks otherwise.
+      path.recovery.renewEcn(now)
+    }
     this.#activate(path)
     if (path.isValidated) this.#lastValidated = path
     else if (!path.validation.isRunning) this.#validate(path, now)

@@ -59,6 +59,9 @@ const MAX_FLIGHT = 64
 /** Room that a STREAM frame cannot use well; padded, so that a flight stays of one size. */
 const SLACK = 24
 
+/** ECT(0), the mark of RFC 9000 §13.4.2. */
+const ECT_0: Ecn = 2
+
 const PING: PingFrame = { type: FrameType.ping }
 
 /** A PING is worth nothing once it is sent. */
@@ -120,7 +123,7 @@ export class Transmitter {
     if (slot < 0) return undefined
     this.#slot = slot
     this.#batch.clear(slot)
-    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    if (!this.#prepare(path, now)) return this.#launch(0, 0, path, now)
     const builder = this.#builder
     builder.beginDatagram(arena.bytes, slot, limit, path)
     let minimum = 0
@@ -151,7 +154,7 @@ export class Transmitter {
     if (slot < 0) return undefined
     this.#slot = slot
     this.#batch.clear(slot)
-    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    if (!this.#prepare(path, now)) return this.#launch(0, 0, path, now)
     let used = 0
     let segmentSize = limit
     // RFC 9000 §8: the flight counts as a whole, not its first datagram alone.
@@ -191,6 +194,7 @@ export class Transmitter {
     outgoing.segmentSize = segmentSize
     outgoing.to = path.remoteAddress
     outgoing.via = path.carrier
+    outgoing.ecn = this.#builder.isMarking ? ECT_0 : 0
     return outgoing
   }
 
@@ -326,8 +330,9 @@ export class Transmitter {
   }
 
   /** `false`: no connection id of the peer is left for this path. */
-  #prepareHeader(path: Path): boolean {
+  #prepare(path: Path, now: Time): boolean {
     const header = this.#header
+    this.#builder.isMarking = path.recovery.marksPackets(now)
     const { peerIds, spaces, localIds } = this.#parts
     header.version = this.#context.version
     const destination = peerIds.idOf(path.id)
@@ -353,7 +358,7 @@ export class Transmitter {
     if (slot < 0) return undefined
     this.#slot = slot
     this.#batch.clear(slot)
-    if (!this.#prepareHeader(path)) return this.#launch(0, 0, path, now)
+    if (!this.#prepare(path, now)) return this.#launch(0, 0, path, now)
     const builder = this.#builder
     builder.beginDatagram(arena.bytes, slot, size, path)
     let used = 0

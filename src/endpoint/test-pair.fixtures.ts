@@ -15,7 +15,7 @@ import type { CryptoProvider } from '../crypto/provider.ts'
 import { createClientSession } from '../tls/client-session.ts'
 import type { Identity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
-import type { Carrier, PathAddress } from '../transport.ts'
+import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import type { Observer } from '../wire/observer.ts'
 import { VERSION_1 } from '../wire/version.ts'
 import { insecureVerifier } from '../x509/certificate-verifier.ts'
@@ -47,6 +47,8 @@ export interface PairOptions {
   readonly endpoint?: Partial<EndpointOptions>
   readonly clientObserver?: Observer
   readonly serverObserver?: Observer
+  /** The carriers have ECN marks; this is what the network makes of them. `false`: it loses the datagram. */
+  readonly ecn?: (sent: Ecn, from: 'client' | 'server', now: Time) => Ecn | false
   /** Sees each datagram before the network does; `false` loses it, bytes replace it. */
   readonly tap?: (bytes: Uint8Array, from: 'client' | 'server', now: Time) => boolean | Uint8Array
 }
@@ -80,6 +82,7 @@ interface Flying {
   readonly bytes: Uint8Array
   readonly to: 'client' | 'server'
   readonly from: PathAddress
+  readonly ecn: Ecn
 }
 
 /** One end of a pair. */
@@ -92,14 +95,14 @@ export class Side {
   readonly events: { readonly connection: Connection; readonly event: ConnectionEvent }[] = []
   readonly connections: Connection[] = []
 
-  constructor(name: 'client' | 'server', address: PathAddress, endpoint: Endpoint) {
+  constructor(name: 'client' | 'server', address: PathAddress, endpoint: Endpoint, ecn: boolean) {
     this.name = name
     this.address = address
     this.endpoint = endpoint
     this.carrier = {
       maxDatagramSize: 65_527,
       localAddress: address,
-      properties: { reliable: false, ordered: false, congestionControlled: false, addressValidated: false, ecn: false },
+      properties: { reliable: false, ordered: false, congestionControlled: false, addressValidated: false, ecn },
     }
   }
 
@@ -136,8 +139,9 @@ export class Pair {
     this.network = options.network ?? {}
     this.#crypto = options.crypto ?? noble
     this.#identity = testIdentity(this.#crypto)
-    this.client = new Side('client', '192.0.2.1:1000', this.#createEndpoint())
-    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint())
+    const ecn = options.ecn !== undefined
+    this.client = new Side('client', '192.0.2.1:1000', this.#createEndpoint(), ecn)
+    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint(), ecn)
     this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen }, createReception)
   }
 
@@ -212,7 +216,7 @@ export class Pair {
 
   /** Puts a datagram on its way, as if `from` had sent it. */
   inject(bytes: Uint8Array, to: 'client' | 'server', from: PathAddress): void {
-    this.#flying.push(this.now, { bytes, to, from })
+    this.#flying.push(this.now, { bytes, to, from, ecn: 0 })
   }
 
   #drain(side: Side): boolean {
@@ -221,7 +225,7 @@ export class Pair {
     for (let flight = endpoint.pollDatagram(this.now); flight !== undefined; flight = endpoint.pollDatagram(this.now)) {
       busy = true
       for (let at = 0; at < flight.bytes.length; at += flight.segmentSize) {
-        this.#send(side, flight.bytes.slice(at, Math.min(at + flight.segmentSize, flight.bytes.length)))
+        this.#send(side, flight.bytes.slice(at, Math.min(at + flight.segmentSize, flight.bytes.length)), flight.ecn)
       }
     }
     for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
@@ -259,11 +263,13 @@ export class Pair {
     return connection
   }
 
-  #send(side: Side, sent: Uint8Array): void {
+  #send(side: Side, sent: Uint8Array, mark: Ecn): void {
     this.datagrams += 1
     const verdict = this.#options.tap?.(sent, side.name, this.now) ?? true
     if (verdict === false) return
     const bytes = verdict === true ? sent : verdict
+    const ecn = this.#options.ecn?.(mark, side.name, this.now) ?? mark
+    if (ecn === false) return
     const { delay = 10, jitter = 0, loss = 0, duplicate = 0, corrupt = 0 } = this.network
     if (this.random.next() < loss) return
     const copies = this.random.next() < duplicate ? 2 : 1
@@ -274,16 +280,17 @@ export class Pair {
         const index = Math.floor(this.random.next() * body.length)
         body[index] = (body[index] ?? 0) ^ (1 << Math.floor(this.random.next() * 8))
       }
-      this.#flying.push(at, { bytes: body, to: side.name === 'client' ? 'server' : 'client', from: side.address })
+      const to = side.name === 'client' ? 'server' : 'client'
+      this.#flying.push(at, { bytes: body, to, from: side.address, ecn })
     }
   }
 
   #deliver(): void {
     for (let entry = this.#flying.peek(); entry !== undefined && entry.key <= this.now; entry = this.#flying.peek()) {
       this.#flying.remove(entry)
-      const { bytes, to, from } = entry.value
+      const { bytes, ecn, to, from } = entry.value
       const side = to === 'client' ? this.client : this.server
-      side.endpoint.receiveDatagram(bytes, from, side.carrier, 0, this.now)
+      side.endpoint.receiveDatagram(bytes, from, side.carrier, ecn, this.now)
     }
   }
 

@@ -9,6 +9,7 @@ import type { Frame } from '../wire/frame.ts'
 import type {
   CongestionState,
   DropReason,
+  EcnState,
   ObservedClose,
   ObservedLoss,
   ObservedMetrics,
@@ -227,6 +228,10 @@ export class QlogWriter implements Observer {
     const ends = { tuple_remote: endpointInfo(remote), tuple_local: endpointInfo(local) }
     const tuple = id === undefined ? undefined : (tupleId(id) ?? '')
     this.#write('migration_state_updated', { new: 'migration_complete', tuple_id: tuple, ...ends }, now)
+  }
+
+  ecnStateUpdated(path: PathId, old: EcnState, state: EcnState, now: Time): void {
+    this.#write('ecn_state_updated', { old, new: state }, now, tupleId(path))
   }
 
   mtuUpdated(mtu: number, now: Time): void {

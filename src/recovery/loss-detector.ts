@@ -148,6 +148,7 @@ export class LossDetector {
     packet.sentTime = now
     this.packetsSent += 1
     state.outstanding += 1
+    if (packet.ecn !== undefined) state.ecn.onPacketSent(packet.ecn, now)
     if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths.push(path)
     if (packet.ackEliciting) packet.inFlight = true
     if (packet.inFlight) {
@@ -170,14 +171,21 @@ export class LossDetector {
     if (state.isDiscarded) return false
     state.checkAcknowledged(frame)
     const largest = frame.ranges.max - 1
+    const isNewest = largest > state.largestAcked
     state.largestAcked = Math.max(state.largestAcked, largest)
+    state.ecn.begin()
     const eliciting = this.#acknowledge(state, frame, now)
+    const isCongested = state.ecn.onAckReceived(frame.ecn, isNewest, this.#paths, now)
     if (eliciting < 0) return false
     // RFC 9002 §5.1: the largest must be newly acknowledged, and something ack-eliciting with it.
     const newest = largest >= state.sent.base ? state.sent.at(largest) : undefined
     if (newest?.path !== undefined && eliciting > 0 && this.#isLargestNew) {
       const delay = space === PacketSpace.initial ? 0 : ackDelay
       newest.path.rtt.onSample(now - newest.sentTime, delay, this.handshakeConfirmed, this.maxAckDelay)
+    }
+    if (isCongested) {
+      const congested = state.ecn.newest ?? newest
+      congested?.path?.onEcnCongestion(congested.sentTime, now)
     }
     this.#detectLosses(state, now)
     if (this.#isClient && space === PacketSpace.handshake) this.peerValidatedAddress = true
@@ -214,7 +222,7 @@ export class LossDetector {
   discardSpace(space: PacketSpace, now: Time): void {
     const state = this.#of(space)
     if (state.isDiscarded) return
-    this.#forgetAll(state, undefined)
+    state.forgetAll(undefined)
     state.isDiscarded = true
     this.#ptoCount = 0
     this.#lastEvent = now
@@ -225,24 +233,14 @@ export class LossDetector {
    * each outstanding frame is lost to its owner. The controller hears nothing. Packet numbers go on.
    */
   resendSpace(space: PacketSpace, now: Time): void {
-    this.#forgetAll(this.#of(space), now)
+    this.#of(space).forgetAll(now)
     this.#ptoCount = 0
     this.#lastEvent = now
   }
 
   /** The path is given up: what is outstanding on it is lost to its owners; its controller hears nothing. */
   onPathRemoved(path: PathRecovery, now: Time): void {
-    for (const state of this.#spaces) {
-      for (let number = state.sent.base; number < state.sent.next; number++) {
-        const packet = state.sent.at(number)
-        if (packet.path !== path || packet.state !== PacketState.outstanding) continue
-        this.#leave(state, packet)
-        packet.state = PacketState.lost
-        packet.lostTime = now
-        packet.lossEpoch = -1
-        packet.tellLost(now)
-      }
-    }
+    for (const state of this.#spaces) state.losePath(path, now)
     const index = this.#paths.indexOf(path)
     if (index >= 0) this.#paths.splice(index, 1)
     this.#lastEvent = now
@@ -277,6 +275,7 @@ export class LossDetector {
     packet.state = PacketState.acked
     this.packetsAcked += 1
     this.ackedKeyGeneration = Math.max(this.ackedKeyGeneration, packet.keyGeneration)
+    if (packet.ecn !== undefined) state.ecn.onPacketAcked(packet.ecn, packet)
     if (!wasLost) state.outstanding -= 1
     if (path !== undefined && packet.inFlight) {
       const newest = path.newestAckedSentTime[state.space] ?? -Infinity
@@ -325,6 +324,7 @@ export class LossDetector {
     packet.state = PacketState.lost
     packet.lostTime = now
     state.outstanding -= 1
+    packet.ecn?.onPacketLost(now)
     if (packet.inFlight) {
       if (!packet.isMtuProbe) this.packetsLost += 1
       packet.path?.onPacketLost(packet, now)
@@ -411,6 +411,7 @@ export class LossDetector {
     this.#lastEvent = now
     for (const path of this.#paths) {
       path.mtu?.onPto(this.#ptoCount)
+      path.ecn?.onPto(this.#ptoCount, now)
       if (this.#observer?.metricsUpdated !== undefined) this.#observer.metricsUpdated(path.metrics(this.#ptoCount), now)
     }
     if (this.#isDeadlockPto) this.#of(this.#ptoSpace).probes = 1
@@ -431,39 +432,13 @@ export class LossDetector {
   /** Keeps the books of a space within bounds where acknowledgements do not come. */
   #bound(state: SpaceRecovery, now: Time): void {
     const { sent } = state
-    for (; sent.next - sent.base > MAX_ACK_ONLY; sent.dropFirst()) {
-      const first = sent.at(sent.base)
-      if (first.state === PacketState.lost || first.state === PacketState.building) break
-      if (first.state === PacketState.outstanding) {
-        if (first.inFlight) break
-        state.outstanding -= 1
-      }
-    }
+    state.dropAckOnly(MAX_ACK_ONLY)
     if (sent.next - sent.base > MAX_TRACKED) {
       const first = sent.at(sent.base)
       if (first.state === PacketState.outstanding) this.#onPacketLost(state, first, 'time_threshold', now)
       sent.dropFirst()
     }
     state.settled = Math.max(state.settled, sent.base)
-  }
-
-  /** Forgets every packet of a space; with `lostAt` its owners hear that their frames are lost. */
-  #forgetAll(state: SpaceRecovery, lostAt: Time | undefined): void {
-    const { sent } = state
-    for (let number = sent.base; number < sent.next; number++) {
-      const packet = sent.at(number)
-      if (packet.state !== PacketState.outstanding) continue
-      this.#leave(state, packet)
-      packet.state = PacketState.none
-      if (lostAt !== undefined) packet.tellLost(lostAt)
-    }
-    state.clear()
-  }
-
-  /** Takes an outstanding packet out of what is in flight; its path's controller hears nothing. */
-  #leave(state: SpaceRecovery, packet: SentPacket): void {
-    state.outstanding -= 1
-    if (packet.inFlight) packet.path?.onPacketDiscarded(packet)
   }
 
   /** Throws where the books do not agree: bytes in flight, counts of packets, order of the rings. For tests. */

@@ -6,6 +6,7 @@ import type { Duration, Time } from '../base/time.ts'
 import type { ObservedMetrics } from '../wire/observer.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import type { CongestionController, ControllerFactory, ControllerOptions } from './congestion/controller.ts'
+import { type EcnStateListener, PathEcn } from './ecn.ts'
 import type { MtuDiscovery } from './mtu-discovery.ts'
 import { Pacer } from './pacer.ts'
 import { RateSampler } from './rate-sample.ts'
@@ -29,6 +30,10 @@ export interface PathRecoveryOptions {
   readonly pacing?: boolean
   /** How late a timer may fire, in ms. */
   readonly granularity?: Duration
+  /** Whether the carrier has ECN marks; `false` if absent. */
+  readonly ecn?: boolean
+  /** Told of what becomes of them. */
+  readonly onEcnState?: EcnStateListener | undefined
 }
 
 /** Recovery's side of one path. */
@@ -48,6 +53,7 @@ export class PathRecovery {
   #maxDatagramSize: number
   readonly #initialWindow: number | undefined
   readonly #minimumWindow: number | undefined
+  #ecn: PathEcn | undefined
   readonly #sampler = new RateSampler(new SentPacket())
   // When the newest congestion event began; packets sent up to then belong to it (RFC 9002 §7.3.2).
   #recoveryStart: Time = -Infinity
@@ -63,6 +69,7 @@ export class PathRecovery {
     this.#initialWindow = options.initialWindow
     this.#minimumWindow = options.minimumWindow
     this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT)
+    this.#ecn = options.ecn === true ? new PathEcn(options.onEcnState) : undefined
     this.#controller = options.controller(this.#controllerOptions(undefined))
     this.pacer = new Pacer({
       maxDatagramSize: this.#maxDatagramSize,
@@ -73,6 +80,21 @@ export class PathRecovery {
 
   get controller(): CongestionController {
     return this.#controller
+  }
+
+  /** The path's ECN marks; `undefined`: its carrier has none. */
+  get ecn(): PathEcn | undefined {
+    return this.#ecn
+  }
+
+  /** Whether the packets of a flight that leaves now are marked ECT(0) (RFC 9000 §13.4). */
+  marksPackets(now: Time): boolean {
+    return this.#ecn?.isMarking(this.rtt.ptoPeriod(0, 1), now) ?? false
+  }
+
+  /** The network below may be another one: what it makes of ECN marks is to be found out anew. */
+  renewEcn(now: Time): void {
+    this.#ecn = this.#ecn?.renew(now)
   }
 
   /** bytes */
@@ -202,6 +224,17 @@ export class PathRecovery {
     this.#epochLosses += 1
     this.#controller.onPacketLost(packet, this.#sampler.totalLost, now)
     this.mtu?.onPacketLost(packet.size, now)
+  }
+
+  /** The peer reports CE marks; `sentTime` is that of the newest packet acknowledged with them (RFC 9002 §7.1, Appendix B.7). */
+  onEcnCongestion(sentTime: Time, now: Time): void {
+    // Marks are no mistake: whatever becomes of the losses of this event, it is not undone.
+    this.#epochLosses = Infinity
+    if (sentTime <= this.#recoveryStart) return
+    this.#recoveryStart = now
+    this.#isInRecovery = true
+    this.#lossEpoch += 1
+    this.#controller.onEcnCongestion(sentTime, now)
   }
 
   /** A packet in flight is forgotten: its keys are gone, or its frames go out anew. The controller hears nothing. */

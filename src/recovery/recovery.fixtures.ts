@@ -2,7 +2,7 @@
 import { type RandomSource, randomInteger } from '../base/random.ts'
 import { RangeSet } from '../base/range-set.ts'
 import type { Duration, Time } from '../base/time.ts'
-import { type AckFrame, type Frame, FrameType, type PingFrame } from '../wire/frame.ts'
+import { type AckFrame, type EcnCounts, type Frame, FrameType, type PingFrame } from '../wire/frame.ts'
 import type { FrameOwner, PacketWriter } from '../wire/packet-content.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
 import type { ControllerFactory } from './congestion/controller.ts'
@@ -98,6 +98,8 @@ export interface Sending {
   readonly padded?: boolean
   readonly path?: PathRecovery
   readonly isMtuProbe?: boolean
+  /** It leaves as ECT(0). */
+  readonly isMarked?: boolean
 }
 
 export interface ScenarioOptions extends Partial<LossDetectorOptions> {
@@ -126,6 +128,7 @@ export class Scenario {
     const packet = this.loss.beginPacket(space, sending.path ?? this.path)
     packet.size = sending.size ?? 1200
     packet.isMtuProbe = sending.isMtuProbe ?? false
+    if (sending.isMarked === true) packet.ecn = (sending.path ?? this.path).ecn
     packet.ackEliciting = sending.ackEliciting ?? sending.padded !== true
     packet.inFlight = packet.ackEliciting || sending.padded === true
     const frame: TestFrame = { type: FrameType.ping, packet: packet.number, space }
@@ -146,6 +149,14 @@ export class Scenario {
 
   ackIn(space: PacketSpace, now: Time, delay: Duration, ...ranges: ReadonlyArray<readonly [number, number]>): boolean {
     const isNew = this.loss.onAckReceived(space, ackOf(rangesOf(...ranges)), delay, now)
+    this.loss.checkInvariants()
+    return isNew
+  }
+
+  /** The peer acknowledges numbers from `start` up to `end`, and reports these counts: ECT(0), CE, ECT(1). */
+  ackWith(now: Time, start: number, end: number, ect0?: number, ce = 0, ect1 = 0): boolean {
+    const ecn: EcnCounts | undefined = ect0 === undefined ? undefined : { ect0, ect1, ce }
+    const isNew = this.loss.onAckReceived(APP, { ...ackOf(rangesOf([start, end])), ecn }, 0, now)
     this.loss.checkInvariants()
     return isNew
   }

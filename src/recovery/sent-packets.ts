@@ -6,6 +6,7 @@ import type { Time } from '../base/time.ts'
 import { type Frame, FrameType } from '../wire/frame.ts'
 import type { FrameOwner } from '../wire/packet-content.ts'
 import { PacketSpace } from '../wire/packet-type.ts'
+import type { PathEcn } from './ecn.ts'
 import type { PathRecovery } from './path-recovery.ts'
 import type { SampledPacket } from './rate-sample.ts'
 
@@ -49,6 +50,8 @@ export class SentPacket implements SampledPacket {
   /** Generation of the 1-RTT keys that protect it; -1 for other keys. */
   keyGeneration = -1
   path: PathRecovery | undefined = undefined
+  /** It left as ECT(0), and these are the marks that its fate tells of. */
+  ecn: PathEcn | undefined = undefined
   /** The first `frameCount` places of both arrays: what it carries, and who is told of its fate. */
   readonly frames: Frame[] = []
   readonly owners: FrameOwner[] = []
@@ -120,6 +123,7 @@ export class SentPacket implements SampledPacket {
     this.hadRttSample = false
     this.keyGeneration = -1
     this.path = path
+    this.ecn = undefined
     this.lossEpoch = 0
     this.nextLive = number + 1
   }
@@ -199,6 +203,7 @@ export class SentPackets {
     const packet = this.at(this.#base)
     packet.dropFrames()
     packet.path = undefined
+    packet.ecn = undefined
     packet.state = PacketState.none
     this.#base += 1
   }

@@ -7,6 +7,7 @@ import type { AckFrame } from '../wire/frame.ts'
 import { FrameType } from '../wire/frame.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
+import { SpaceEcn } from './ecn.ts'
 import type { PathRecovery } from './path-recovery.ts'
 import { PacketState, type SentPacket, SentPackets } from './sent-packets.ts'
 
@@ -43,6 +44,7 @@ export class SpaceRecovery {
   readonly space: PacketSpace
   readonly sent: SentPackets
   readonly run: LossRun = new LossRun()
+  readonly ecn: SpaceEcn = new SpaceEcn()
   /** -1: none yet. */
   largestAcked = -1
   /** All packets below this number are acknowledged, lost or forgotten. */
@@ -117,8 +119,54 @@ export class SpaceRecovery {
     }
   }
 
-  /** Forgets all packets; numbers go on. */
-  clear(): void {
+  /** Takes an outstanding packet out of what is in flight; its path's controller hears nothing. */
+  leave(packet: SentPacket): void {
+    this.outstanding -= 1
+    if (packet.inFlight) packet.path?.onPacketDiscarded(packet)
+    packet.ecn?.onPacketDiscarded()
+  }
+
+  /** Forgets every packet; with `lostAt` their owners hear that their frames are lost. Numbers go on. */
+  forgetAll(lostAt: Time | undefined): void {
+    const { sent } = this
+    for (let number = sent.base; number < sent.next; number++) {
+      const packet = sent.at(number)
+      if (packet.state !== PacketState.outstanding) continue
+      this.leave(packet)
+      packet.state = PacketState.none
+      if (lostAt !== undefined) packet.tellLost(lostAt)
+    }
+    this.#clear()
+  }
+
+  /** What is outstanding on a path that is gone is lost to its owners. */
+  losePath(path: PathRecovery, now: Time): void {
+    const { sent } = this
+    for (let number = sent.base; number < sent.next; number++) {
+      const packet = sent.at(number)
+      if (packet.path !== path || packet.state !== PacketState.outstanding) continue
+      this.leave(packet)
+      packet.state = PacketState.lost
+      packet.lostTime = now
+      packet.lossEpoch = -1
+      packet.tellLost(now)
+    }
+  }
+
+  /** Of more than `most` records the oldest are dropped as long as they hold nothing but acknowledgements, which nobody may acknowledge. */
+  dropAckOnly(most: number): void {
+    const { sent } = this
+    for (; sent.next - sent.base > most; sent.dropFirst()) {
+      const first = sent.at(sent.base)
+      if (first.state === PacketState.lost || first.state === PacketState.building) break
+      if (first.state === PacketState.outstanding) {
+        if (first.inFlight) break
+        this.outstanding -= 1
+      }
+    }
+  }
+
+  #clear(): void {
     this.sent.clear()
     this.run.break()
     this.settled = this.sent.next

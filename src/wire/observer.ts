@@ -97,6 +97,9 @@ export interface ObservedMetrics {
 /** RFC 9002 §7.3. */
 export type CongestionState = 'slow_start' | 'congestion_avoidance' | 'recovery'
 
+/** What is known of a path's treatment of ECN marks (RFC 9000 Appendix A.4). */
+export type EcnState = 'testing' | 'unknown' | 'failed' | 'capable'
+
 /** Why a packet was declared lost (RFC 9002 §6.1). */
 export type LossTrigger = 'reordering_threshold' | 'time_threshold'
 
@@ -172,6 +175,8 @@ export interface Observer {
   connectionClosed?(close: ObservedClose, now: Time): void
   /** The active path has another address (RFC 9000 §9). */
   pathChanged?(localAddress: PathAddress, remoteAddress: PathAddress, now: Time): void
+  /** A path whose carrier has marks begins as `testing` (RFC 9000 Appendix A.4). */
+  ecnStateUpdated?(path: PathId, old: EcnState, state: EcnState, now: Time): void
   /** Bytes of UDP payload that the active path carries. */
   mtuUpdated?(mtu: number, now: Time): void
 }
