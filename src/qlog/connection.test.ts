@@ -134,6 +134,18 @@ describe('Packets', () => {
     expect(dataOf(client, 'quic:mtu_updated')[0]).toMatchObject({ old: 1200, new: expect.any(Number) })
   })
 
+  test('on a path with marks tell what becomes of the marks', () => {
+    const { server } = scene('a path that marks, then erases marks')
+    const states = dataOf(server, 'quic:ecn_state_updated')
+    expect(states).toEqual([
+      { old: 'testing', new: 'unknown' },
+      { old: 'unknown', new: 'capable' },
+      { old: 'capable', new: 'failed' },
+    ])
+    const acks = dataOf(server, 'quic:packet_received').flatMap((data) => data['frames'] as QlogObject[])
+    expect(acks.some(({ ce, ect0 }) => Number(ce) > 0 && Number(ect0) > 0)).toBe(true)
+  })
+
   test('that are dropped say why', () => {
     const { client, server } = scene('a network that spoils everything')
     const triggers = new Set(

@@ -152,6 +152,17 @@ export const SCENES: Readonly<Record<string, (seed: number, qlog?: QlogOptions) 
       },
       qlog,
     ),
+  'a path that marks, then erases marks': (seed, qlog) => {
+    let left = 60
+    return logged(
+      { seed, ecn: (mark) => (--left < 0 ? 0 : mark === 2 && left % 9 === 0 ? 3 : mark) },
+      (pair) => {
+        transfer(pair, 200_000)
+        close(pair)
+      },
+      qlog,
+    )
+  },
   'new keys': (seed, qlog) =>
     logged(
       { seed },
