@@ -28,6 +28,13 @@ export const FRAMES: { readonly [K in Exclude<keyof typeof FrameType, 'ackEcn'>]
   ping: fc.record({ type: is(FrameType.ping) }),
   ack: fc.record({ type: is(FrameType.ack), ranges, ackDelay: number, ecn }),
   resetStream: fc.record({ type: is(FrameType.resetStream), streamId: number, errorCode: code, finalSize: number }),
+  resetStreamAt: fc.record({
+    type: is(FrameType.resetStreamAt),
+    streamId: number,
+    errorCode: code,
+    finalSize: number,
+    reliableSize: number,
+  }),
   stopSending: fc.record({ type: is(FrameType.stopSending), streamId: number, errorCode: code }),
   crypto: fc.record({ type: is(FrameType.crypto), offset: number, ...payload }),
   newToken: fc.record({ type: is(FrameType.newToken), token: fc.uint8Array({ minLength: 1, maxLength: 80 }) }),

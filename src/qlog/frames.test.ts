@@ -11,6 +11,7 @@ const REQUIRED: Readonly<Record<keyof typeof FRAMES, readonly [name: string, ...
   ping: ['ping'],
   ack: ['ack', 'acked_ranges'],
   resetStream: ['reset_stream', 'stream_id', 'error', 'final_size'],
+  resetStreamAt: ['reset_stream_at', 'stream_id', 'error', 'final_size', 'reliable_size'],
   stopSending: ['stop_sending', 'stream_id', 'error'],
   crypto: ['crypto', 'offset', 'raw'],
   newToken: ['new_token', 'token'],

@@ -25,6 +25,14 @@ export function frameData(frame: Frame, ackDelayExponent: number): QlogObject {
         ...applicationError(frame.errorCode),
         final_size: frame.finalSize,
       }
+    case FrameType.resetStreamAt:
+      return {
+        frame_type: 'reset_stream_at',
+        stream_id: frame.streamId,
+        ...applicationError(frame.errorCode),
+        final_size: frame.finalSize,
+        reliable_size: frame.reliableSize,
+      }
     case FrameType.stopSending:
       return { frame_type: 'stop_sending', stream_id: frame.streamId, ...applicationError(frame.errorCode) }
     case FrameType.crypto:

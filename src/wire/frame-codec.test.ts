@@ -41,6 +41,15 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: type(FrameType.ping) }),
   fc.record({ type: type(FrameType.ack), ranges, ackDelay: small, ecn }),
   fc.record({ type: type(FrameType.resetStream), streamId: small, errorCode: code, finalSize: small }),
+  fc.tuple(small, code, small, small).map(
+    ([streamId, errorCode, a, b]): Frame => ({
+      type: FrameType.resetStreamAt,
+      streamId,
+      errorCode,
+      finalSize: Math.max(a, b),
+      reliableSize: Math.min(a, b),
+    }),
+  ),
   fc.record({ type: type(FrameType.stopSending), streamId: small, errorCode: code }),
   fc.tuple(offset, payload).map(([at, data]): Frame => ({ type: FrameType.crypto, offset: at, ...data })),
   fc.record({ type: type(FrameType.newToken), token: bytes(1, 70) }),

@@ -151,6 +151,8 @@ export class FrameDecoder {
         return { type, errorCode: reader.varintBigint(), reason: this.#reason() }
       case FrameType.handshakeDone:
         return this.#handshakeDone
+      case FrameType.resetStreamAt:
+        return this.#decodeResetStreamAt()
       case FrameType.datagram:
       case FrameType.datagram | 1:
         return this.#decodeDatagram((type & 0x01) !== 0)
@@ -226,6 +228,21 @@ export class FrameDecoder {
     datagram.length = length
     datagram.start = reader.skip(length)
     return datagram
+  }
+
+  #decodeResetStreamAt(): Frame {
+    const reader = this.#reader
+    const streamId = this.#streamId()
+    const errorCode = reader.varintBigint()
+    const sizesAt = reader.offset
+    const finalSize = reader.varintSaturated()
+    const reliableSize = reader.varintSaturated()
+    // Reliable-stream-reset section 4. Sizes that no number holds are compared as they are on the wire.
+    const exact = new Reader(reader.bytes, sizesAt, reader.end)
+    const exactFinal = exact.varintBigint()
+    if (reader.ok && exactFinal < exact.varintBigint())
+      throw this.#malformed('has a reliable size above the final size')
+    return { type: FrameType.resetStreamAt, streamId, errorCode, finalSize, reliableSize }
   }
 
   #decodeNewToken(): Frame {
@@ -318,5 +335,10 @@ export class FrameDecoder {
 }
 
 function isKnown(type: number): boolean {
-  return type <= FrameType.handshakeDone || type === FrameType.datagram || type === (FrameType.datagram | 1)
+  return (
+    type <= FrameType.handshakeDone ||
+    type === FrameType.resetStreamAt ||
+    type === FrameType.datagram ||
+    type === (FrameType.datagram | 1)
+  )
 }

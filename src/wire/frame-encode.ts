@@ -27,6 +27,14 @@ export function frameSize(frame: Frame): number {
       return ackFixedSize(frame) + ackRangesSize(frame.ranges, frame.ranges.size)
     case FrameType.resetStream:
       return 1 + varintSize(frame.streamId) + varintSize(frame.errorCode) + varintSize(frame.finalSize)
+    case FrameType.resetStreamAt:
+      return (
+        1 +
+        varintSize(frame.streamId) +
+        varintSize(frame.errorCode) +
+        varintSize(frame.finalSize) +
+        varintSize(frame.reliableSize)
+      )
     case FrameType.stopSending:
       return 1 + varintSize(frame.streamId) + varintSize(frame.errorCode)
     case FrameType.crypto:
@@ -119,6 +127,12 @@ function encodeFields(writer: Writer, frame: PlainFrame): void {
       writer.varint(frame.streamId)
       writer.varint(frame.errorCode)
       writer.varint(frame.finalSize)
+      return
+    case FrameType.resetStreamAt:
+      writer.varint(frame.streamId)
+      writer.varint(frame.errorCode)
+      writer.varint(frame.finalSize)
+      writer.varint(frame.reliableSize)
       return
     case FrameType.stopSending:
       writer.varint(frame.streamId)

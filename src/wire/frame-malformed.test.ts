@@ -45,6 +45,7 @@ const GOOD: readonly (readonly [string, string])[] = [
   ['ACK', '02 41f4 05 01 0a 03 02'],
   ['ACK with ECN', '03 41f4 05 01 0a 03 02 01 02 03'],
   ['RESET_STREAM', '04 04 4102 4103'],
+  ['RESET_STREAM_AT', '24 04 4102 4103 4101'],
   ['STOP_SENDING', '05 04 4102'],
   ['CRYPTO', '06 4040 03 aabbcc'],
   ['NEW_TOKEN', '07 03 aabbcc'],
@@ -114,6 +115,16 @@ describe('each rule of a frame', () => {
     expect(errorIn('0e 04 fffffffffffffffe 01 aa')?.name).toBe('FLOW_CONTROL_ERROR')
     expect(errorIn('0e 04 c01fffffffffffff 01 aa')?.name).toBe('FLOW_CONTROL_ERROR')
     expect(errorIn('0e 04 c01ffffffffffffe 01 aa')).toBeUndefined()
+  })
+
+  //= draft-ietf-quic-reliable-stream-reset#4-p5-1
+  test('a reliable size above the final size', () => {
+    expect(errorIn('24 04 07 05 05')).toBeUndefined()
+    expect(errorIn('24 04 07 05 06')).toEqual({ name: 'FRAME_ENCODING_ERROR', frameType: 0x24n })
+    // Beyond what a number holds, too; a final size that large is beyond all credit, which is for the stream to say.
+    expect(errorIn('24 04 07 fffffffffffffffe fffffffffffffffe')).toBeUndefined()
+    expect(errorIn('24 04 07 fffffffffffffffe ffffffffffffffff')?.name).toBe('FRAME_ENCODING_ERROR')
+    expect(errorIn('24 04 07 ffffffffffffffff fffffffffffffffe')).toBeUndefined()
   })
 
   //= rfc9000#19.7-p5.4-2
@@ -208,7 +219,7 @@ describe('each packet', () => {
 })
 
 describe('frame types', () => {
-  const known = new Set([...Array(0x1f).keys(), 0x30, 0x31])
+  const known = new Set([...Array(0x1f).keys(), 0x24, 0x30, 0x31])
 
   //= rfc9000#12.4-p16-1
   //# An endpoint MUST treat the receipt of a frame of unknown type as a

@@ -1,5 +1,5 @@
 /**
- * The frames of RFC 9000 §19 and RFC 9221 §4 as one union of plain objects. The same object is decoded or encoded,
+ * The frames of RFC 9000 §19, RFC 9221 §4 and draft-ietf-quic-reliable-stream-reset as one union of plain objects. The same object is decoded or encoded,
  * recorded with the packet that carried it, told to its owner when acknowledged or lost, and printed by qlog.
  */
 import type { RangeSet } from '../base/range-set.ts'
@@ -31,6 +31,7 @@ export const FrameType = {
   connectionCloseTransport: 0x1c,
   connectionCloseApplication: 0x1d,
   handshakeDone: 0x1e,
+  resetStreamAt: 0x24,
   datagram: 0x30,
 } as const
 
@@ -173,6 +174,15 @@ export interface ApplicationCloseFrame {
 export interface HandshakeDoneFrame {
   readonly type: T['handshakeDone']
 }
+/** RESET_STREAM_AT of draft-ietf-quic-reliable-stream-reset, section 4. */
+export interface ResetStreamAtFrame {
+  readonly type: T['resetStreamAt']
+  readonly streamId: number
+  readonly errorCode: bigint
+  readonly finalSize: number
+  /** Bytes from the beginning of the stream that are delivered all the same; at most `finalSize`. */
+  readonly reliableSize: number
+}
 /** RFC 9221 §4. */
 export interface DatagramFrame extends FramePayload {
   readonly type: T['datagram']
@@ -203,6 +213,7 @@ export type Frame =
   | TransportCloseFrame
   | ApplicationCloseFrame
   | HandshakeDoneFrame
+  | ResetStreamAtFrame
   | DatagramFrame
 
 /** Whether a packet with this frame must be acknowledged (RFC 9002 §2: all but ACK, PADDING and CONNECTION_CLOSE). */

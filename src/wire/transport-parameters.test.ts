@@ -152,6 +152,7 @@ describe('malformed', () => {
   //# treat a violation of these requirements as a connection error of
   //# type TRANSPORT_PARAMETER_ERROR.
   //= rfc9287#3-p1-1
+  //= draft-ietf-quic-reliable-stream-reset#3-p1-1
   //= rfc9368#4-p3-2
   //= rfc9368#4-p3-3
   //# If an endpoint receives a Chosen Version
