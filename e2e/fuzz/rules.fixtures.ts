@@ -42,6 +42,16 @@ export function reset(id: number | bigint, finalSize: number | bigint): number[]
   return [0x04, ...v(id), ...v(9), ...v(finalSize)]
 }
 
+/** RESET_STREAM_AT. */
+export function resetAt(
+  id: number | bigint,
+  finalSize: number | bigint,
+  reliableSize: number | bigint,
+  code = 9,
+): number[] {
+  return [0x24, ...v(id), ...v(code), ...v(finalSize), ...v(reliableSize)]
+}
+
 /** NEW_CONNECTION_ID. */
 export function newId(
   sequence: number,

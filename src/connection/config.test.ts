@@ -36,6 +36,7 @@ describe('validateConnectionConfig', () => {
       mtu: { max: 1452 },
       disableActiveMigration: false,
       spinBit: true,
+      resetStreamAt: true,
       maxDatagramFrameSize: 0,
     })
   })

@@ -69,6 +69,8 @@ export interface ConnectionConfig {
   readonly disableActiveMigration: boolean
   /** Default `true`: the latency spin bit spins, on fifteen paths of sixteen (RFC 9000 §17.4). */
   readonly spinBit: boolean
+  /** Takes RESET_STREAM_AT, and so lets the peer send it (draft-ietf-quic-reliable-stream-reset). Default `true`. */
+  readonly resetStreamAt: boolean
   /** Bytes of a whole DATAGRAM frame that the peer may send, 0: none (RFC 9221 §3). Default 0. */
   readonly maxDatagramFrameSize: number
 }
@@ -118,6 +120,7 @@ const DEFAULTS: ConnectionConfig = {
   mtu: { max: 1452 },
   disableActiveMigration: false,
   spinBit: true,
+  resetStreamAt: true,
   maxDatagramFrameSize: 0,
 }
 
@@ -184,6 +187,7 @@ export function transportParametersOf(config: ConnectionConfig, role: Role, ids:
     disableActiveMigration: config.disableActiveMigration,
     activeConnectionIdLimit: config.activeConnectionIdLimit,
     maxDatagramFrameSize: config.maxDatagramFrameSize,
+    resetStreamAt: config.resetStreamAt,
     initialSourceConnectionId: ids.initialSource,
   }
   if (role === 'client') return parameters
@@ -202,6 +206,7 @@ function check(key: keyof ConnectionConfig, value: unknown): void {
     case 'pacing':
     case 'disableActiveMigration':
     case 'spinBit':
+    case 'resetStreamAt':
       return checkFlag(value, key)
     case 'congestionThreshold':
     case 'initialRtt':

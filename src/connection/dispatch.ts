@@ -4,7 +4,7 @@ import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Ecn } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
-import { type AckFrame, type Frame, FrameType, type NewTokenFrame } from '../wire/frame.ts'
+import { type AckFrame, type Frame, FrameType, type NewTokenFrame, type ResetStreamAtFrame } from '../wire/frame.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { DEFAULT_TRANSPORT_PARAMETERS } from '../wire/transport-parameters.ts'
@@ -85,6 +85,8 @@ export class Dispatcher {
         return to.streams.onMaxStreams(frame)
       case FrameType.resetStream:
         return to.streams.onResetStream(frame, now)
+      case FrameType.resetStreamAt:
+        return this.#onResetStreamAt(frame, now)
       case FrameType.stopSending:
         return to.streams.onStopSending(frame)
       case FrameType.dataBlocked:
@@ -114,6 +116,15 @@ export class Dispatcher {
         // RFC 9221 §3: we advertise max_datagram_frame_size = 0.
         throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A DATAGRAM frame that was not negotiated')
     }
+  }
+
+  #onResetStreamAt(frame: ResetStreamAtFrame, now: Time): void {
+    const { context, streams } = this.#to
+    // RFC 9000 §12.4: whoever was not told that we know the type cannot expect us to.
+    if (!context.config.resetStreamAt) {
+      throw new TransportError(TransportErrorCode.FRAME_ENCODING_ERROR, 'RESET_STREAM_AT was not negotiated')
+    }
+    streams.onResetStreamAt(frame, now)
   }
 
   /** RFC 9000 §10.2: of all frames only the peer's own CONNECTION_CLOSE still counts. */

@@ -81,6 +81,7 @@ export function parametersOf(limits: StreamLimitOptions): Parameters<StreamSet['
     initialMaxStreamDataUni: limits.initialMaxStreamDataUni,
     initialMaxStreamsBidi: limits.maxIncomingBidirectionalStreams,
     initialMaxStreamsUni: limits.maxIncomingUnidirectionalStreams,
+    resetStreamAt: true,
   }
 }
 
@@ -171,6 +172,8 @@ export function receiveFrame(set: StreamSet, frame: Frame, now: Time = 0): void 
       return set.onStream(frame, now)
     case FrameType.resetStream:
       return set.onResetStream(frame, now)
+    case FrameType.resetStreamAt:
+      return set.onResetStreamAt(frame, now)
     case FrameType.stopSending:
       return set.onStopSending(frame)
     case FrameType.maxData:

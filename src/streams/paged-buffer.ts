@@ -84,6 +84,15 @@ export class PagedBuffer {
     }
   }
 
+  /** Gives back the pages that lie wholly at or above `offset`. Nothing may be read there any more. */
+  releaseAbove(offset: number): void {
+    const past = Math.max(0, Math.ceil(offset / PAGE_SIZE) - this.#first)
+    while (this.#pages.length > past) {
+      const page = this.#pages.pop()
+      if (page !== undefined) this.#pool.give(page)
+    }
+  }
+
   /** Gives back one page, by its number (offset / {@link PAGE_SIZE}), wherever it lies. */
   releasePage(number: number): void {
     const page = this.#pages[number - this.#first]

@@ -7,6 +7,7 @@ import { Latest, Once } from '../recovery/delivery.ts'
 import {
   FrameType,
   type MaxStreamDataFrame,
+  type ResetStreamAtFrame,
   type ResetStreamFrame,
   type StopSendingFrame,
   type StreamFrame,
@@ -42,6 +43,10 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
   #state: ReceiveState = 'receive'
   #finalSize = -1
   #resetCode: bigint | undefined
+  /** The code of RESET_STREAM or RESET_STREAM_AT, which may not change even where the reset is not reported. */
+  #codeOfPeer: bigint | undefined
+  /** RESET_STREAM_AT came: bytes up to here are read before the reset is reported. */
+  #reliableSize = Infinity
   #stop: Once<StopSendingFrame> | undefined
   #stopCode: bigint | undefined
   /** Made when the limit is raised first. */
@@ -64,12 +69,12 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
 
   /** Bytes that `read` would return now. */
   get readableBytes(): number {
-    return this.#resetCode === undefined && this.#stop === undefined ? this.#reassembler.readableBytes : 0
+    return this.#resetCode === undefined && this.#stop === undefined ? this.#available() : 0
   }
 
   /** Whether `read` would return anything but 0: bytes, or the end. */
   get isReadable(): boolean {
-    return this.#reassembler.readableBytes > 0 || this.#state === 'dataReceived' || this.#state === 'dataRead'
+    return this.#available() > 0 || this.#state === 'dataReceived' || this.#state === 'dataRead'
   }
 
   /** Whether all bytes and the end were read. */
@@ -77,7 +82,7 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     return this.#state === 'dataRead' && this.#stop === undefined
   }
 
-  /** The code of the peer's RESET_STREAM, unless all bytes had arrived before it. */
+  /** The code of the peer's reset, once it is reported: not if all bytes had arrived before it, nor before the bytes that RESET_STREAM_AT promised are read. */
   get resetCode(): bigint | undefined {
     return this.#resetCode
   }
@@ -120,10 +125,12 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
   read(into: Uint8Array): number {
     this.#checkReadable()
     if (this.#state === 'dataRead') return -1
-    const length = this.#reassembler.read(into)
+    const isCapped = this.#reliableSize < Infinity
+    const length = this.#reassembler.read(isCapped ? into.subarray(0, this.#available()) : into)
     if (length > 0) this.#onConsumed(length)
-    if (this.#reassembler.readableBytes > 0) return length
+    if (this.#available() > 0) return length
     this.#announced = false
+    if (this.#reassembler.readOffset >= this.#reliableSize) this.#endByReset()
     if (this.#state !== 'dataReceived') return length
     this.#end('dataRead')
     return length > 0 ? length : -1
@@ -169,33 +176,51 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
       return
     }
     if (this.#state !== 'receive' && this.#state !== 'sizeKnown') return
-    this.#reassembler.insert(offset, frame.buffer, frame.start, length)
-    if (this.#reassembler.contiguousEnd === this.#finalSize) this.#state = 'dataReceived'
-    if (this.#announced) return
-    if (this.#reassembler.readableBytes > 0 || this.#state === 'dataReceived') {
-      this.#announced = true
-      this.#context.emit({ type: 'stream-readable', stream: this.#stream })
+    this.#reassembler.insert(
+      offset,
+      frame.buffer,
+      frame.start,
+      Math.max(0, Math.min(length, this.#reliableSize - offset)),
+    )
+    if (this.#reassembler.contiguousEnd === this.#finalSize && this.#reliableSize === Infinity) {
+      this.#state = 'dataReceived'
     }
+    this.#announce()
   }
 
   /** Takes in a RESET_STREAM frame. @throws TransportError FLOW_CONTROL_ERROR, FINAL_SIZE_ERROR */
   onReset(frame: ResetStreamFrame, now: Time): void {
     const { finalSize } = frame
     this.#checkFinalSize(finalSize, true)
+    // Without RESET_STREAM_AT nothing forbids RESET_STREAM to change its mind about the code.
+    if (this.#reliableSize < Infinity) this.#checkCode(frame.errorCode)
+    this.#codeOfPeer ??= frame.errorCode
     // RFC 9000 §4.5: the final size counts for the connection, whatever arrived of it.
     if (finalSize > this.#window.received) this.#take(finalSize, now)
     // RFC 9000 §3.2: where all bytes are there already, the reset is ignored in their favour.
     if (this.#state !== 'receive' && this.#state !== 'sizeKnown') return
     this.#finalSize = finalSize
-    this.#resetCode = frame.errorCode
-    this.#state = 'resetReceived'
-    this.#stop?.cancel()
+    this.#endByReset()
+  }
+
+  /**
+   * Takes in a RESET_STREAM_AT frame: what lies below its reliable size is read first (draft reliable-stream-reset).
+   * @throws TransportError FLOW_CONTROL_ERROR, FINAL_SIZE_ERROR, STREAM_STATE_ERROR
+   */
+  onResetAt(frame: ResetStreamAtFrame, now: Time): void {
+    const { finalSize, reliableSize, errorCode } = frame
+    this.#checkFinalSize(finalSize, true)
+    this.#checkCode(errorCode)
+    this.#codeOfPeer ??= errorCode
+    if (finalSize > this.#window.received) this.#take(finalSize, now)
+    if (this.#state !== 'receive' && this.#state !== 'sizeKnown') return
+    this.#finalSize = finalSize
+    this.#state = 'sizeKnown'
     this.#limit?.clear()
-    this.#discard()
-    if (this.#stop === undefined) {
-      this.#context.emit({ type: 'stream-reset', stream: this.#stream, code: frame.errorCode })
-    }
-    this.#end('resetRead')
+    // Section 5.2: a larger one was overtaken by a smaller.
+    this.#reliableSize = Math.min(this.#reliableSize, reliableSize)
+    if (this.#stop !== undefined || this.#reassembler.readOffset >= this.#reliableSize) this.#endByReset()
+    else this.#announce()
   }
 
   /** Writes STOP_SENDING or MAX_STREAM_DATA, if due. */
@@ -255,6 +280,29 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     }
   }
 
+  /** Bytes that can be read: those in order, and none above the reliable size. */
+  #available(): number {
+    const { readOffset, readableBytes } = this.#reassembler
+    return Math.min(readableBytes, Math.max(0, this.#reliableSize - readOffset))
+  }
+
+  #announce(): void {
+    if (this.#announced || (this.#available() === 0 && this.#state !== 'dataReceived')) return
+    this.#announced = true
+    this.#context.emit({ type: 'stream-readable', stream: this.#stream })
+  }
+
+  #endByReset(): void {
+    const code = this.#codeOfPeer ?? 0n
+    this.#resetCode = code
+    this.#state = 'resetReceived'
+    this.#stop?.cancel()
+    this.#limit?.clear()
+    this.#discard()
+    if (this.#stop === undefined) this.#context.emit({ type: 'stream-reset', stream: this.#stream, code })
+    this.#end('resetRead')
+  }
+
   #checkReadable(): void {
     if (this.#closed !== undefined) throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
     if (this.#stop !== undefined) throw new StreamClosedError(this.id, 'stopped', { code: this.#stopCode })
@@ -271,6 +319,15 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
         `Stream ${this.id} ${final ? 'ends' : 'has data'} at ${end}, but ${what} ${size}`,
       )
     }
+  }
+
+  /** Reliable-stream-reset section 5.2: the code of a reset does not change. */
+  #checkCode(code: bigint): void {
+    if (this.#codeOfPeer === undefined || this.#codeOfPeer === code) return
+    throw new TransportError(
+      TransportErrorCode.STREAM_STATE_ERROR,
+      `Stream ${this.id} was reset with code ${this.#codeOfPeer}, and now with ${code}`,
+    )
   }
 
   /** Counts the bytes up to `end` against the credit of stream and connection. */

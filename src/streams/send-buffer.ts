@@ -18,6 +18,8 @@ export class SendBuffer implements ByteSource {
   /** All below was sent at least once. */
   #sent = 0
   #end = 0
+  /** Nothing above is sent any more, the first time or again. */
+  #reliable = Infinity
   /** Acknowledged above #base. Made when first needed, since most streams see neither loss nor reordering. */
   #acked: RangeSet | undefined
   /** To be sent again: below #sent, disjoint from #acked. */
@@ -47,9 +49,9 @@ export class SendBuffer implements ByteSource {
     return this.#base
   }
 
-  /** Whether all that was written is acknowledged. */
+  /** Whether all that was written, or all that must arrive after {@link truncate}, is acknowledged. */
   get isAcknowledged(): boolean {
-    return this.#base === this.#end
+    return this.#base >= Math.min(this.#reliable, this.#end)
   }
 
   /** Whether there are bytes to send again. */
@@ -105,14 +107,14 @@ export class SendBuffer implements ByteSource {
       this.#base = Math.max(this.#base, acked.endAt(0))
       acked.removeFirst()
     }
-    if (this.#base === this.#end) this.#buffer.releaseAll()
+    if (this.isAcknowledged) this.#buffer.releaseAll()
     else this.#buffer.releaseBelow(this.#base)
   }
 
   /** What a frame carried has to be sent again, unless it has arrived in another. */
   onLost(offset: number, length: number): void {
     let start = Math.max(offset, this.#base)
-    const end = offset + length
+    const end = Math.min(offset + length, this.#reliable)
     if (start >= end) return
     this.#lost ??= new RangeSet()
     const acked = this.#acked
@@ -123,6 +125,18 @@ export class SendBuffer implements ByteSource {
       }
     }
     this.#lost.add(start, end)
+  }
+
+  /**
+   * Gives up what lies above `reliable`, which only ever falls: bytes there that were not sent are dropped, so `end` falls to
+   * the larger of `reliable` and {@link sent}, and those that were are not sent again.
+   */
+  truncate(reliable: number): void {
+    this.#reliable = reliable
+    this.#end = Math.max(this.#sent, reliable)
+    this.#lost?.remove(reliable, this.#end)
+    if (this.isAcknowledged) this.#buffer.releaseAll()
+    else this.#buffer.releaseAbove(reliable)
   }
 
   /** Lets all bytes go. Counts stay as they are but for `end`, which falls back to what was sent. */
@@ -151,7 +165,7 @@ export class SendBuffer implements ByteSource {
       throw new Error(`Acknowledged [${acked.min}, ${acked.max}) does not lie between ${this.#base} and ${this.#sent}`)
     }
     if (lost === undefined || lost.isEmpty) return
-    if (lost.min < this.#base || lost.max > this.#sent) {
+    if (lost.min < this.#base || lost.max > Math.min(this.#sent, this.#reliable)) {
       throw new Error(`Lost [${lost.min}, ${lost.max}) does not lie between ${this.#base} and ${this.#sent}`)
     }
     const both = (acked?.total() ?? 0) + lost.total()

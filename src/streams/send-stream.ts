@@ -5,7 +5,13 @@
 import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
 import { Latest, Once } from '../recovery/delivery.ts'
-import { FrameType, type ResetStreamFrame, type StreamDataBlockedFrame, type StreamFrame } from '../wire/frame.ts'
+import {
+  FrameType,
+  type ResetStreamAtFrame,
+  type ResetStreamFrame,
+  type StreamDataBlockedFrame,
+  type StreamFrame,
+} from '../wire/frame.ts'
 import { streamPayloadRoom } from '../wire/frame-encode.ts'
 import type { FrameOwner, PacketWriter } from '../wire/packet-content.ts'
 import { SendWindow } from './flow-control.ts'
@@ -14,13 +20,13 @@ import type { BudgetWaiter } from './send-budget.ts'
 import { SendBuffer } from './send-buffer.ts'
 import type { Stream } from './stream.ts'
 import { type ControlSource, queueControl, type StreamContext } from './stream-context.ts'
-import { checkErrorCode, StreamClosedError } from './stream-error.ts'
+import { checkErrorCode, StreamClosedError, StreamStateError } from './stream-error.ts'
 
-/** RFC 9000 §3.1: Ready, Send, Data Sent, Data Recvd, Reset Sent, Reset Recvd. A reset counts as sent when it is decided. */
+/** RFC 9000 §3.1: Ready, Send, Data Sent, Data Recvd, Reset Sent, Reset Recvd. A reset counts as sent when it is decided, RESET_STREAM_AT as FIN does. */
 export type SendState = 'ready' | 'send' | 'dataSent' | 'dataReceived' | 'resetSent' | 'resetReceived'
 
 /** The frames that a sending half writes and is told the fate of. */
-export type SendStreamFrame = StreamFrame | ResetStreamFrame | StreamDataBlockedFrame
+export type SendStreamFrame = StreamFrame | ResetStreamFrame | ResetStreamAtFrame | StreamDataBlockedFrame
 
 // A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet. With its header
 // that is still less than the room that the transmitter pads away.
@@ -45,6 +51,9 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   #finPending = false
   #finAcked = false
   #reset: Once<ResetStreamFrame> | undefined
+  /** RESET_STREAM_AT with the smallest reliable size so far; sent when the bytes that its final size counts have been. */
+  #resetAt: Latest<ResetStreamAtFrame> | undefined
+  #resetCode: bigint | undefined
   /** Made when the stream is blocked first. */
   #blocked: Latest<StreamDataBlockedFrame> | undefined
   #stopCode: bigint | undefined
@@ -70,7 +79,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   /** Whether `write` and `finish` may be called. */
   get isWritable(): boolean {
-    return !this.#finished && this.#reset === undefined && this.#closed === undefined
+    return !this.#finished && this.#resetCode === undefined && this.#closed === undefined
   }
 
   /** Bytes that `write` would take now. */
@@ -102,6 +111,11 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /** Whether nothing of this half is left to be done: Data Recvd or Reset Recvd. */
   get isTerminal(): boolean {
     return this.#state === 'dataReceived' || this.#state === 'resetReceived'
+  }
+
+  /** The code of our RESET_STREAM or RESET_STREAM_AT, once decided. */
+  get resetCode(): bigint | undefined {
+    return this.#resetCode
   }
 
   /** The code of the peer's STOP_SENDING, if that ended this half. */
@@ -147,12 +161,41 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /**
    * Gives the stream up: RESET_STREAM goes out, bytes not acknowledged are dropped (RFC 9000 §3.1). Does nothing where
    * the stream was reset before, all has arrived, or the connection is over.
-   * @throws RangeError for a code that a varint cannot carry.
+   * @throws RangeError for a code that a varint cannot carry, or another one than {@link resetAt} was given.
    */
   reset(code: bigint): void {
     checkErrorCode(code)
     if (this.#reset !== undefined || this.isTerminal || this.#closed !== undefined) return
+    this.#checkSameCode(code)
     this.#beginReset(code)
+  }
+
+  /**
+   * Gives the stream up but for its first `reliableSize` bytes, which are sent until they have arrived: RESET_STREAM_AT goes
+   * out (draft reliable-stream-reset). May be called again with a smaller size. Does nothing where the peer wants no more,
+   * all has arrived, or the connection is over.
+   * @throws RangeError for a code that a varint cannot carry or that differs from that of an earlier reset, and for a size
+   * above what was written or what an earlier reset promised; StreamStateError where the peer does not take such frames.
+   */
+  resetAt(code: bigint, reliableSize: number): void {
+    checkErrorCode(code)
+    if (!this.#context.canResetAt) throw new StreamStateError('The peer did not offer to take RESET_STREAM_AT')
+    const most = this.#reset === undefined ? (this.#resetAt?.frame?.reliableSize ?? this.#buffer.end) : 0
+    const isOver = this.#stopCode !== undefined || this.isTerminal || this.#closed !== undefined
+    if (!(Number.isInteger(reliableSize) && reliableSize >= 0 && (isOver || reliableSize <= most))) {
+      throw new RangeError(`reliableSize must be an integer from 0 to ${most}, got ${reliableSize}`)
+    }
+    if (isOver) return
+    this.#checkSameCode(code)
+    if (this.#reset !== undefined || reliableSize === this.#resetAt?.frame?.reliableSize) return
+    if (reliableSize === 0) this.#beginReset(code)
+    else this.#beginResetAt(code, reliableSize)
+  }
+
+  /** The peer, which offered to take RESET_STREAM_AT when 0-RTT was remembered, does not any more. */
+  onResetAtRefused(): void {
+    if (this.#resetAt !== undefined && this.#resetCode !== undefined && this.#isLive())
+      this.#beginReset(this.#resetCode)
   }
 
   /** RFC 9000 §19.10: a limit that is no higher is ignored, and so is any once nothing new is to be sent. */
@@ -167,15 +210,22 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     if (!this.#isLive()) return
     this.#stopCode = code
     this.#context.emit({ type: 'stream-stopped', stream: this.#stream, code })
-    this.#beginReset(code)
+    // Reliable-stream-reset section 5.2: the code of a reset does not change.
+    this.#beginReset(this.#resetCode ?? code)
   }
 
-  /** Writes RESET_STREAM or STREAM_DATA_BLOCKED, if due. */
+  /** Writes RESET_STREAM, RESET_STREAM_AT or STREAM_DATA_BLOCKED, if due. */
   writeControlFrames(packet: PacketWriter): boolean {
     const reset = this.#reset
     if (reset?.wantsToSend) {
       reset.writeWith(packet, this)
       if (reset.wantsToSend) return false
+    }
+    const resetAt = this.#resetAt
+    if (resetAt?.wantsToSend && this.#buffer.unsent === 0) {
+      resetAt.writeWith(packet, this)
+      if (resetAt.wantsToSend) return false
+      this.#state = 'dataSent'
     }
     const blocked = this.#blocked
     if (blocked?.wantsToSend) {
@@ -214,6 +264,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     this.#writeStream(packet, offset, room)
     this.#schedule()
     this.#context.budget.release(room)
+    if (this.#resetAt?.wantsToSend && buffer.unsent === 0) queueControl(this.#context, this)
     if (this.#wantsWritable) this.#announceRoom()
     return true
   }
@@ -233,13 +284,16 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     if (frame.type === FrameType.resetStream) {
       this.#reset?.onAcked(frame, now)
       if (this.#state === 'resetSent' && this.#closed === undefined) this.#end('resetReceived')
+    } else if (frame.type === FrameType.resetStreamAt && this.#isLive()) {
+      this.#resetAt?.onAcked(frame, now)
+      if (this.#hasArrived()) this.#end('dataReceived')
     } else if (frame.type === FrameType.stream && this.#isLive()) {
       this.#buffer.onAcked(frame.offset, frame.length)
       if (frame.fin) {
         this.#finAcked = true
         this.#finPending = false
       }
-      if (this.#finAcked && this.#buffer.isAcknowledged) this.#end('dataReceived')
+      if (this.#hasArrived()) this.#end('dataReceived')
       else this.#schedule()
     }
   }
@@ -250,14 +304,21 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
       // RFC 9000 §13.3: after a reset no STREAM frame is needed.
       if (!this.#isLive()) return
       this.#buffer.onLost(frame.offset, frame.length)
-      if (frame.fin && !this.#finAcked) this.#finPending = true
+      if (frame.fin && !this.#finAcked && this.#resetAt === undefined) this.#finPending = true
       this.#schedule()
       return
     }
-    if (frame.type === FrameType.resetStream) this.#reset?.onLost(frame, now)
-    // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
-    else this.#blocked?.onLost(frame, now)
-    if (this.#reset?.wantsToSend || this.#blocked?.wantsToSend) queueControl(this.#context, this)
+    if (frame.type === FrameType.resetStream) {
+      this.#reset?.onLost(frame, now)
+    } else if (frame.type === FrameType.resetStreamAt) {
+      // Reliable-stream-reset section 4: not once all has arrived.
+      if (this.#isLive()) this.#resetAt?.onLost(frame, now)
+    } else {
+      // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
+      this.#blocked?.onLost(frame, now)
+    }
+    if (this.#reset?.wantsToSend || this.#resetAt?.wantsToSend || this.#blocked?.wantsToSend)
+      queueControl(this.#context, this)
   }
 
   /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
@@ -284,10 +345,23 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   #checkWritable(): void {
     if (this.#closed !== undefined) throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
-    const reset = this.#reset
-    if (reset === undefined) return
+    if (this.#resetCode === undefined) return
     const reason = this.#stopCode === undefined ? 'reset' : 'stopped'
-    throw new StreamClosedError(this.id, reason, { code: reset.frame?.errorCode })
+    throw new StreamClosedError(this.id, reason, { code: this.#resetCode })
+  }
+
+  /** Reliable-stream-reset section 5.2: the code of a reset does not change. */
+  #checkSameCode(code: bigint): void {
+    if (this.#resetCode === undefined || this.#resetCode === code) return
+    throw new RangeError(
+      `code must stay ${this.#resetCode}, with which stream ${this.id} was reset before, got ${code}`,
+    )
+  }
+
+  /** Whether the peer is known to have all that it is to get, and the end or the reset. */
+  #hasArrived(): boolean {
+    if (this.#finAcked && this.#buffer.acknowledged === this.#buffer.end) return true
+    return this.#resetAt?.isAcked === true && this.#buffer.isAcknowledged
   }
 
   /** Whether bytes may still be sent: Ready, Send or Data Sent. */
@@ -340,10 +414,37 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     }
   }
 
+  #beginResetAt(code: bigint, reliableSize: number): void {
+    const { budget } = this.#context
+    const buffer = this.#buffer
+    const queued = buffer.unsent
+    // What FIN or an earlier frame has told the peer was sent before, so the final size stays (RFC 9000 §4.5).
+    buffer.truncate(reliableSize)
+    this.#resetCode = code
+    this.#resetAt ??= new Latest()
+    this.#resetAt.set({
+      type: FrameType.resetStreamAt,
+      streamId: this.id,
+      errorCode: code,
+      finalSize: buffer.end,
+      reliableSize,
+    })
+    this.#finished = false
+    this.#finPending = false
+    this.#wantsWritable = false
+    budget.forget(this)
+    budget.release(queued - buffer.unsent)
+    if (buffer.unsent === 0) this.#blocked?.clear()
+    this.#schedule()
+    queueControl(this.#context, this)
+  }
+
   #beginReset(code: bigint): void {
     const { budget, repairs, fresh } = this.#context
     // RFC 9000 §4.5: the final size is what was sent, since that is the credit taken.
     const finalSize = this.#buffer.sent
+    this.#resetCode = code
+    this.#resetAt?.clear()
     this.#reset = new Once()
     this.#reset.send({ type: FrameType.resetStream, streamId: this.id, errorCode: code, finalSize })
     this.#state = 'resetSent'

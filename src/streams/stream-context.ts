@@ -31,6 +31,8 @@ export interface StreamContext {
   readonly fresh: Scheduler<SendStream>
   /** Halves of streams with control frames. */
   readonly control: Deque<ControlSource>
+  /** The peer takes RESET_STREAM_AT (its transport parameter reset_stream_at). */
+  canResetAt: boolean
   emit(event: StreamEvent): void
   /** The smoothed round trip of the path in use. */
   rtt(): Duration

@@ -1,4 +1,4 @@
-/** The one exception that streams throw at their caller. What the peer does wrong is a `TransportError` and goes elsewhere. */
+/** The exceptions that streams throw at their caller. What the peer does wrong is a `TransportError` and goes elsewhere. */
 
 /**
  * Why a half of a stream takes no more calls: `finished` (our own `finish`), `reset` (RESET_STREAM, sent or received),
@@ -34,6 +34,11 @@ export class StreamClosedError extends Error {
     this.reason = reason
     this.code = options.code
   }
+}
+
+/** Thrown by a call that the state of the stream or of the peer rules out. Nothing was done. */
+export class StreamStateError extends Error {
+  override readonly name = 'StreamStateError'
 }
 
 // RFC 9000 §20.2: application error codes are what a varint holds.

@@ -48,4 +48,5 @@ export type PeerStreamParameters = Pick<
   | 'initialMaxStreamDataUni'
   | 'initialMaxStreamsBidi'
   | 'initialMaxStreamsUni'
+  | 'resetStreamAt'
 >

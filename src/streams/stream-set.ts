@@ -11,6 +11,7 @@ import {
   type MaxDataFrame,
   type MaxStreamDataFrame,
   type MaxStreamsFrame,
+  type ResetStreamAtFrame,
   type ResetStreamFrame,
   type StopSendingFrame,
   type StreamDataBlockedFrame,
@@ -78,6 +79,7 @@ export class StreamSet implements FrameSource {
       repairs: new Scheduler<SendStream>(),
       fresh: new Scheduler<SendStream>(),
       control: new Deque<ControlSource>(),
+      canResetAt: false,
       emit: (event) => options.emit(event),
       rtt: () => options.rtt(),
       retire: (stream) => this.#retire(stream),
@@ -126,7 +128,12 @@ export class StreamSet implements FrameSource {
     limits.bidiOfOurs = Math.max(limits.bidiOfOurs, parameters.initialMaxStreamDataBidiRemote)
     limits.uniOfOurs = Math.max(limits.uniOfOurs, parameters.initialMaxStreamDataUni)
     this.#context.credit.onMaxData(parameters.initialMaxData)
-    for (const stream of this.#streams.values()) stream.send?.onMaxStreamData(this.#sendLimit(stream.id))
+    // Not only ever raised: a server that refused 0-RTT may have given it up since.
+    this.#context.canResetAt = parameters.resetStreamAt
+    for (const stream of this.#streams.values()) {
+      stream.send?.onMaxStreamData(this.#sendLimit(stream.id))
+      if (!parameters.resetStreamAt) stream.send?.onResetAtRefused()
+    }
     this.#raiseStreams(this.#bidirectional, parameters.initialMaxStreamsBidi)
     this.#raiseStreams(this.#unidirectional, parameters.initialMaxStreamsUni)
   }
@@ -155,6 +162,11 @@ export class StreamSet implements FrameSource {
   /** RFC 9000 §19.4. @throws TransportError as {@link onStream} */
   onResetStream(frame: ResetStreamFrame, now: Time): void {
     this.#receiving(frame.streamId)?.onReset(frame, now)
+  }
+
+  /** Draft reliable-stream-reset, section 4. @throws TransportError as {@link onStream} */
+  onResetStreamAt(frame: ResetStreamAtFrame, now: Time): void {
+    this.#receiving(frame.streamId)?.onResetAt(frame, now)
   }
 
   /** RFC 9000 §19.5. @throws TransportError STREAM_STATE_ERROR, STREAM_LIMIT_ERROR */
@@ -203,7 +215,7 @@ export class StreamSet implements FrameSource {
     return !repairs.isEmpty || (credit.send.available > 0 && !fresh.isEmpty)
   }
 
-  /** Whether there are limits, *_BLOCKED, RESET_STREAM or STOP_SENDING frames to write. */
+  /** Whether there are limits, *_BLOCKED, RESET_STREAM, RESET_STREAM_AT or STOP_SENDING frames to write. */
   get wantsToSendControl(): boolean {
     const { control, credit } = this.#context
     return (
@@ -211,7 +223,7 @@ export class StreamSet implements FrameSource {
     )
   }
 
-  /** Writes limits, *_BLOCKED, RESET_STREAM and STOP_SENDING frames. */
+  /** Writes limits, *_BLOCKED, RESET_STREAM, RESET_STREAM_AT and STOP_SENDING frames. */
   writeControlFrames(packet: PacketWriter, now: Time): void {
     const { control, credit } = this.#context
     if (credit.wantsToSend) credit.writeFrames(packet, now)
