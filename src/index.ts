@@ -1,6 +1,8 @@
 /** The door: public exports, nothing else. */
 
 export { connect } from './api/client.ts'
+export type { ClientCertificateOptions } from './api/client-certificates.ts'
+export type { ClientCertificates } from './api/client-identity.ts'
 export {
   type CloseOptions,
   QuicConnection,
@@ -24,17 +26,19 @@ export {
   QuicTransportError,
   QuicVersionError,
 } from './api/errors.ts'
-export type { CertificateOptions, ServerCertificates } from './api/identity.ts'
+export type { CertificateOptions, CertificateSource, Certificates } from './api/identity.ts'
 export type { CommonOptions } from './api/options.ts'
 export { type ListenOptions, listen, QuicIncoming, QuicServer, type ServerCloseOptions } from './api/server.ts'
+export type { ServerCertificates } from './api/server-identity.ts'
 export { QuicStream, type QuicStreamStats } from './api/stream.ts'
-export type { TrustOptions } from './api/trust.ts'
+export type { TrustOptions, VerifyCertificates } from './api/trust.ts'
 export type { ConnectionOptions } from './connection/config.ts'
 export type { ConnectionState } from './connection/connection.ts'
 export type { ConnectionStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
 export type { Environment } from './environment.ts'
 export type { StreamPriority } from './streams/scheduler.ts'
+export type { CertificateRequestSummary, ClientHelloSummary } from './tls/config.ts'
 export type { Carrier, DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from './transport.ts'
 export type { TransportParameters } from './wire/transport-parameters.ts'
 export { type CertificateCheck, CertificateError } from './x509/certificate-error.ts'

@@ -9,12 +9,14 @@ import type { Environment } from '../environment.ts'
 import { checkConfig } from '../tls/config.ts'
 import { checkServerName } from '../tls/server-name.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
+import type { ClientCertificates } from './client-identity.ts'
 import { QuicConnection } from './connection.ts'
 import { defaultEnvironment } from './default-environment.ts'
 import { Driver } from './driver.ts'
-import { QuicAddressError, QuicApplicationError, QuicCarrierError } from './errors.ts'
+import { QuicAddressError, QuicApplicationError, QuicCarrierError, QuicError } from './errors.ts'
 import type { Handshake } from './handshake.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+import { type PreparedHandshake, prepareHandshake } from './prepared-handshake.ts'
 import { type Abortable, abortable } from './signal.ts'
 import { type TrustOptions, verifierOf } from './trust.ts'
 
@@ -36,10 +38,15 @@ export interface ConnectOptions extends CommonOptions, TrustOptions, Abortable {
   readonly serverName?: string
   /** A token of an earlier connection to the server (the event `token`): its Retry is saved. */
   readonly token?: Uint8Array
+  /** Who we are, where the server asks for a certificate. Default: nobody in particular. */
+  readonly certificate?: ClientCertificates
 }
 
 /** The keys of {@link ConnectOptions} that are not {@link CommonOptions}. */
-const CONNECT_KEYS = ['address', 'serverName', 'token', 'signal', 'ca', 'serverCertificateHashes', 'spkiPins', 'verify']
+const CONNECT_KEYS = [
+  ...['address', 'serverName', 'token', 'certificate', 'signal'],
+  ...['ca', 'serverCertificateHashes', 'spkiPins', 'verify'],
+]
 
 /** An endpoint on one transport. */
 export class EndpointCore {
@@ -74,6 +81,7 @@ export class EndpointCore {
     const config = connectionConfig(options, CONNECT_KEYS)
     const target = targetOf(options, this.transport)
     const parametersWith = this.#parametersOf(options, config, target)
+    const preparing = prepareHandshake(loadHandshake, options.certificate, this.crypto)
     const connection = new QuicConnection({
       driver: this.driver,
       role: 'client',
@@ -82,7 +90,7 @@ export class EndpointCore {
       remoteAddress: options.address ?? '',
       congestionThreshold: config.congestionThreshold,
     })
-    this.#begin(connection, options, target, parametersWith, loadHandshake, config.handshakeTimeout)
+    this.#begin(connection, options, target, parametersWith, preparing, config.handshakeTimeout)
     return connection
   }
 
@@ -92,20 +100,21 @@ export class EndpointCore {
     options: ConnectOptions,
     target: Target,
     parametersWith: ParametersWith,
-    loadHandshake: () => Eventually<Handshake>,
+    preparing: Eventually<PreparedHandshake>,
     timeout: number,
   ): void {
     const { signal } = options
     const abort = (): void => {
       if (connection.state === 'connecting') void connection.close({ reason: 'aborted' })
     }
-    const start = (remoteAddress: PathAddress, handshake: Handshake): void => {
+    const start = (remoteAddress: PathAddress, prepared: PreparedHandshake): void => {
       if (connection.isAbandoned) return
       if (!this.driver.transports.has(this.transport)) return connection.fail(closedTransport())
       const now = this.driver.now()
-      connection.start(this.driver.endpoint.connect({ ...parametersWith(handshake), remoteAddress }, now))
+      connection.start(this.driver.endpoint.connect({ ...parametersWith(prepared), remoteAddress }, now))
     }
-    const fail = (cause: unknown): void => connection.fail(addressError(options.address ?? '', cause))
+    const fail = (cause: unknown): void =>
+      connection.fail(cause instanceof QuicError ? cause : addressError(options.address ?? '', cause))
     if (signal?.aborted === true) {
       return connection.fail(
         new QuicApplicationError('The attempt was aborted', 0n, { side: 'local', cause: signal.reason }),
@@ -116,8 +125,7 @@ export class EndpointCore {
     }
     signal?.addEventListener('abort', abort, { once: true })
     connection.ready.finally(() => signal?.removeEventListener('abort', abort)).catch(() => {})
-    const loading = loadHandshake()
-    if (this.transport.resolve === undefined && !isPending(loading)) return start('', loading)
+    if (this.transport.resolve === undefined && !isPending(preparing)) return start('', preparing)
     let awaited = 'The name was not resolved'
     const late = (): void => fail(new Error(`${awaited} within ${timeout} ms`))
     const cancel = this.environment.setTimer(this.environment.now() + timeout, late)
@@ -128,8 +136,8 @@ export class EndpointCore {
       awaited = 'The code of the handshake was not loaded'
       return first
     })
-    Promise.all([resolved, loading])
-      .then(([address, handshake]) => start(address, handshake))
+    Promise.all([resolved, preparing])
+      .then(([address, prepared]) => start(address, prepared))
       .catch(fail)
       .finally(cancel)
   }
@@ -140,13 +148,19 @@ export class EndpointCore {
     checkConfig(common)
     const serverName = options.serverName ?? (target.host === '' ? undefined : target.host)
     checkServerName(serverName)
-    return (handshake) => ({
+    return ({ handshake, selectIdentity }) => ({
       carrier: this.transport,
       config,
       token: options.token,
       observer: options.observer,
       createTls: (parameters) =>
-        handshake.createSession({ ...common, serverName, verifier: verifierWith(handshake), parameters }),
+        handshake.createSession({
+          ...common,
+          serverName,
+          verifier: verifierWith(handshake),
+          selectIdentity,
+          parameters,
+        }),
     })
   }
 }
@@ -158,7 +172,7 @@ export async function whenReady(connection: QuicConnection, signal: AbortSignal 
 }
 
 /** All but the code of the handshake is there. */
-type ParametersWith = (handshake: Handshake) => Omit<ConnectParameters, 'remoteAddress'>
+type ParametersWith = (prepared: PreparedHandshake) => Omit<ConnectParameters, 'remoteAddress'>
 
 interface Target {
   readonly host: string

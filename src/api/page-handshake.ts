@@ -10,6 +10,7 @@ export const pageHandshake: Handshake = {
   createSession: createClientSession,
   createPinVerifier,
   createPathVerifier: loadPathVerifier,
+  createSelector: (...given) => import('./client-identity.ts').then(({ clientSelector }) => clientSelector(...given)),
 }
 
 /** A verifier whose code comes while the handshake runs. */

@@ -3,18 +3,21 @@ import type { ConnectionConfig } from '../connection/config.ts'
 import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception } from '../endpoint/reception.ts'
-import { checkConfig, type Identity } from '../tls/config.ts'
+import { type ClientCertificatePolicy, checkConfig, checkVerifiers } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { type ClientCertificateOptions, clientCertificatePolicy } from './client-certificates.ts'
 import { QuicConnection } from './connection.ts'
 import { EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
-import { chooseIdentity, identitiesOf, type ServerCertificates } from './identity.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+import { type ServerCertificates, ServerIdentities } from './server-identity.ts'
 
 /** Options of a server. */
 export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 'crypto' | 'environment'> {
   readonly certificate: ServerCertificates
+  /** Asks clients for a certificate. Default: it does not. */
+  readonly clientCertificates?: ClientCertificateOptions
   /** When clients must prove their address before anything else; default `'never'` (RFC 9000 §8.1.2). */
   readonly retry?: RetryPolicy
   /** What is taken at most. */
@@ -22,7 +25,7 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
 }
 
 /** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
-const LISTEN_KEYS = ['certificate', 'retry', 'limits', 'resetKey', 'tokenKey']
+const LISTEN_KEYS = ['certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey']
 
 /** How a server is closed. */
 export interface ServerCloseOptions {
@@ -80,7 +83,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #options: ListenOptions
   readonly #config: ConnectionConfig
   readonly #ownsTransport: boolean
-  readonly #identities: readonly Identity[]
+  readonly #identities: ServerIdentities
+  readonly #clientCertificates: ClientCertificatePolicy | undefined
   readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
   readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
   readonly #connections = new Set<QuicConnection>()
@@ -93,7 +97,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   constructor(
     core: EndpointCore,
     options: ListenOptions,
-    identities: readonly Identity[],
+    identities: ServerIdentities,
     config: ConnectionConfig,
     ownsTransport: boolean,
   ) {
@@ -102,7 +106,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#options = options
     this.#identities = identities
     this.#config = config
-    const { limits, retry } = options
+    const { clientCertificates, limits, retry } = options
+    this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
     core.driver.endpoint.listen({ versions: config.versions, limits, retry }, createReception)
     core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
     core.driver.onClosed = () => this.#onTransportClosed()
@@ -130,6 +135,25 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     return this.#asking.readable
   }
 
+  /**
+   * Shows other certificates in the handshakes from now on; connections that run are not touched. Fulfils when they are in use; of
+   * several calls at once the last counts.
+   *
+   * @throws (rejects with) `TypeError`, `CertificateError` for what cannot be used; the old ones then stay.
+   * @example
+   * ```ts
+   * import { listen } from 'isoquic'
+   * import { devCertificate } from 'isoquic/dev'
+   * import { udp } from 'isoquic/transports/udp'
+   *
+   * const server = await listen(await udp(), { alpn: ['echo'], certificate: await devCertificate() })
+   * await server.setCertificates(await devCertificate())
+   * ```
+   */
+  async setCertificates(certificates: ServerCertificates): Promise<void> {
+    await this.#identities.set(certificates)
+  }
+
   /** @internal */
   accept(incoming: IncomingConnection): QuicConnection {
     this.#onDecision(incoming)
@@ -143,7 +167,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
         createTls: (parameters) =>
           createServerSession({
             ...common,
-            selectIdentity: (hello) => chooseIdentity(this.#identities, hello),
+            selectIdentity: (hello) => this.#identities.select(hello),
+            clientCertificates: this.#clientCertificates,
             parameters,
           }),
       },
@@ -289,7 +314,10 @@ export async function listen(transport: DatagramTransport, options: ListenOption
 /** Serves on an endpoint that may have clients' connections too. */
 export async function listenOn(core: EndpointCore, options: ListenOptions, ownsTransport = false): Promise<QuicServer> {
   const config = connectionConfig(options, LISTEN_KEYS)
-  checkConfig(tlsCommon(options, core.crypto, core.environment))
-  const identities = await identitiesOf(options.certificate, core.crypto)
+  const common = tlsCommon(options, core.crypto, core.environment)
+  checkConfig(common)
+  if (options.clientCertificates !== undefined) checkVerifiers(common)
+  const identities = new ServerIdentities(core.crypto)
+  await identities.set(options.certificate)
   return new QuicServer(core, options, identities, config, ownsTransport)
 }

@@ -1,8 +1,11 @@
-/** Whom a client believes: pins, given anchors, or the anchors of the runtime. On by default; off takes the word `insecure`. */
+/** Whom an end believes: pins, given anchors, or the anchors of the runtime. On by default; off takes the word `insecure`. */
+import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
+import { CertificateError } from '../x509/certificate-error.ts'
 import { type CertificateVerifier, insecureVerifier } from '../x509/certificate-verifier.ts'
 import { certificatesFromPem } from '../x509/pem.ts'
 import type { CertificateHash } from '../x509/pins.ts'
+import { isCryptoKey, pinOfCryptoKey } from './crypto-key.ts'
 import type { Handshake } from './handshake.ts'
 
 /** How the server is authenticated. Pins come before `ca`, `ca` before the roots of the runtime. */
@@ -11,32 +14,74 @@ export interface TrustOptions {
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[]
   /** W3C's: SHA-256 of the certificate, which must be short-lived. */
   readonly serverCertificateHashes?: readonly CertificateHash[]
-  /** SHA-256 of the server's SubjectPublicKeyInfo. */
-  readonly spkiPins?: readonly Uint8Array[]
-  /** `'insecure'` believes everybody: for experiments on one's own machine. */
-  readonly verify?: 'insecure'
+  /** SHA-256 of the server's SubjectPublicKeyInfo, or the public key itself as a `CryptoKey`. */
+  readonly spkiPins?: readonly (Uint8Array | CryptoKey)[]
+  /**
+   * `'insecure'` believes everybody: for experiments on one's own machine. A function judges in place of all other checks but
+   * the peer's proof that the certificate is its own.
+   */
+  readonly verify?: 'insecure' | VerifyCertificates
 }
+
+/**
+ * Judges a peer by rules of one's own: `false`, a throw or a rejection refuses it.
+ * @param chain DER, leaf first, as it came.
+ * @param name what a server must be called; `undefined` for clients, and where no name is known.
+ */
+export type VerifyCertificates = (chain: readonly Uint8Array[], name: string | undefined) => Eventually<boolean>
+
+/** What makes verifiers: a part of the handshake. */
+export type VerifierFactories = Pick<Handshake, 'createPathVerifier' | 'createPinVerifier'>
 
 /** How to make the verifier that `options` ask for. @throws TypeError for options of the wrong kind */
 export function verifierOf(
   options: TrustOptions,
   crypto: CryptoProvider,
   systemRoots: () => readonly Uint8Array[] | undefined,
-): (handshake: Handshake) => CertificateVerifier {
+): (factories: VerifierFactories) => CertificateVerifier {
   const { ca, serverCertificateHashes, spkiPins, verify } = options
+  if (verify === 'insecure') return () => insecureVerifier
   if (verify !== undefined) {
-    if (verify !== 'insecure') throw new TypeError(`verify can only be 'insecure', got ${String(verify)}`)
-    return () => insecureVerifier
+    const verifier = verifierByFunction(verify, ca ?? serverCertificateHashes ?? spkiPins)
+    return () => verifier
   }
   if (serverCertificateHashes !== undefined || spkiPins !== undefined) {
-    const pins = {
-      ...(serverCertificateHashes !== undefined && { serverCertificateHashes }),
-      ...(spkiPins !== undefined && { spkiPins }),
+    const pins = spkiPins?.map(pinOf) ?? []
+    const hashes = serverCertificateHashes === undefined ? {} : { serverCertificateHashes }
+    return ({ createPinVerifier }) => {
+      if (!pins.some(isPending)) return createPinVerifier({ ...hashes, spkiPins: pins as readonly Uint8Array[] })
+      const reading = Promise.all(pins).then((spkiHashes) => createPinVerifier({ ...hashes, spkiPins: spkiHashes }))
+      // Whoever asks for the verdict hears of it.
+      reading.catch(() => {})
+      return { verify: (...question) => reading.then((verifier) => verifier.verify(...question)) }
     }
-    return ({ createPinVerifier }) => createPinVerifier(pins)
   }
   const anchors = ca === undefined ? (systemRoots() ?? []) : derOf(ca)
   return ({ createPathVerifier }) => createPathVerifier({ anchors, verifiers: crypto.verifiers })
+}
+
+/** @throws TypeError for what is no function, or stands beside what it takes the place of */
+function verifierByFunction(verify: unknown, other: unknown): CertificateVerifier {
+  if (typeof verify !== 'function') {
+    throw new TypeError(`verify must be 'insecure' or a function, got ${String(verify)}`)
+  }
+  if (other !== undefined) {
+    throw new TypeError('verify takes the place of ca, serverCertificateHashes and spkiPins: give one of them')
+  }
+  const judge = verify as VerifyCertificates
+  return {
+    verify: (chain, name) =>
+      andThen(judge(chain, name), (isBelieved) => {
+        if (isBelieved !== true) throw new CertificateError('application', 'certificate was refused by verify')
+      }),
+  }
+}
+
+/** @throws TypeError for what is neither a hash nor a public key */
+function pinOf(pin: Uint8Array | CryptoKey): Eventually<Uint8Array> {
+  if (isCryptoKey(pin)) return pinOfCryptoKey(pin)
+  if (pin instanceof Uint8Array && pin.length === 32) return pin
+  throw new TypeError('spkiPins must hold SHA-256 hashes of 32 bytes, or public keys as CryptoKey')
 }
 
 /** Certificates as DER. @throws TypeError for a text without a certificate */

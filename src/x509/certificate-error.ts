@@ -22,6 +22,8 @@ export type CertificateCheck =
   | 'policy'
   | 'pin'
   | 'limit'
+  /** A function of the application said no. */
+  | 'application'
 
 /** The AlertDescription that goes with each check (RFC 8446 §6.2). */
 const ALERTS: Readonly<Record<CertificateCheck, number>> = {
@@ -42,6 +44,7 @@ const ALERTS: Readonly<Record<CertificateCheck, number>> = {
   policy: 42,
   pin: 46,
   limit: 42,
+  application: 46,
 }
 
 /**

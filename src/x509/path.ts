@@ -34,6 +34,11 @@ const MAX_SELF_ISSUED = 4
 const MAX_SIGNATURES = 100
 /** Issuers that one chain may have tried. */
 const MAX_STEPS = 2_000
+/** What to do about a chain that leads nowhere. */
+const NO_ANCHOR = {
+  server: 'no trust anchor; pass ca or serverCertificateHashes',
+  client: 'no trust anchor; clientCertificates has no ca that issued it',
+}
 /** Comparisons of names with name constraints that one chain may cost. */
 const MAX_COMPARISONS = 250_000
 
@@ -94,7 +99,7 @@ class PathSearch {
   run(leaf: Certificate): Eventually<void> {
     return andThen(this.#extend([leaf]), (isFound) => {
       if (isFound) return
-      throw this.#failure ?? new CertificateError('anchor', 'no trust anchor; pass ca or serverCertificateHashes')
+      throw this.#failure ?? new CertificateError('anchor', NO_ANCHOR[this.#options.role])
     })
   }
 
