@@ -3,16 +3,15 @@
  * those that are out. A Retry token holds for moments, one address with its port, and the ids of one connection attempt;
  * a NEW_TOKEN token for a day, a host and a version, once.
  *
- * Layout: kind (1 byte), key id (1), nonce (24), sealed: issue time (8), version (4), host or address (vector), for Retry
- * three ids (vectors). XChaCha20-Poly1305 has nonces long enough to be drawn at random; kind and key id are authenticated.
+ * Layout: that of `crypto/sealing-keys.ts`; sealed: issue time (8 bytes), version (4), host or address (vector), for Retry
+ * three ids (vectors).
  */
-import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
-import { concat, decodeUtf8, encodeUtf8, toLatin1 } from '../base/bytes.ts'
-import { type RandomSource, randomBytes } from '../base/random.ts'
+import { decodeUtf8, encodeUtf8, toLatin1 } from '../base/bytes.ts'
+import type { RandomSource } from '../base/random.ts'
 import { Reader } from '../base/reader.ts'
 import type { Duration } from '../base/time.ts'
 import { Writer } from '../base/writer.ts'
-import { hmac } from '../crypto/hkdf.ts'
+import { SealingKeys } from '../crypto/sealing-keys.ts'
 import type { PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import { hostOf } from '../wire/path-address.ts'
@@ -62,17 +61,8 @@ export interface AddressTokensOptions {
   readonly newTokenLifetime?: Duration
 }
 
-interface TokenKey {
-  readonly id: number
-  readonly key: Uint8Array
-}
-
 const KIND_RETRY = 0x52
 const KIND_NEW_TOKEN = 0x4e
-
-const NONCE_LENGTH = 24
-const HEADER_LENGTH = 2
-const TAG_LENGTH = 16
 
 const DEFAULT_RETRY_LIFETIME = 10_000
 const DEFAULT_NEW_TOKEN_LIFETIME = 86_400_000
@@ -88,8 +78,7 @@ export class AddressTokens {
   readonly #options: AddressTokensOptions
   readonly #retryLifetime: Duration
   readonly #newTokenLifetime: Duration
-  #current: TokenKey
-  #previous: TokenKey | undefined = undefined
+  readonly #keys: SealingKeys
   /** Nonces of tokens that were used, newest and older generation. */
   #used = new Set<string>()
   #usedBefore = new Set<string>()
@@ -99,7 +88,7 @@ export class AddressTokens {
     this.#options = options
     this.#retryLifetime = options.retryLifetime ?? DEFAULT_RETRY_LIFETIME
     this.#newTokenLifetime = options.newTokenLifetime ?? DEFAULT_NEW_TOKEN_LIFETIME
-    this.#current = deriveKey(options.key)
+    this.#keys = new SealingKeys('address token', options.key, options.random)
   }
 
   /** A token for a Retry packet. */
@@ -110,14 +99,14 @@ export class AddressTokens {
       writer.uint8(id.length)
       writer.bytes(id.bytes)
     }
-    return this.#seal(KIND_RETRY, writer.finish())
+    return this.#keys.seal(KIND_RETRY, writer.finish())
   }
 
   /** A token for a NEW_TOKEN frame to this client, on a connection of this version; no two are the same (RFC 9000 §8.1.3). */
   sealNewToken(remoteAddress: PathAddress, version: number): Uint8Array {
     const writer = new Writer()
     this.#begin(writer, version, hostOf(remoteAddress))
-    return this.#seal(KIND_NEW_TOKEN, writer.finish())
+    return this.#keys.seal(KIND_NEW_TOKEN, writer.finish())
   }
 
   /** What the token of an Initial packet proves. A NEW_TOKEN token that proves its point is used up. */
@@ -126,7 +115,7 @@ export class AddressTokens {
     const isRetry = token[0] === KIND_RETRY
     const problem = (reason: string): TokenVerdict => ({ kind: isRetry ? 'invalid-retry' : 'unusable', reason })
     if (!isRetry && token[0] !== KIND_NEW_TOKEN) return problem('not a token of ours')
-    const plaintext = this.#open(token)
+    const plaintext = this.#keys.open(token)
     if (plaintext === undefined) return problem('token does not open')
     const reader = new Reader(plaintext)
     const issuedAt = reader.uint32() * 0x1_0000_0000 + reader.uint32()
@@ -147,9 +136,7 @@ export class AddressTokens {
 
   /** Seals with `key` from now on. Tokens that were sealed with the key before are still taken, older ones are not. */
   rotate(key: Uint8Array): void {
-    const next = deriveKey(key)
-    this.#previous = this.#current
-    this.#current = next
+    this.#keys.rotate(key)
   }
 
   #begin(writer: Writer, version: number, address: string): void {
@@ -162,31 +149,9 @@ export class AddressTokens {
     writer.bytes(bytes)
   }
 
-  #seal(kind: number, plaintext: Uint8Array): Uint8Array {
-    const header = Uint8Array.of(kind, this.#current.id)
-    const nonce = randomBytes(this.#options.random, NONCE_LENGTH)
-    return concat(header, nonce, xchacha20poly1305(this.#current.key, nonce, header).encrypt(plaintext))
-  }
-
-  #open(token: Uint8Array): Uint8Array | undefined {
-    const sealedAt = HEADER_LENGTH + NONCE_LENGTH
-    if (token.length < sealedAt + TAG_LENGTH) return undefined
-    const header = token.subarray(0, HEADER_LENGTH)
-    const nonce = token.subarray(HEADER_LENGTH, sealedAt)
-    for (const key of [this.#current, this.#previous]) {
-      if (key === undefined || key.id !== header[1]) continue
-      try {
-        return xchacha20poly1305(key.key, nonce, header).decrypt(token.subarray(sealedAt))
-      } catch {
-        // A wrong tag is what forgeries have; there is no other error to expect.
-      }
-    }
-    return undefined
-  }
-
   /** RFC 9000 §8.1.4: takes each token once, as far back as a bounded memory reaches. */
   #use(token: Uint8Array): boolean {
-    const nonce = toLatin1(token, HEADER_LENGTH, HEADER_LENGTH + NONCE_LENGTH)
+    const nonce = toLatin1(token, 0, SealingKeys.overhead)
     if (this.#used.has(nonce) || this.#usedBefore.has(nonce)) return false
     if (this.#used.size === MAX_USED) {
       this.#usedBefore = this.#used
@@ -209,11 +174,4 @@ function checkRetry(reader: Reader, version: number, packet: TokenPacket): Token
   return isSame
     ? { kind: 'retry', originalDestination, retrySource }
     : { kind: 'invalid-retry', reason: 'token was given to another connection attempt' }
-}
-
-/** The AEAD key, and a byte by which tokens find it, both from the endpoint's key. */
-function deriveKey(key: Uint8Array): TokenKey {
-  if (key.length < 32) throw new RangeError(`A token key must have at least 32 bytes, got ${key.length}`)
-  const id = hmac('sha256', key, encodeUtf8('isoquic token key id'))[0] ?? 0
-  return { id, key: hmac('sha256', key, encodeUtf8('isoquic address token')) }
 }
