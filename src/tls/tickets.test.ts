@@ -16,7 +16,7 @@ const states: fc.Arbitrary<TicketState> = fc.record({
   suite: fc.nat(0xffff),
   hash: fc.constantFrom('sha256', 'sha384'),
   key: fc.uint8Array({ minLength: 32, maxLength: 48 }),
-  alpn: fc.string({ minLength: 1, maxLength: 30 }).filter((text) => text.isWellFormed()),
+  alpn: fc.string({ minLength: 1, maxLength: 30 }),
   serverName: fc.option(fc.domain(), { nil: undefined }),
   issuedAt: fc.nat(Number.MAX_SAFE_INTEGER),
   authenticatedAt: fc.nat(Number.MAX_SAFE_INTEGER),
@@ -30,9 +30,9 @@ const sessions: fc.Arbitrary<Resumption> = fc.record({
   key: fc.uint8Array({ minLength: 32, maxLength: 48 }),
   suite: fc.nat(0xffff),
   hash: fc.constantFrom('sha256', 'sha384'),
-  alpn: fc.string({ minLength: 1, maxLength: 30 }).filter((text) => text.isWellFormed()),
+  alpn: fc.string({ minLength: 1, maxLength: 30 }),
   serverName: fc.option(fc.domain(), { nil: undefined }),
-  trust: fc.string({ maxLength: 30 }).filter((text) => text.isWellFormed()),
+  trust: fc.string({ maxLength: 30 }),
   receivedAt: fc.nat(Number.MAX_SAFE_INTEGER),
   expiresAt: fc.nat(Number.MAX_SAFE_INTEGER),
   authenticatedAt: fc.nat(Number.MAX_SAFE_INTEGER),
@@ -45,7 +45,9 @@ describe('a ticket', () => {
   test('opens to what was sealed into it', () => {
     const keys = new TicketKeys(KEY, seededRandom(1))
     fc.assert(
-      fc.property(states, (state) => expect(keys.open(keys.seal(state))).toEqual(state)),
+      fc.property(states, (state) => {
+        expect(keys.open(keys.seal(state))).toEqual(state)
+      }),
       { numRuns: 50 },
     )
   })
