@@ -2,6 +2,7 @@
 
 import type { Duration } from '../base/time.ts'
 import type { StreamEvent } from '../streams/events.ts'
+import type { Resumption } from '../tls/resumption.ts'
 import type { PathAddress } from '../transport.ts'
 
 /** Why a connection ended. `side` says who ended it. */
@@ -49,7 +50,7 @@ export type ConnectionEvent =
   | { readonly type: 'mtu-changed'; readonly mtu: number }
   /** A server gave a token for a later connection (RFC 9000 §8.1.3). */
   | { readonly type: 'new-token'; readonly token: Uint8Array }
-  | { readonly type: 'session-ticket'; readonly ticket: Uint8Array }
+  | { readonly type: 'session-ticket'; readonly session: Resumption }
   /** The peer has acknowledged a packet under new keys: an update, whoever began it, is confirmed (RFC 9001 §6.1). */
   | { readonly type: 'keys-updated' }
   /** The connection has left `open`: nothing is sent or delivered any more. Exactly once, before `closed`. */

@@ -164,7 +164,7 @@ export class Handshake implements FrameSource {
         if (this.#context.role === 'server') this.#confirm(now)
         return
       case 'ticket':
-        this.#context.events.push({ type: 'session-ticket', ticket: event.ticket })
+        this.#context.events.push({ type: 'session-ticket', session: event.session })
         return
       case 'failed':
         throw event.alert

@@ -4,13 +4,13 @@ import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { authenticateClient } from './client-authentication.ts'
 import type { ClientFlight } from './client-progress.ts'
+import { TicketReader } from './client-tickets.ts'
 import { HandshakeType } from './code-points.ts'
 import { checkFinished, encodeFinished } from './finished-message.ts'
 import { type ApplicationSecrets, finishedVerifyData } from './key-schedule.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
 import { TlsLevel } from './session.ts'
 import type { State } from './state.ts'
-import { decodeNewSessionTicket } from './ticket-message.ts'
 
 /** The server's Finished is awaited; our flight answers it. */
 export class WaitFinished implements State {
@@ -38,8 +38,10 @@ export class WaitFinished implements State {
 
   /** Answers with our flight, of which `proof` is in the transcript: Certificate and CertificateVerify, where they were asked for. */
   #complete(application: ApplicationSecrets, proof: Uint8Array): State {
-    const { alpn, chain, config, context, group, secrets, suite } = this.#flight
+    const { alpn, chain, config, context, earlyData, group, psk, schedule, secrets, suite } = this.#flight
     const finished = encodeFinished(finishedVerifyData(suite.hash, secrets.client, context.transcript.digest()))
+    context.transcript.add(finished)
+    const resumption = context.keep(schedule.resumption(context.transcript.digest()))
     context.openExporter(suite, application.exporter)
     context.emit({ type: 'message', level: TlsLevel.handshake, bytes: concat(proof, finished) })
     context.wipe(secrets.client)
@@ -51,26 +53,31 @@ export class WaitFinished implements State {
     context.emit({
       type: 'complete',
       alpn,
-      resumed: false,
-      earlyData: false,
+      resumed: psk?.kind === 'resumption',
+      earlyData,
       peerCertificates: chain,
       serverName: config.serverName,
+      pskIdentity: psk?.kind === 'external' ? psk.identity : undefined,
       group,
       suite,
     })
-    return new ClientConnected()
+    return new ClientConnected(new TicketReader(this.#flight, resumption))
   }
 }
 
 /** The handshake is complete. Only tickets may come. */
 export class ClientConnected implements State {
   readonly readLevel: TlsLevel = TlsLevel.application
+  readonly #tickets: TicketReader
+
+  constructor(tickets: TicketReader) {
+    this.#tickets = tickets
+  }
 
   handle(message: HandshakeMessage): State {
     switch (message.type) {
       case HandshakeType.newSessionTicket:
-        // RFC 8446 §4.6.1: who does not resume passes over tickets; a malformed one is an error all the same.
-        decodeNewSessionTicket(message.body)
+        this.#tickets.receive(message.body)
         return this
       case HandshakeType.certificateRequest:
         // RFC 9001 §4.4: no client authentication after the handshake.

@@ -5,10 +5,12 @@ import { AlertDescription, TlsAlert } from './alert.ts'
 import { type CertificateRequest, decodeCertificate, decodeCertificateRequest } from './certificate-messages.ts'
 import { WaitFinished } from './client-finish-states.ts'
 import type { ClientAgreement, ClientFlight, ClientKeys } from './client-progress.ts'
+import { checkEarlyDataAcceptance } from './client-psk.ts'
 import { ExtensionType, HandshakeType } from './code-points.ts'
 import { checkAnswers, decodeAlpn, decodeCodePoints, type Extensions } from './extensions.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
 import { authenticatePeer } from './peer-authentication.ts'
+import { checkEarlyDataIndication } from './psk-extensions.ts'
 import { decodeEncryptedExtensions } from './server-hello.ts'
 import { TlsLevel } from './session.ts'
 import type { State } from './state.ts'
@@ -26,8 +28,14 @@ export class WaitEncryptedExtensions implements State {
     if (message.type !== HandshakeType.encryptedExtensions) throw unexpectedMessage(message, 'EncryptedExtensions')
     const { context, offered } = this.#keys
     const extensions = decodeEncryptedExtensions(message.body)
-    const { alpn: alpnType, quicTransportParameters, serverName, supportedGroups } = ExtensionType
-    const allowed = [alpnType, quicTransportParameters, serverName, supportedGroups]
+    const {
+      alpn: alpnType,
+      earlyData: earlyDataType,
+      quicTransportParameters,
+      serverName,
+      supportedGroups,
+    } = ExtensionType
+    const allowed = [alpnType, earlyDataType, quicTransportParameters, serverName, supportedGroups]
     checkAnswers(extensions, offered, allowed, 'EncryptedExtensions')
     const groups = extensions.get(supportedGroups)
     // RFC 8446 §4.2.7: for later connections at most; only its form is looked at.
@@ -41,9 +49,23 @@ export class WaitEncryptedExtensions implements State {
       // RFC 9001 §8.2: without them there is no QUIC.
       throw new TlsAlert(AlertDescription.missingExtension, 'EncryptedExtensions have no quic_transport_parameters')
     }
+    const earlyData = this.#checkEarlyData(extensions.get(earlyDataType), alpn)
     context.transcript.add(message.bytes)
+    if (this.#keys.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: earlyData })
     context.emit({ type: 'peer-parameters', bytes: parameters.slice() })
-    return new WaitCertificateOrRequest({ ...this.#keys, alpn })
+    const agreement = { ...this.#keys, alpn, earlyData }
+    if (agreement.psk === undefined) return new WaitCertificateOrRequest(agreement)
+    // RFC 8446 §2.2: who knows the key need show no certificate, nor may it ask for one.
+    return new WaitFinished({ ...agreement, chain: [], request: undefined })
+  }
+
+  /** Whether early data is accepted, which only that of the first key can be (RFC 8446 §4.2.11). */
+  #checkEarlyData(body: Uint8Array | undefined, alpn: string): boolean {
+    if (body === undefined) return false
+    checkEarlyDataIndication(body)
+    const { psk, psks, suite } = this.#keys
+    checkEarlyDataAcceptance(psk, psks[0], suite, alpn)
+    return true
   }
 
   /** RFC 7301 §3.1: one name, of those offered; RFC 9001 §8.1: anything else is no_application_protocol. */

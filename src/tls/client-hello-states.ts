@@ -1,13 +1,16 @@
 /** The client's states up to ServerHello, with a HelloRetryRequest on the way or not (RFC 8446 §4.1.3, §4.1.4, §A.1). */
 import { andThen, type Eventually } from '../crypto/eventually.ts'
+import { hashLength } from '../crypto/hkdf.ts'
 import type { CipherSuite } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { WaitEncryptedExtensions } from './client-flight-states.ts'
 import type { ClientOffer } from './client-progress.ts'
+import { type ClientPsk, selectedPsk } from './client-psk.ts'
 import { makeSecondOffer } from './client-start.ts'
 import { ExtensionType, HandshakeType, TLS_1_2, TLS_1_3 } from './code-points.ts'
 import { checkAnswers, decodeCodePoint, decodeCookie, decodeKeyShare, type KeyShareEntry } from './extensions.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
+import { decodeSelectedPsk, PskMode } from './psk-extensions.ts'
 import { decodeServerHello, isDowngrade, type ServerHello } from './server-hello.ts'
 import { TlsLevel } from './session.ts'
 import type { State } from './state.ts'
@@ -57,15 +60,20 @@ export class WaitServerHello implements State {
     context.transcript.begin(suite.hash)
     context.transcript.foldForRetry()
     context.transcript.add(message.bytes)
-    return andThen(makeSecondOffer(offer, group, cookie), (second) => new WaitServerHello(second, suite))
+    // RFC 9001 §4.6.2: a server that asks again takes no 0-RTT data.
+    if (offer.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: false })
+    return andThen(makeSecondOffer(offer, group, cookie, suite), (second) => new WaitServerHello(second, suite))
   }
 
   #accept(hello: ServerHello, suite: CipherSuite, message: HandshakeMessage): Eventually<State> {
     const offer = this.#offer
-    const { keyShare, supportedVersions } = ExtensionType
-    checkAnswers(hello.extensions, offer.offered, [keyShare, supportedVersions], 'ServerHello')
+    const { keyShare, preSharedKey, supportedVersions } = ExtensionType
+    checkAnswers(hello.extensions, offer.offered, [keyShare, preSharedKey, supportedVersions], 'ServerHello')
+    const selection = hello.extensions.get(preSharedKey)
+    const psk = selection === undefined ? undefined : selectedPsk(offer.psks, decodeSelectedPsk(selection), suite)
     const body = hello.extensions.get(keyShare)
-    if (body === undefined) throw new TlsAlert(AlertDescription.missingExtension, 'ServerHello has no key_share')
+    checkPskMode(psk, body !== undefined, offer)
+    if (body === undefined) return this.#agreed(suite, undefined, new Uint8Array(hashLength(suite.hash)), message, psk)
     const entry = decodeKeyShare(body)
     // After a retry there is but the share of the group that was asked for (RFC 8446 §4.2.8).
     const pending = offer.shares.find(({ group }) => group === entry.group)
@@ -77,16 +85,22 @@ export class WaitServerHello implements State {
     }
     return whenDone(
       () => pending.share.agree(entry.share),
-      (shared) => this.#agreed(suite, entry, shared, message),
+      (shared) => this.#agreed(suite, entry, shared, message, psk),
       (cause) => new TlsAlert(AlertDescription.illegalParameter, 'The key share of the server is invalid', { cause }),
     )
   }
 
-  #agreed(suite: CipherSuite, entry: KeyShareEntry, shared: Uint8Array, message: HandshakeMessage): State {
+  #agreed(
+    suite: CipherSuite,
+    entry: KeyShareEntry | undefined,
+    shared: Uint8Array,
+    message: HandshakeMessage,
+    psk: ClientPsk | undefined,
+  ): State {
     const { context, fields } = this.#offer
     context.transcript.begin(suite.hash)
     context.transcript.add(message.bytes)
-    const schedule = context.beginSchedule(suite.hash)
+    const schedule = context.beginSchedule(suite.hash, psk?.key)
     const secrets = schedule.enterHandshake(shared, context.transcript.digest())
     shared.fill(0)
     context.keep(secrets.client)
@@ -95,7 +109,19 @@ export class WaitServerHello implements State {
     context.log('SERVER_HANDSHAKE_TRAFFIC_SECRET', fields.random, secrets.server)
     context.emitSecret(TlsLevel.handshake, 'read', secrets.server, suite)
     context.emitSecret(TlsLevel.handshake, 'write', secrets.client, suite)
-    return new WaitEncryptedExtensions({ ...this.#offer, suite, schedule, secrets, group: entry.group })
+    return new WaitEncryptedExtensions({ ...this.#offer, suite, schedule, secrets, psk, group: entry?.group })
+  }
+}
+
+/** RFC 8446 §4.2.9, §4.2.11: with or without a key exchange, as a key on offer may be used; always with one where there is no key. */
+function checkPskMode(psk: ClientPsk | undefined, hasShare: boolean, offer: ClientOffer): void {
+  if (psk === undefined) {
+    if (!hasShare) throw new TlsAlert(AlertDescription.missingExtension, 'ServerHello has no key_share')
+  } else if (!offer.fields.pskModes.includes(hasShare ? PskMode.pskDheKe : PskMode.pskKe)) {
+    throw new TlsAlert(
+      AlertDescription.illegalParameter,
+      `ServerHello selects a key ${hasShare ? 'with' : 'without'} a key exchange, not offered`,
+    )
   }
 }
 

@@ -2,6 +2,7 @@
 import type { RandomSource } from '../base/random.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
+import type { HashName } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { ExtensionType, HandshakeType, TLS_1_2, TLS_1_3 } from './code-points.ts'
 import { finishReading, readVector } from './decode.ts'
@@ -27,6 +28,15 @@ import {
 } from './extensions.ts'
 import { greaseValue } from './grease.ts'
 import { writeMessage } from './message.ts'
+import {
+  checkEarlyDataIndication,
+  decodeOfferedPsks,
+  decodePskModes,
+  type OfferedPsks,
+  type PskIdentity,
+  writeOfferedPsks,
+  writePskModes,
+} from './psk-extensions.ts'
 
 /** A decoded ClientHello; byte fields are views into the message. An extension that is not there is `undefined`. */
 export interface ClientHello {
@@ -49,6 +59,12 @@ export interface ClientHello {
   readonly cookie: Uint8Array | undefined
   /** `quic_transport_parameters` */
   readonly parameters: Uint8Array | undefined
+  /** `pre_shared_key` */
+  readonly psks: OfferedPsks | undefined
+  /** `psk_key_exchange_modes` */
+  readonly pskModes: readonly number[] | undefined
+  /** Whether 0-RTT data comes with it: `early_data`. */
+  readonly hasEarlyData: boolean
 }
 
 const RANDOM_LENGTH = 32
@@ -86,12 +102,23 @@ function typed(
   extensions: Extensions,
 ): Pick<
   ClientHello,
-  'versions' | 'groups' | 'keyShares' | 'schemes' | 'alpn' | 'serverName' | 'cookie' | 'parameters'
+  | 'versions'
+  | 'groups'
+  | 'keyShares'
+  | 'schemes'
+  | 'alpn'
+  | 'serverName'
+  | 'cookie'
+  | 'parameters'
+  | 'psks'
+  | 'pskModes'
+  | 'hasEarlyData'
 > {
   const read = <T>(type: number, decode: (body: Uint8Array) => T): T | undefined => {
     const body = extensions.get(type)
     return body === undefined ? undefined : decode(body)
   }
+  read(ExtensionType.earlyData, checkEarlyDataIndication)
   return {
     versions: read(ExtensionType.supportedVersions, decodeVersions),
     groups: read(ExtensionType.supportedGroups, (body) => decodeCodePoints(body, 'supported_groups')),
@@ -101,6 +128,9 @@ function typed(
     serverName: read(ExtensionType.serverName, decodeServerName),
     cookie: read(ExtensionType.cookie, decodeCookie),
     parameters: extensions.get(ExtensionType.quicTransportParameters),
+    psks: read(ExtensionType.preSharedKey, decodeOfferedPsks),
+    pskModes: read(ExtensionType.pskKeyExchangeModes, decodePskModes),
+    hasEarlyData: extensions.has(ExtensionType.earlyData),
   }
 }
 
@@ -140,9 +170,15 @@ export interface ClientHelloFields {
   /** `quic_transport_parameters` */
   readonly parameters: Uint8Array
   readonly grease: ClientHelloGrease | undefined
+  /** `psk_key_exchange_modes`; left out where empty. */
+  readonly pskModes: readonly number[]
+  /** `pre_shared_key`, without its binders; left out where empty. */
+  readonly psks: readonly (PskIdentity & { readonly hash: HashName })[]
+  /** `early_data` */
+  readonly hasEarlyData: boolean
 }
 
-/** The whole message, header included. RFC 9001 §8.4: no compatibility mode, so `legacy_session_id` is empty. */
+/** The whole message, header included; where binders belong, there are zeros. RFC 9001 §8.4: no compatibility mode, so `legacy_session_id` is empty. */
 export function encodeClientHello(fields: ClientHelloFields): Uint8Array {
   const { grease } = fields
   const writer = new Writer(512)
@@ -177,6 +213,10 @@ function writeClientExtensions(writer: Writer, fields: ClientHelloFields): void 
   if (fields.cookie !== undefined) writeCookie(writer, fields.cookie)
   writeKeyShares(writer, fields.keyShares)
   writeParameters(writer, fields.parameters)
+  if (fields.pskModes.length > 0) writePskModes(writer, fields.pskModes)
+  if (fields.hasEarlyData) writeEmptyExtension(writer, ExtensionType.earlyData)
+  // RFC 8446 §4.2.11: the last one.
+  if (fields.psks.length > 0) writeOfferedPsks(writer, fields.psks)
 }
 
 /** The extension types of an encoded ClientHello that a server may answer: all but the grease (RFC 8701 §3.1). */
@@ -191,5 +231,8 @@ export function offeredExtensions(fields: ClientHelloFields): ReadonlySet<number
   ])
   if (fields.serverName !== undefined) offered.add(ExtensionType.serverName)
   if (fields.certificateSchemes !== undefined) offered.add(ExtensionType.signatureAlgorithmsCert)
+  if (fields.pskModes.length > 0) offered.add(ExtensionType.pskKeyExchangeModes)
+  if (fields.hasEarlyData) offered.add(ExtensionType.earlyData)
+  if (fields.psks.length > 0) offered.add(ExtensionType.preSharedKey)
   return offered
 }

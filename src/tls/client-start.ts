@@ -2,10 +2,20 @@
 import { encodeUtf8 } from '../base/bytes.ts'
 import { randomBytes } from '../base/random.ts'
 import { andThen, type Eventually } from '../crypto/eventually.ts'
-import type { KeyExchange } from '../crypto/provider.ts'
+import type { CipherSuite, KeyExchange } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { type ClientHelloFields, drawGrease, encodeClientHello, offeredExtensions } from './client-hello.ts'
 import type { ClientOffer, PendingShare } from './client-progress.ts'
+import {
+  type ClientPsk,
+  checkClientPsk,
+  earlyDataSuite,
+  emitEarlySecret,
+  fillBinders,
+  identityOf,
+  offeredModes,
+  offeredPsks,
+} from './client-psk.ts'
 import {
   certificateSchemes,
   checkConfig,
@@ -26,6 +36,7 @@ import { whenDone } from './work.ts'
 export function checkClientConfig(config: TlsClientConfig): void {
   checkConfig(config)
   checkVerifiers(config)
+  checkClientPsk(config)
   checkServerName(config.serverName)
   for (const group of config.shares ?? []) {
     if (!groupsOf(config).includes(group)) throw new RangeError(`shares must be among groups, got ${group}`)
@@ -37,6 +48,7 @@ export function makeOffer(config: TlsClientConfig, context: HandshakeContext): E
   const groups = groupsOf(config)
   const schemes = handshakeSchemes(config)
   const forCertificates = certificateSchemes(config)
+  const psks = offeredPsks(config)
   const fields: ClientHelloFields = {
     random: randomBytes(config.random, 32),
     suites: config.suites.map(({ id }) => id),
@@ -49,24 +61,30 @@ export function makeOffer(config: TlsClientConfig, context: HandshakeContext): E
     cookie: undefined,
     parameters: config.parameters(undefined),
     grease: config.grease === false ? undefined : drawGrease(config.random),
+    pskModes: offeredModes(config),
+    psks: [],
+    hasEarlyData: earlyDataSuite(config, psks) !== undefined,
   }
   const wanted = groups.filter((group) => (config.shares ?? groups.slice(0, 1)).includes(group))
-  return andThen(makeShares(config, wanted, 0, []), (shares) => sendOffer(config, context, fields, shares))
+  return andThen(makeShares(config, wanted, 0, []), (shares) => sendOffer(config, context, fields, shares, psks))
 }
 
 /**
  * Sends the second ClientHello (RFC 8446 §4.1.2): the cookie returned, and, if the server asked for another group, a share
- * of that group alone. The rest is as it was, grease included (RFC 8701 §5).
+ * of that group alone; no early data, and only the keys that fit the suite. The rest is as it was, grease included (RFC 8701
+ * §5).
  */
 export function makeSecondOffer(
   first: ClientOffer,
   group: number | undefined,
   cookie: Uint8Array | undefined,
+  suite: CipherSuite,
 ): Eventually<ClientOffer> {
   const { config, context } = first
-  const fields = { ...first.fields, cookie }
-  if (group === undefined) return sendOffer(config, context, fields, first.shares)
-  return andThen(makeShares(config, [group], 0, []), (shares) => sendOffer(config, context, fields, shares))
+  const fields = { ...first.fields, cookie, hasEarlyData: false }
+  const psks = first.psks.filter(({ hash }) => hash === suite.hash)
+  if (group === undefined) return sendOffer(config, context, fields, first.shares, psks)
+  return andThen(makeShares(config, [group], 0, []), (shares) => sendOffer(config, context, fields, shares, psks))
 }
 
 function sendOffer(
@@ -74,12 +92,22 @@ function sendOffer(
   context: HandshakeContext,
   before: ClientHelloFields,
   shares: readonly PendingShare[],
+  psks: readonly ClientPsk[],
 ): ClientOffer {
-  const fields = { ...before, keyShares: shares.map(({ group, share }) => ({ group, share: share.share })) }
+  const wallClock = psks.length === 0 ? 0 : config.wallClock()
+  const fields = {
+    ...before,
+    keyShares: shares.map(({ group, share }) => ({ group, share: share.share })),
+    psks: psks.map((psk) => identityOf(psk, wallClock)),
+  }
   const bytes = encodeClientHello(fields)
-  context.transcript.add(bytes)
+  fillBinders(bytes, psks, context)
   context.emit({ type: 'message', level: TlsLevel.initial, bytes })
-  return { config, context, fields, shares, offered: offeredExtensions(fields) }
+  const suite = fields.hasEarlyData ? earlyDataSuite(config, psks) : undefined
+  const [first] = psks
+  if (suite !== undefined && first !== undefined) emitEarlySecret(context, first, suite, bytes, fields.random)
+  context.transcript.add(bytes)
+  return { config, context, fields, shares, psks, offered: offeredExtensions(fields) }
 }
 
 /** Shares of the groups from index `at` on, behind those made already. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { concat, EMPTY, fromHex } from '../base/bytes.ts'
 import { Reader } from '../base/reader.ts'
 import { Writer } from '../base/writer.ts'
+import { hashLength } from '../crypto/hkdf.ts'
 import { AlertDescription, alertName, TlsAlert } from './alert.ts'
 import {
   decodeCertificate,
@@ -40,6 +41,13 @@ import { greaseValue } from './grease.ts'
 import { isGrease, seededRandom } from './handshake.fixtures.ts'
 import { HEADER_LENGTH } from './message.ts'
 import {
+  bindersLength,
+  checkEarlyDataIndication,
+  decodeOfferedPsks,
+  decodePskModes,
+  decodeSelectedPsk,
+} from './psk-extensions.ts'
+import {
   decodeEncryptedExtensions,
   decodeServerHello,
   encodeEncryptedExtensions,
@@ -47,7 +55,7 @@ import {
   encodeServerHello,
 } from './server-hello.ts'
 import { isAddressLiteral } from './server-name.ts'
-import { decodeNewSessionTicket } from './ticket-message.ts'
+import { decodeNewSessionTicket, encodeNewSessionTicket } from './ticket-message.ts'
 
 const uint16 = fc.integer({ min: 0, max: 0xffff })
 const bytes = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>
@@ -124,6 +132,20 @@ test('addresses are told from names', () => {
   }
 })
 
+const IDENTITIES = '0007' + '000101' + '00000000'
+const BINDER = `20${'00'.repeat(32)}`
+const PSK_OFFERS = [
+  '',
+  `00000021${BINDER}`,
+  `00060000000000000021${BINDER}`,
+  `00060001010000000021${BINDER}`,
+  IDENTITIES,
+  `${IDENTITIES}0000`,
+  `${IDENTITIES}00201f${'00'.repeat(31)}`,
+  `${IDENTITIES}0022${BINDER}00`,
+  `${IDENTITIES}0021${BINDER}00`,
+]
+
 describe('malformed extensions are decode_error', () => {
   const cases: readonly (readonly [string, (body: Uint8Array) => unknown, readonly string[]])[] = [
     ['lists', (b) => decodeCodePoints(b, 'list'), ['', '00', '0000', '0001aa', '0002aa', '0003aabbcc', '0002aabb00']],
@@ -132,6 +154,10 @@ describe('malformed extensions are decode_error', () => {
     ['key shares', decodeKeyShares, ['', '0004001d0000', '0005001d0002aa', '0005001d0001aabb', '0001aa']],
     ['one key share', decodeKeyShare, ['', '001d', '001d0000', '001d0002aa', '001d0001aabb']],
     ['ALPN', decodeAlpn, ['', '0000', '000100', '00020261', '000201610a', '0003026161ff']],
+    ['keys on offer', decodeOfferedPsks, PSK_OFFERS],
+    ['a selected key', decodeSelectedPsk, ['', '00', '000000']],
+    ['modes of keys', decodePskModes, ['', '00', '02aa', '01aabb']],
+    ['early data', checkEarlyDataIndication, ['00']],
     ['cookies', decodeCookie, ['', '0000', '0001', '0001aabb']],
     ['server names', decodeServerName, ['', '0000', '00020000', '0003000000', '000400000261', '00050000016100']],
   ]
@@ -140,6 +166,13 @@ describe('malformed extensions are decode_error', () => {
       expect(() => decode(fromHex(input)), input).toThrow(expect.objectContaining({ description: 50 }))
     }
   })
+})
+
+test('as many identities as binders, or illegal_parameter', () => {
+  expect(decodeOfferedPsks(fromHex(`${IDENTITIES}0021${BINDER}`)).identities).toHaveLength(1)
+  expect(() => decodeOfferedPsks(fromHex(`${IDENTITIES}0042${BINDER}${BINDER}`))).toThrow(
+    expect.objectContaining({ description: 47 }),
+  )
 })
 
 test('an extension block keeps its order, and refuses a type that comes twice', () => {
@@ -167,12 +200,26 @@ describe('messages round-trip', () => {
       cookie: fc.option(bytes(1, 300), { nil: undefined }),
       parameters: bytes(0, 100),
       grease: fc.constant(undefined),
+      pskModes: fc.array(fc.nat(255), { maxLength: 3 }),
+      psks: fc.array(
+        fc.record({
+          identity: bytes(1, 200),
+          obfuscatedAge: fc.nat(0xffff_ffff),
+          hash: fc.constantFrom('sha256', 'sha384'),
+        }),
+        { maxLength: 3 },
+      ),
+      hasEarlyData: fc.boolean(),
     })
     fc.assert(
       fc.property(fields, (sent) => {
-        const { grease: _, certificateSchemes, ...expected } = sent
+        const { grease: _, certificateSchemes, psks, pskModes, ...expected } = sent
         const hello = decodeClientHello(body(encodeClientHello(sent)))
         expect(hello).toMatchObject({ ...expected, versions: [0x0304], legacyVersion: 0x0303 })
+        expect(hello.pskModes ?? []).toEqual(pskModes)
+        expect(hello.psks?.identities ?? []).toEqual(psks.map(({ hash: _hash, ...identity }) => identity))
+        expect(hello.psks?.binders ?? []).toEqual(psks.map(({ hash }) => new Uint8Array(hashLength(hash))))
+        expect(hello.psks?.bindersLength ?? 2).toBe(bindersLength(psks.map(({ hash }) => hash)))
         expect(hello.extensions.has(ExtensionType.signatureAlgorithmsCert)).toBe(certificateSchemes !== undefined)
       }),
     )
@@ -225,6 +272,21 @@ describe('messages round-trip', () => {
           expect(proof).toEqual({ scheme, signature })
         },
       ),
+    )
+  })
+
+  test('NewSessionTicket', () => {
+    const fields = fc.record({
+      lifetime: fc.nat(604_800),
+      ageAdd: fc.nat(0xffff_ffff),
+      nonce: bytes(0, 255),
+      ticket: bytes(1, 500),
+      allowsEarlyData: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(fields, (ticket) => {
+        expect(decodeNewSessionTicket(body(encodeNewSessionTicket(ticket)))).toEqual(ticket)
+      }),
     )
   })
 
@@ -292,6 +354,9 @@ const hello = encodeClientHello({
   cookie: fromHex('aa'),
   parameters: fromHex('0102'),
   grease: drawGrease(seededRandom(3)),
+  pskModes: [1],
+  psks: [{ identity: fromHex('0a0b'), obfuscatedAge: 7, hash: 'sha256' }],
+  hasEarlyData: true,
 })
 const VALID: Readonly<Record<string, Uint8Array>> = {
   ClientHello: body(hello),

@@ -4,7 +4,12 @@ import type { RandomSource } from '../base/random.ts'
 import type { Eventually } from '../crypto/eventually.ts'
 import type { CipherSuite, PublicKeyProvider, Signer } from '../crypto/provider.ts'
 import type { CertificateVerifier } from '../x509/certificate-verifier.ts'
+import type { ExternalPsk } from './psk.ts'
+import { PskMode } from './psk-extensions.ts'
+import type { Resumption } from './resumption.ts'
 import { isHandshakeScheme } from './signature-schemes.ts'
+import { MAX_TICKET_LIFETIME } from './ticket-message.ts'
+import type { TicketPolicy } from './tickets.ts'
 
 /** What both roles need. */
 export interface TlsConfig {
@@ -44,6 +49,26 @@ export interface TlsClientConfig extends TlsConfig {
   readonly shares?: readonly number[] | undefined
   /** Whether reserved values keep the server's extension points open (RFC 8701); they do unless this is `false`. */
   readonly grease?: boolean | undefined
+  /** Whether tickets are wanted, which come as `ticket` events; not unless this is `true`. */
+  readonly acceptsTickets?: boolean | undefined
+  /** An earlier session to go on from, if it still can. */
+  readonly resumption?: ClientResumption | undefined
+  /**
+   * Names what `verifier` believes in: a session is gone on from under the same name only, since a server that resumes shows
+   * no certificate to verify.
+   */
+  readonly trust?: string | undefined
+  /** A key that the server knows too. Where it does not, it must show a certificate. */
+  readonly psk?: ExternalPsk | undefined
+  /** How keys may be used, {@link PskMode}s; with a key exchange alone if left out. */
+  readonly pskModes?: readonly number[] | undefined
+}
+
+/** How a client goes on from an earlier session. */
+export interface ClientResumption {
+  readonly session: Resumption
+  /** Whether 0-RTT data may be sent, if the ticket allows it: an attacker can repeat it (RFC 8446 §8). */
+  readonly earlyData: boolean
 }
 
 /** What a client says that a server may choose its certificate by. */
@@ -83,6 +108,9 @@ export interface ClientCertificatePolicy {
   readonly authorities: readonly Uint8Array[]
 }
 
+/** Tickets that one client gets at most. */
+const MAX_TICKETS = 16
+
 /** Bytes of authorities' names that a CertificateRequest has room for, the length of each included. */
 export const MAX_AUTHORITIES = 16_384
 
@@ -101,6 +129,21 @@ export interface TlsServerConfig extends TlsConfig {
    * on them: RFC 9368). What it throws leaves through `receive`.
    */
   parameters(peer: Uint8Array | undefined): Uint8Array
+  /**
+   * Gives out tickets and takes them back; left out, nothing is resumed. Nor is it where `clientCertificates` are asked for: a
+   * resumed session would not tell whose they were.
+   */
+  readonly tickets?: TicketPolicy | undefined
+  /** Keys that clients may know too. */
+  readonly psk?: ServerPskPolicy | undefined
+}
+
+/** The external keys of a server (RFC 8446 §2.2). */
+export interface ServerPskPolicy {
+  /** The key of an identity, which anybody may have made up; `undefined`: there is none. Asked for a few identities at most. */
+  find(identity: Uint8Array): Eventually<ExternalPsk | undefined>
+  /** How keys may be used, {@link PskMode}s, best first; with a key exchange alone if left out. */
+  readonly modes?: readonly number[] | undefined
 }
 
 /**
@@ -123,11 +166,33 @@ export function checkConfig(config: TlsConfig): void {
  */
 export function checkServerConfig(config: TlsServerConfig): void {
   checkConfig(config)
+  checkTickets(config)
   if (config.clientCertificates === undefined) return
   checkVerifiers(config)
   const length = config.clientCertificates.authorities.reduce((sum, name) => sum + 2 + name.length, 0)
   if (length > MAX_AUTHORITIES) {
     throw new RangeError(`authorities must take at most ${MAX_AUTHORITIES} bytes, got ${length}`)
+  }
+}
+
+function checkTickets({ psk, tickets }: TlsServerConfig): void {
+  checkPskModes(psk?.modes)
+  if (tickets === undefined) return
+  const { count, lifetime } = tickets
+  if (!(Number.isInteger(count) && count >= 0 && count <= MAX_TICKETS)) {
+    throw new RangeError(`tickets.count must be an integer from 0 to ${MAX_TICKETS}, got ${count}`)
+  }
+  if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= MAX_TICKET_LIFETIME)) {
+    throw new RangeError(`tickets.lifetime must be an integer from 1 to ${MAX_TICKET_LIFETIME} s, got ${lifetime}`)
+  }
+}
+
+/** @throws RangeError for an empty list, and for what is no mode of RFC 8446 §4.2.9 */
+export function checkPskModes(modes: readonly number[] | undefined): void {
+  if (modes?.length === 0) throw new RangeError('pskModes must name at least one mode')
+  for (const mode of modes ?? []) {
+    if (mode !== PskMode.pskDheKe && mode !== PskMode.pskKe)
+      throw new RangeError(`pskModes must be 0 or 1, got ${mode}`)
   }
 }
 

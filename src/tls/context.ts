@@ -40,8 +40,9 @@ export class HandshakeContext {
   }
 
   /** Begins the key schedule, which is wiped at the end with the rest. */
-  beginSchedule(hash: HashName): KeySchedule {
-    this.#schedule = new KeySchedule(hash)
+  beginSchedule(hash: HashName, psk?: Uint8Array): KeySchedule {
+    this.#schedule?.discard()
+    this.#schedule = new KeySchedule(hash, psk)
     return this.#schedule
   }
 
@@ -86,4 +87,5 @@ export class HandshakeContext {
 /** Wipes the secret in an event that nobody will get. */
 export function wipeEvent(event: TlsEvent): void {
   if (event.type === 'secret') event.secret.fill(0)
+  else if (event.type === 'ticket') event.session.key.fill(0)
 }

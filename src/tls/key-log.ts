@@ -3,6 +3,7 @@ import { toHex } from '../base/bytes.ts'
 
 /** The labels of TLS 1.3 secrets (draft-ietf-tls-keylogfile §2.1). */
 export type KeyLogLabel =
+  | 'CLIENT_EARLY_TRAFFIC_SECRET'
   | 'CLIENT_HANDSHAKE_TRAFFIC_SECRET'
   | 'SERVER_HANDSHAKE_TRAFFIC_SECRET'
   | 'CLIENT_TRAFFIC_SECRET_0'

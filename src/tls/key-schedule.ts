@@ -28,6 +28,14 @@ export class KeySchedule {
   }
 
   /**
+   * The traffic secret of 0-RTT packets (RFC 8446 §7.1); before the handshake stage is entered.
+   * @param transcriptHash over the first ClientHello.
+   */
+  earlyTraffic(transcriptHash: Uint8Array): Uint8Array {
+    return deriveSecret(this.#hash, this.#secret, 'c e traffic', transcriptHash)
+  }
+
+  /**
    * The handshake stage.
    * @param shared the shared secret of the key exchange; not kept.
    * @param transcriptHash over ClientHello to ServerHello.
@@ -41,18 +49,26 @@ export class KeySchedule {
   }
 
   /**
-   * The last stage.
+   * The last stage. Its secret stays until {@link resumption} or {@link discard}.
    * @param transcriptHash over ClientHello to the server's Finished.
    */
   enterApplication(transcriptHash: Uint8Array): ApplicationSecrets {
     this.#advance(new Uint8Array(hashLength(this.#hash)))
-    const secrets = {
+    return {
       client: deriveSecret(this.#hash, this.#secret, 'c ap traffic', transcriptHash),
       server: deriveSecret(this.#hash, this.#secret, 's ap traffic', transcriptHash),
       exporter: deriveSecret(this.#hash, this.#secret, 'exp master', transcriptHash),
     }
+  }
+
+  /**
+   * What the keys of tickets are made from; ends the schedule.
+   * @param transcriptHash over ClientHello to the client's Finished.
+   */
+  resumption(transcriptHash: Uint8Array): Uint8Array {
+    const secret = deriveSecret(this.#hash, this.#secret, 'res master', transcriptHash)
     this.discard()
-    return secrets
+    return secret
   }
 
   /** Wipes the secret of the present stage. */

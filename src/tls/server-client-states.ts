@@ -3,7 +3,7 @@ import type { Eventually } from '../crypto/eventually.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { type CertificateRequestFields, decodeCertificate, requestedExtensions } from './certificate-messages.ts'
 import { HandshakeType } from './code-points.ts'
-import type { ClientCertificatePolicy, TlsServerConfig } from './config.ts'
+import type { ClientCertificatePolicy } from './config.ts'
 import { checkAnswers } from './extensions.ts'
 import { type HandshakeMessage, unexpectedMessage } from './message.ts'
 import { authenticatePeer } from './peer-authentication.ts'
@@ -13,7 +13,6 @@ import type { State } from './state.ts'
 
 /** What a server that asked for a certificate knows. */
 export interface ServerRequest extends ServerAgreement {
-  readonly config: TlsServerConfig
   readonly policy: ClientCertificatePolicy
   readonly request: CertificateRequestFields
 }

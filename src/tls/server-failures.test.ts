@@ -37,6 +37,9 @@ const {
   supportedVersions,
 } = ExtensionType
 
+/** One identity and one binder. */
+const ONE_PSK = `000700010100000000002120${'00'.repeat(32)}`
+
 interface Case {
   readonly name: string
   readonly alert: number
@@ -225,7 +228,7 @@ const HELLO: readonly Case[] = [
     //= rfc9846#4.3.9-p2-2
     name: 'pre_shared_key without modes',
     alert: 109,
-    tamper: inHello((extensions) => extensions.set(preSharedKey, EMPTY)),
+    tamper: inHello((extensions) => extensions.set(preSharedKey, fromHex(ONE_PSK))),
   },
   {
     name: 'a host name of control characters',

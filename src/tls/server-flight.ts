@@ -1,10 +1,13 @@
 /**
  * The server's flight, from ServerHello to Finished (RFC 8446 §2, §4.4). Three steps may take time: the choice of an identity,
- * the key exchange, the signature. What they lead to comes out together at the end.
+ * the key exchange, the signature. With a pre-shared key neither the first nor the last is needed. What they lead to comes
+ * out together at the end.
  */
 import { concat, decodeUtf8, EMPTY, encodeUtf8 } from '../base/bytes.ts'
 import { randomBytes } from '../base/random.ts'
 import type { Eventually } from '../crypto/eventually.ts'
+import { hashLength } from '../crypto/hkdf.ts'
+import type { KeyExchange } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import {
   type CertificateRequestFields,
@@ -22,6 +25,7 @@ import { WaitClientCertificate } from './server-client-states.ts'
 import { WaitClientFinished } from './server-finish-states.ts'
 import { encodeEncryptedExtensions, encodeServerHello } from './server-hello.ts'
 import { type CompleteHello, chooseScheme, type Negotiated } from './server-negotiation.ts'
+import type { ServerPsk } from './server-psk.ts'
 import { TlsLevel } from './session.ts'
 import type { State } from './state.ts'
 import { whenDone } from './work.ts'
@@ -31,7 +35,10 @@ export interface ServerOffer extends Negotiated {
   readonly config: TlsServerConfig
   readonly context: HandshakeContext
   readonly hello: CompleteHello
-  readonly share: KeyShareEntry
+  /** The key that both sides know. */
+  readonly psk: ServerPsk | undefined
+  /** Whether 0-RTT data is accepted. */
+  readonly earlyData: boolean
   /** Our transport parameters. */
   readonly parameters: Uint8Array
 }
@@ -44,10 +51,11 @@ interface Authentication {
 
 /** Answers a ClientHello. */
 export function sendFlight(offer: ServerOffer): Eventually<State> {
-  const { config, hello } = offer
+  const { config, hello, psk } = offer
+  if (psk !== undefined) return exchangeKeys(offer, undefined)
   const summary = {
     serverName: hello.serverName,
-    schemes: hello.schemes,
+    schemes: hello.schemes ?? [],
     alpn: hello.alpn.map((name) => decodeUtf8(name)),
   }
   return whenDone(
@@ -66,28 +74,40 @@ function authenticationOf(identity: Identity | undefined, hello: CompleteHello):
     : new TlsAlert(AlertDescription.unrecognizedName, `There is no certificate for ${hello.serverName}`)
 }
 
-function exchangeKeys(offer: ServerOffer, authentication: Authentication): Eventually<State> {
-  const { config, exchange, share } = offer
+/** @param authentication `undefined` with a pre-shared key. */
+function exchangeKeys(offer: ServerOffer, authentication: Authentication | undefined): Eventually<State> {
+  const { exchange, share, suite } = offer
+  if (exchange === undefined || share === undefined) {
+    // RFC 8446 §7.1: without a key exchange zeros stand in for its secret.
+    return enterHandshake(offer, authentication, undefined, new Uint8Array(hashLength(suite.hash)))
+  }
+  return respond(offer, authentication, exchange, share)
+}
+
+function respond(
+  offer: ServerOffer,
+  authentication: Authentication | undefined,
+  exchange: KeyExchange,
+  share: KeyShareEntry,
+): Eventually<State> {
   return whenDone(
-    () => exchange.respond(share.share, config.random),
-    (response) => enterHandshake(offer, authentication, response.share, response.secret),
+    () => exchange.respond(share.share, offer.config.random),
+    ({ share: own, secret }) => enterHandshake(offer, authentication, { group: exchange.group, share: own }, secret),
     (cause) => new TlsAlert(AlertDescription.illegalParameter, 'The key share of the client is invalid', { cause }),
   )
 }
 
 function enterHandshake(
   offer: ServerOffer,
-  authentication: Authentication,
-  ownShare: Uint8Array,
+  authentication: Authentication | undefined,
+  ownShare: KeyShareEntry | undefined,
   shared: Uint8Array,
 ): Eventually<State> {
-  const { config, context, hello, suite } = offer
-  const bytes = encodeServerHello(randomBytes(config.random, 32), suite.id, {
-    group: offer.exchange.group,
-    share: ownShare,
-  })
+  const { config, context, earlyData, hello, psk, suite } = offer
+  const schedule = context.beginSchedule(suite.hash, psk?.key)
+  const earlySecret = earlyData ? context.keep(schedule.earlyTraffic(context.transcript.digest())) : undefined
+  const bytes = encodeServerHello(randomBytes(config.random, 32), suite.id, ownShare, psk?.index)
   context.transcript.add(bytes)
-  const schedule = context.beginSchedule(suite.hash)
   const secrets = schedule.enterHandshake(shared, context.transcript.digest())
   shared.fill(0)
   context.keep(secrets.client)
@@ -97,7 +117,22 @@ function enterHandshake(
   context.emit({ type: 'message', level: TlsLevel.initial, bytes })
   context.emitSecret(TlsLevel.handshake, 'read', secrets.client, suite)
   context.emitSecret(TlsLevel.handshake, 'write', secrets.server, suite)
+  if (earlySecret !== undefined) {
+    context.log('CLIENT_EARLY_TRAFFIC_SECRET', hello.random, earlySecret)
+    context.emitSecret(TlsLevel.early, 'read', earlySecret, suite)
+    context.wipe(earlySecret)
+  }
+  if (authentication === undefined) return finish(offer, schedule, secrets, extensionsOf(offer), 0)
   return authenticate(offer, authentication, schedule, secrets)
+}
+
+function extensionsOf(offer: ServerOffer): Uint8Array {
+  return encodeEncryptedExtensions({
+    serverNameUsed: offer.hello.serverName !== undefined,
+    alpn: encodeUtf8(offer.alpn),
+    parameters: offer.parameters,
+    acceptsEarlyData: offer.earlyData,
+  })
 }
 
 function authenticate(
@@ -110,11 +145,7 @@ function authenticate(
   const { transcript } = context
   const request = certificateRequest(config)
   const head = concat(
-    encodeEncryptedExtensions({
-      serverNameUsed: offer.hello.serverName !== undefined,
-      alpn: encodeUtf8(offer.alpn),
-      parameters: offer.parameters,
-    }),
+    extensionsOf(offer),
     request === undefined ? EMPTY : encodeCertificateRequest(request),
     encodeCertificate(identity.chain),
   )
@@ -127,7 +158,7 @@ function authenticate(
   )
 }
 
-/** @param flight EncryptedExtensions to CertificateVerify, of which the first `hashed` bytes are in the transcript. */
+/** @param flight EncryptedExtensions to CertificateVerify, or EncryptedExtensions alone, of which the first `hashed` bytes are in the transcript. */
 function finish(
   offer: ServerOffer,
   schedule: KeySchedule,
@@ -150,8 +181,9 @@ function finish(
   context.emit({ type: 'message', level: TlsLevel.handshake, bytes: concat(flight, finished) })
   context.emitSecret(TlsLevel.application, 'write', application.server, suite)
   application.server.fill(0)
-  const agreement = { ...offer, handshakeSecret: secrets.client, application, peerCertificates: [] }
-  const { clientCertificates: policy } = offer.config
+  const agreement = { ...offer, schedule, handshakeSecret: secrets.client, application, peerCertificates: [] }
+  // RFC 8446 §4.3.2: with a pre-shared key no certificate is asked for.
+  const policy = offer.psk === undefined ? offer.config.clientCertificates : undefined
   const request = certificateRequest(offer.config)
   if (policy === undefined || request === undefined) return new WaitClientFinished(agreement)
   return new WaitClientCertificate({ ...agreement, policy, request })

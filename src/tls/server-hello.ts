@@ -17,6 +17,7 @@ import {
   writeSelectedVersion,
 } from './extensions.ts'
 import { writeMessage } from './message.ts'
+import { writeSelectedPsk } from './psk-extensions.ts'
 
 /** A decoded ServerHello or HelloRetryRequest; byte fields are views into the message. */
 export interface ServerHello {
@@ -67,9 +68,17 @@ export function decodeServerHello(body: Uint8Array): ServerHello {
 }
 
 /** Writes a ServerHello (RFC 8446 §4.1.3). The session id echoed is empty, as the client's was (RFC 9001 §8.4). */
-export function encodeServerHello(random: Uint8Array, suite: number, keyShare: KeyShareEntry): Uint8Array {
+export function encodeServerHello(
+  random: Uint8Array,
+  suite: number,
+  keyShare: KeyShareEntry | undefined,
+  selectedPsk?: number,
+): Uint8Array {
   return encodeHello(random, suite, (writer) => {
-    writeExtension(writer, ExtensionType.keyShare, () => writeKeyShareEntry(writer, keyShare))
+    if (selectedPsk !== undefined) writeSelectedPsk(writer, selectedPsk)
+    if (keyShare !== undefined) {
+      writeExtension(writer, ExtensionType.keyShare, () => writeKeyShareEntry(writer, keyShare))
+    }
     writeSelectedVersion(writer)
   })
 }
@@ -115,6 +124,8 @@ export interface EncryptedExtensionsFields {
   readonly serverNameUsed: boolean
   readonly alpn: Uint8Array
   readonly parameters: Uint8Array
+  /** Whether early data is accepted (RFC 8446 §4.2.10). */
+  readonly acceptsEarlyData?: boolean
 }
 
 /** Writes the whole message (RFC 8446 §4.3.1). */
@@ -125,6 +136,7 @@ export function encodeEncryptedExtensions(fields: EncryptedExtensionsFields): Ui
     if (fields.serverNameUsed) writeEmptyExtension(writer, ExtensionType.serverName)
     writeAlpn(writer, [fields.alpn])
     writeParameters(writer, fields.parameters)
+    if (fields.acceptsEarlyData === true) writeEmptyExtension(writer, ExtensionType.earlyData)
     writer.closeVector(mark)
   })
   return writer.finish()

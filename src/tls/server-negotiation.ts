@@ -6,13 +6,14 @@ import type { ClientHello } from './client-hello.ts'
 import { ExtensionType, TLS_1_2, TLS_1_3 } from './code-points.ts'
 import { groupsOf, type TlsServerConfig } from './config.ts'
 import type { KeyShareEntry } from './extensions.ts'
+import type { ServerPsk } from './server-psk.ts'
 import { isHandshakeScheme } from './signature-schemes.ts'
 
 /** A ClientHello that has all that TLS 1.3 over QUIC needs. */
 export interface CompleteHello extends ClientHello {
+  /** Empty in one that offers keys alone (RFC 8446 §9.2). */
   readonly groups: readonly number[]
   readonly keyShares: readonly KeyShareEntry[]
-  readonly schemes: readonly number[]
   readonly alpn: readonly Uint8Array[]
   readonly parameters: Uint8Array
 }
@@ -21,8 +22,9 @@ export interface CompleteHello extends ClientHello {
 export interface Negotiated {
   readonly suite: CipherSuite
   readonly alpn: string
-  readonly exchange: KeyExchange
-  /** The client's share for `exchange`; `undefined`: it must be asked for by a HelloRetryRequest. */
+  /** `undefined`: a pre-shared key is used alone. */
+  readonly exchange: KeyExchange | undefined
+  /** The client's share for `exchange`; `undefined`, where there is one: it must be asked for by a HelloRetryRequest. */
   readonly share: KeyShareEntry | undefined
 }
 
@@ -49,17 +51,18 @@ export function checkHello(hello: ClientHello): CompleteHello {
   if (hello.extensions.has(ExtensionType.preSharedKey) && !hello.extensions.has(ExtensionType.pskKeyExchangeModes)) {
     throw missing('psk_key_exchange_modes')
   }
-  const { groups, keyShares, schemes, alpn, parameters } = hello
-  if (groups === undefined) throw missing('supported_groups')
-  if (keyShares === undefined) throw missing('key_share')
-  if (schemes === undefined) throw missing('signature_algorithms')
+  const { groups, keyShares, alpn, parameters } = hello
+  // RFC 8446 §9.2: who offers a key may do without the rest, unless it comes to be needed; groups and shares go together.
+  if (groups === undefined && (hello.psks === undefined || keyShares !== undefined)) throw missing('supported_groups')
+  if (keyShares === undefined && (hello.psks === undefined || groups !== undefined)) throw missing('key_share')
+  if (hello.schemes === undefined && hello.psks === undefined) throw missing('signature_algorithms')
   // RFC 9001 §8.1, §8.2.
   if (alpn === undefined) {
     throw new TlsAlert(AlertDescription.noApplicationProtocol, 'ClientHello has no ALPN extension')
   }
   if (parameters === undefined) throw missing('quic_transport_parameters')
-  checkShares(groups, keyShares)
-  return { ...hello, groups, keyShares, schemes, alpn, parameters }
+  if (groups !== undefined && keyShares !== undefined) checkShares(groups, keyShares)
+  return { ...hello, groups: groups ?? [], keyShares: keyShares ?? [], alpn, parameters }
 }
 
 function missing(extension: string): TlsAlert {
@@ -82,11 +85,11 @@ function checkShares(groups: readonly number[], shares: readonly KeyShareEntry[]
 
 /**
  * Chooses suite, protocol and group, each the best of ours that the client has as well; a group with a share goes before
- * a better one without, since that would cost a round trip.
- * @throws TlsAlert handshake_failure, no_application_protocol.
+ * a better one without, since that would cost a round trip. A pre-shared key has its suite, and may do without a group.
+ * @throws TlsAlert handshake_failure, no_application_protocol, missing_extension.
  */
-export function negotiate(config: TlsServerConfig, hello: CompleteHello): Negotiated {
-  const suite = config.suites.find(({ id }) => hello.suites.includes(id))
+export function negotiate(config: TlsServerConfig, hello: CompleteHello, psk: ServerPsk | undefined): Negotiated {
+  const suite = psk?.suite ?? config.suites.find(({ id }) => hello.suites.includes(id))
   if (suite === undefined) throw nothingInCommon('cipher suite')
   const alpn = config.alpn.find((name) => {
     const bytes = encodeUtf8(name)
@@ -99,6 +102,8 @@ export function negotiate(config: TlsServerConfig, hello: CompleteHello): Negoti
       `The client speaks ${offered}, we ${config.alpn.join(', ')}`,
     )
   }
+  if (psk?.hasExchange === false) return { suite, alpn, exchange: undefined, share: undefined }
+  if (hello.groups.length === 0) throw missing('supported_groups')
   const common = groupsOf(config).filter((group) => hello.groups.includes(group))
   const group = common.find((candidate) => shareOf(hello, candidate) !== undefined) ?? common[0]
   const exchange = config.crypto.groups.find((candidate) => candidate.group === group)
@@ -119,7 +124,9 @@ function nothingInCommon(what: string): TlsAlert {
  * @throws TlsAlert handshake_failure where there is none.
  */
 export function chooseScheme(signer: Signer, hello: CompleteHello): number {
-  const scheme = signer.schemes.find((candidate) => isHandshakeScheme(candidate) && hello.schemes.includes(candidate))
+  const { schemes } = hello
+  if (schemes === undefined) throw missing('signature_algorithms')
+  const scheme = signer.schemes.find((candidate) => isHandshakeScheme(candidate) && schemes.includes(candidate))
   if (scheme === undefined) throw nothingInCommon('signature scheme')
   return scheme
 }
@@ -128,7 +135,11 @@ export function chooseScheme(signer: Signer, hello: CompleteHello): number {
  * Checks that the second ClientHello is the first with what was asked for (RFC 8446 §4.1.2). Returns that: the share.
  * @throws TlsAlert illegal_parameter.
  */
-export function checkSecondHello(first: CompleteHello, second: CompleteHello, group: number): KeyShareEntry {
+export function checkSecondHello(
+  first: CompleteHello,
+  second: CompleteHello,
+  group: number | undefined,
+): KeyShareEntry {
   const { cookie, earlyData } = ExtensionType
   const isSame =
     equalBytes(first.random, second.random) &&
@@ -159,6 +170,7 @@ const UNCHANGED: readonly number[] = [
   ExtensionType.alpn,
   ExtensionType.supportedVersions,
   ExtensionType.quicTransportParameters,
+  ExtensionType.pskKeyExchangeModes,
 ]
 
 function equalExtensions(first: ClientHello, second: ClientHello, type: number): boolean {

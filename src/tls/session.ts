@@ -8,20 +8,23 @@
  *
  * | when | client | server |
  * |---|---|---|
- * | at the start | `message` ClientHello, initial | |
- * | HelloRetryRequest | `message` ClientHello, initial | `message` HelloRetryRequest, initial |
- * | hellos exchanged | `secret` handshake read, write | `peer-parameters`, `message` ServerHello, initial, `secret` handshake read, write, `message` EncryptedExtensions to Finished, handshake, `secret` application write |
- * | EncryptedExtensions | `peer-parameters` | |
- * | the peer's Finished | `message` up to Finished, handshake, `secret` application write, read, `complete` | `secret` application read, `complete` |
+ * | at the start | `message` ClientHello, initial; with 0-RTT: `secret` early write | |
+ * | HelloRetryRequest | with 0-RTT: `early-data`; `message` ClientHello, initial | `message` HelloRetryRequest, initial |
+ * | hellos exchanged | `secret` handshake read, write | `peer-parameters`, `message` ServerHello, initial, `secret` handshake read, write, with 0-RTT accepted: `secret` early read, `message` EncryptedExtensions to Finished, handshake, `secret` application write |
+ * | EncryptedExtensions | with 0-RTT: `early-data`; `peer-parameters` | |
+ * | the peer's Finished | `message` up to Finished, handshake, `secret` application write, read, `complete` | `secret` application read, `complete`, `message` NewSessionTicket, application |
+ * | NewSessionTicket | `ticket` | |
  *
  * What a consumer may rely on: a `secret` for writing a level stands before the first `message` of that level; the
  * `secret` for reading the application level is never seen before the peer's Finished has been verified, and `complete`
  * follows it at once, so that 1-RTT packets cannot be opened too early (RFC 9001 §5.7); the peer's parameters come
  * before `complete`, and are authenticated only by it (RFC 9001 §8.2). Between its own Finished and the client's a
- * server may write 1-RTT packets to a peer that it has not heard the end of.
+ * server may write 1-RTT packets to a peer that it has not heard the end of. A client that tried 0-RTT hears once whether it
+ * was accepted, before the server's parameters.
  */
 import type { CipherSuite } from '../crypto/provider.ts'
 import type { TlsAlert } from './alert.ts'
+import type { Resumption } from './resumption.ts'
 
 /** Encryption levels (RFC 9001 §2.1), by the numbers that `wire/` gives them. */
 export const TlsLevel = { initial: 0, early: 1, handshake: 2, application: 4 } as const
@@ -40,8 +43,10 @@ export interface TlsComplete {
   readonly peerCertificates: readonly Uint8Array[]
   /** Client: the name that was asked for. Server: the name in the client's SNI, in lower case. */
   readonly serverName: string | undefined
-  /** The NamedGroup of the key exchange. */
-  readonly group: number
+  /** The label of the external key that both sides know (RFC 8446 §2.2); `undefined`: they go on without one. */
+  readonly pskIdentity: Uint8Array | undefined
+  /** The NamedGroup of the key exchange; `undefined`: there was none, but a pre-shared key alone (RFC 8446 §4.2.9). */
+  readonly group: number | undefined
   readonly suite: CipherSuite
 }
 
@@ -60,8 +65,10 @@ export type TlsEvent =
   /** The peer's `quic_transport_parameters` as they arrived; not authenticated before `complete`. */
   | { readonly type: 'peer-parameters'; readonly bytes: Uint8Array }
   | TlsComplete
+  /** Whether the server takes the 0-RTT data that was offered; once, at a client that offered it. */
+  | { readonly type: 'early-data'; readonly isAccepted: boolean }
   /** A session ticket with what it takes to resume by it. Sessions that do not resume put out none. */
-  | { readonly type: 'ticket'; readonly ticket: Uint8Array }
+  | { readonly type: 'ticket'; readonly session: Resumption }
   /** The handshake failed while it was suspended. Nothing follows. */
   | { readonly type: 'failed'; readonly alert: TlsAlert }
 

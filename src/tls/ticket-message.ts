@@ -1,9 +1,11 @@
-/** NewSessionTicket (RFC 8446 §4.6.1): decoding and judging. */
+/** NewSessionTicket (RFC 8446 §4.6.1): decoding and judging, encoding. */
 import { Reader } from '../base/reader.ts'
+import { Writer } from '../base/writer.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
-import { ExtensionType } from './code-points.ts'
+import { ExtensionType, HandshakeType } from './code-points.ts'
 import { finishReading, readVector } from './decode.ts'
-import { readExtensions } from './extensions.ts'
+import { readExtensions, writeExtension } from './extensions.ts'
+import { writeMessage } from './message.ts'
 
 /** A decoded NewSessionTicket; byte fields are views into the message. */
 export interface NewSessionTicket {
@@ -17,7 +19,7 @@ export interface NewSessionTicket {
 }
 
 /** RFC 8446 §4.6.1: seven days, in seconds. */
-const MAX_LIFETIME = 604_800
+export const MAX_TICKET_LIFETIME = 604_800
 
 /** RFC 9001 §4.6.1: the only value that QUIC has for it. */
 const EARLY_DATA_ALLOWED = 0xffff_ffff
@@ -39,7 +41,34 @@ export function decodeNewSessionTicket(body: Uint8Array): NewSessionTicket {
   const earlyData = extensions.get(ExtensionType.earlyData)
   if (earlyData !== undefined) checkEarlyDataSize(earlyData)
   // RFC 8446 §4.6.1: a server must not say more, and a client must not believe it.
-  return { lifetime: Math.min(lifetime, MAX_LIFETIME), ageAdd, nonce, ticket, allowsEarlyData: earlyData !== undefined }
+  return {
+    lifetime: Math.min(lifetime, MAX_TICKET_LIFETIME),
+    ageAdd,
+    nonce,
+    ticket,
+    allowsEarlyData: earlyData !== undefined,
+  }
+}
+
+/** The whole message. */
+export function encodeNewSessionTicket(fields: NewSessionTicket): Uint8Array {
+  const writer = new Writer(512)
+  writeMessage(writer, HandshakeType.newSessionTicket, () => {
+    writer.uint32(fields.lifetime)
+    writer.uint32(fields.ageAdd)
+    const nonce = writer.openVector(1)
+    writer.bytes(fields.nonce)
+    writer.closeVector(nonce)
+    const ticket = writer.openVector(2)
+    writer.bytes(fields.ticket)
+    writer.closeVector(ticket)
+    const extensions = writer.openVector(2)
+    if (fields.allowsEarlyData) {
+      writeExtension(writer, ExtensionType.earlyData, () => writer.uint32(EARLY_DATA_ALLOWED))
+    }
+    writer.closeVector(extensions)
+  })
+  return writer.finish()
 }
 
 function checkEarlyDataSize(body: Uint8Array): void {

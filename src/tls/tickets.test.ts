@@ -5,7 +5,8 @@ import { Writer } from '../base/writer.ts'
 import { EarlyDataRegister } from './early-data-register.ts'
 import { seededRandom } from './handshake.fixtures.ts'
 import { type Resumption, readResumption, writeResumption } from './resumption.ts'
-import { isTicketCurrent, MAX_TICKET_LIFETIME, TicketKeys, type TicketState } from './tickets.ts'
+import { MAX_TICKET_LIFETIME } from './ticket-message.ts'
+import { isTicketCurrent, TicketKeys, type TicketState } from './tickets.ts'
 
 const KEY = new Uint8Array(32).fill(1)
 const NOW = 1_780_272_000_000

@@ -10,6 +10,7 @@ import type { Eventually } from '../crypto/eventually.ts'
 import type { HashName } from '../crypto/provider.ts'
 import { SealingKeys } from '../crypto/sealing-keys.ts'
 import { readBytes, readTime, writeBytes, writeTime } from './resumption.ts'
+import { MAX_TICKET_LIFETIME } from './ticket-message.ts'
 
 /** What a ticket of ours says. */
 export interface TicketState {
@@ -71,9 +72,6 @@ export interface TicketPolicy {
    */
   readonly acceptEarlyData?: ((attempt: EarlyDataAttempt) => Eventually<boolean>) | undefined
 }
-
-/** RFC 8446 §4.6.1: seven days, in seconds. */
-export const MAX_TICKET_LIFETIME = 604_800
 
 /** ms by which a ticket's age may differ from what the client says it is (RFC 8446 §8.3). */
 export const EARLY_DATA_TOLERANCE = 10_000

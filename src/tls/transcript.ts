@@ -33,6 +33,17 @@ export class Transcript {
     this.#hash?.update(digest)
   }
 
+  /**
+   * The hash of everything so far and `more` behind it, which is not added: what a PSK binder covers (RFC 8446 §4.2.11.2).
+   * @param name the hash, which must be the one decided on, if there is one.
+   */
+  digestWith(name: HashName, more: Uint8Array): Uint8Array {
+    const hash = this.#hash?.clone() ?? incrementalHash(name)
+    if (this.#hash === undefined) hash.update(this.#early)
+    hash.update(more)
+    return hash.digest()
+  }
+
   /** The hash of everything so far. @throws Error before `begin`. */
   digest(): Uint8Array {
     if (this.#hash === undefined) throw new Error('The transcript has no hash yet')
