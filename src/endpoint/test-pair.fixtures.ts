@@ -9,13 +9,14 @@ import { NEVER, type Time } from '../base/time.ts'
 import { type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
+import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import { isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { createClientSession } from '../tls/client-session.ts'
 import type { Identity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
-import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import type { Carrier, Ecn, PathAddress, TransportProperties } from '../transport.ts'
 import type { Observer } from '../wire/observer.ts'
 import { VERSION_1 } from '../wire/version.ts'
 import { insecureVerifier } from '../x509/certificate-verifier.ts'
@@ -34,6 +35,12 @@ export interface Impairment {
   readonly corrupt?: number
 }
 
+/** Where a datagram comes from and goes to. */
+export interface Route {
+  readonly from: PathAddress
+  readonly address: PathAddress
+}
+
 /** What a pair is made of. */
 export interface PairOptions {
   readonly seed?: number
@@ -50,7 +57,7 @@ export interface PairOptions {
   /** The carriers have ECN marks; this is what the network makes of them. `false`: it loses the datagram. */
   readonly ecn?: (sent: Ecn, from: 'client' | 'server', now: Time) => Ecn | false
   /** Sees each datagram before the network does; `false` loses it, bytes replace it. */
-  readonly tap?: (bytes: Uint8Array, from: 'client' | 'server', now: Time) => boolean | Uint8Array
+  readonly tap?: (bytes: Uint8Array, from: 'client' | 'server', now: Time, route: Route) => boolean | Uint8Array
 }
 
 /** A small, quick, seeded generator (mulberry32); good for tests, for nothing else. */
@@ -83,6 +90,14 @@ interface Flying {
   readonly to: 'client' | 'server'
   readonly from: PathAddress
   readonly ecn: Ecn
+  /** Where it goes; by default to the receiver's first carrier. */
+  readonly address?: PathAddress | undefined
+}
+
+/** A carrier of a test, whose address and sizes may change. */
+export interface TestCarrier extends Carrier {
+  localAddress: PathAddress
+  maxDatagramSize: number
 }
 
 /** One end of a pair. */
@@ -94,6 +109,10 @@ export class Side {
   /** Everything the endpoint told, in order. */
   readonly events: { readonly connection: Connection; readonly event: ConnectionEvent }[] = []
   readonly connections: Connection[] = []
+  /** Those beside the first. As soon as there is one, datagrams find the carrier that has the address they are sent to. */
+  readonly carriers: Set<Carrier> = new Set()
+  /** Those that were taken away. */
+  readonly closed: Set<Carrier> = new Set()
 
   constructor(name: 'client' | 'server', address: PathAddress, endpoint: Endpoint, ecn: boolean) {
     this.name = name
@@ -104,6 +123,42 @@ export class Side {
       localAddress: address,
       properties: { reliable: false, ordered: false, congestionControlled: false, addressValidated: false, ecn },
     }
+  }
+
+  /** Adds a carrier with an address of its own. */
+  add(
+    localAddress: PathAddress,
+    properties: Partial<TransportProperties> = {},
+    sizes: Partial<Pick<Carrier, 'maxDatagramSize' | 'preferredDatagramSize'>> = {},
+  ): TestCarrier {
+    const carrier: TestCarrier = {
+      maxDatagramSize: 65_527,
+      ...sizes,
+      localAddress,
+      properties: { ...this.carrier.properties, ...properties },
+    }
+    this.carriers.add(carrier)
+    return carrier
+  }
+
+  /** Takes a carrier away, the first one too: nothing comes or goes there any more. */
+  close(carrier: Carrier, now: Time): void {
+    this.carriers.delete(carrier)
+    this.closed.add(carrier)
+    this.endpoint.onCarrierClosed(carrier, now)
+  }
+
+  /** The address that `carrier` sends from. */
+  addressOf(carrier: Carrier): PathAddress {
+    return carrier === this.carrier ? this.address : carrier.localAddress
+  }
+
+  /** The carrier with that address; `undefined`: there is none any more. */
+  carrierAt(address: PathAddress): Carrier | undefined {
+    for (const carrier of this.carriers) if (carrier.localAddress === address) return carrier
+    if (this.closed.has(this.carrier)) return undefined
+    // With one carrier a side is reached wherever it was before, as behind a NAT that forgets nothing.
+    return this.carriers.size + this.closed.size === 0 || address === this.address ? this.carrier : undefined
   }
 
   /** The events of one type, of all connections. */
@@ -215,8 +270,8 @@ export class Pair {
   }
 
   /** Puts a datagram on its way, as if `from` had sent it. */
-  inject(bytes: Uint8Array, to: 'client' | 'server', from: PathAddress): void {
-    this.#flying.push(this.now, { bytes, to, from, ecn: 0 })
+  inject(bytes: Uint8Array, to: 'client' | 'server', from: PathAddress, address?: PathAddress): void {
+    this.#flying.push(this.now, { bytes, to, from, ecn: 0, address })
   }
 
   #drain(side: Side): boolean {
@@ -225,7 +280,7 @@ export class Pair {
     for (let flight = endpoint.pollDatagram(this.now); flight !== undefined; flight = endpoint.pollDatagram(this.now)) {
       busy = true
       for (let at = 0; at < flight.bytes.length; at += flight.segmentSize) {
-        this.#send(side, flight.bytes.slice(at, Math.min(at + flight.segmentSize, flight.bytes.length)), flight.ecn)
+        this.#send(side, flight.bytes.slice(at, Math.min(at + flight.segmentSize, flight.bytes.length)), flight)
       }
     }
     for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
@@ -263,9 +318,11 @@ export class Pair {
     return connection
   }
 
-  #send(side: Side, sent: Uint8Array, mark: Ecn): void {
+  #send(side: Side, sent: Uint8Array, { ecn: mark, to, via }: OutgoingDatagram): void {
     this.datagrams += 1
-    const verdict = this.#options.tap?.(sent, side.name, this.now) ?? true
+    if (side.closed.has(via)) return
+    const route = { from: side.addressOf(via), address: to }
+    const verdict = this.#options.tap?.(sent, side.name, this.now, route) ?? true
     if (verdict === false) return
     const bytes = verdict === true ? sent : verdict
     const ecn = this.#options.ecn?.(mark, side.name, this.now) ?? mark
@@ -280,17 +337,17 @@ export class Pair {
         const index = Math.floor(this.random.next() * body.length)
         body[index] = (body[index] ?? 0) ^ (1 << Math.floor(this.random.next() * 8))
       }
-      const to = side.name === 'client' ? 'server' : 'client'
-      this.#flying.push(at, { bytes: body, to, from: side.address, ecn })
+      this.#flying.push(at, { bytes: body, to: side.name === 'client' ? 'server' : 'client', ecn, ...route })
     }
   }
 
   #deliver(): void {
     for (let entry = this.#flying.peek(); entry !== undefined && entry.key <= this.now; entry = this.#flying.peek()) {
       this.#flying.remove(entry)
-      const { bytes, ecn, to, from } = entry.value
+      const { address, bytes, ecn, to, from } = entry.value
       const side = to === 'client' ? this.client : this.server
-      side.endpoint.receiveDatagram(bytes, from, side.carrier, ecn, this.now)
+      const via = address === undefined ? side.carrier : side.carrierAt(address)
+      if (via !== undefined) side.endpoint.receiveDatagram(bytes, from, via, ecn, this.now)
     }
   }
 
