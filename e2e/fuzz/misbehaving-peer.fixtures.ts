@@ -230,7 +230,7 @@ export class MisbehavingPeer {
   #forget(): void {
     const { pair } = this
     this.#passes = () => true
-    for (const side of [pair.client, pair.server]) side.endpoint.onCarrierClosed(side.carrier)
+    for (const side of [pair.client, pair.server]) side.endpoint.onCarrierClosed(side.carrier, pair.now)
     pair.run(() => false, 50)
     for (const side of [pair.client, pair.server]) {
       side.events.length = 0

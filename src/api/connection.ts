@@ -292,6 +292,11 @@ export class QuicConnection {
       case 'new-token':
       case 'version-changed':
         return this.#onFact(event)
+      case 'path-probed':
+      case 'path-validated':
+      case 'path-failed':
+      case 'carrier-released':
+        return
       default:
         if (this.#connection !== undefined) this.#streams.onEvent(event, this.#connection)
     }

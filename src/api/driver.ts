@@ -69,7 +69,7 @@ export class Driver {
       closed: (error) => {
         this.#transports.delete(transport)
         if (this.#held?.via === transport) this.#held = undefined
-        this.endpoint.onCarrierClosed(transport, error)
+        this.endpoint.onCarrierClosed(transport, this.now(), error)
         this.onClosed()
         this.#unblock(transport)
         this.schedule()

@@ -1,8 +1,9 @@
 /** The parts of one connection and what each is told of the others, put together once (`connection.ts` says what they do in concert). */
 import type { Arena } from '../base/arena.ts'
-import type { Duration, Time } from '../base/time.ts'
+import type { Duration } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
 import { LossDetector } from '../recovery/loss-detector.ts'
+import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { TlsSession } from '../tls/session.ts'
 import { Closing } from './closing.ts'
@@ -23,7 +24,6 @@ import {
   GRANULARITY,
   ownParameters,
 } from './parts.ts'
-import type { Path } from './path.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
 
@@ -51,6 +51,12 @@ export interface PartsListener {
   onClosingEvent(event: ConnectionEvent): void
   /** The peer has proven a new address (RFC 9000 §9.3). */
   onPathValidated(): void
+  /** A path carries datagrams of another size. */
+  onMtu(mtu: number, recovery: PathRecovery): void
+  /** A client has moved to another path (RFC 9000 §9.2). */
+  onMoved(): void
+  /** The carrier of the last path is gone. */
+  onStranded(cause: unknown): void
 }
 
 /** Makes the parts of the connection that `init` describes. */
@@ -84,7 +90,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     spaces: new PacketSpaces((space) => ackTracker(space, config), init.pages),
     loss,
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
-    localIds: createLocalIds(init),
+    localIds: createLocalIds(init, (id) => paths.onLocalIdRetired(id.bytes, events.now)),
     peerIds,
     paths,
     closing: new Closing({ emit: (event) => listener.onClosingEvent(event) }),
@@ -112,13 +118,18 @@ function createPaths(
     spinBit: config.spinBit,
     random,
     peerIds,
+    usesPreferredAddress: config.preferredAddressPolicy === 'use',
     createParts: (id, via) =>
-      createPathParts(id, via, init, context.peerParameters?.maxUdpPayloadSize, (mtu) =>
-        context.events.push({ type: 'mtu-changed', mtu }),
+      createPathParts(id, via, init, context.peerParameters?.maxUdpPayloadSize, (mtu, recovery) =>
+        listener.onMtu(mtu, recovery),
       ),
     pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
     emit: (event) => context.events.push(event),
     onPathValidated: () => listener.onPathValidated(),
-    onPathRemoved: (path: Path, at: Time) => loss.onPathRemoved(path.recovery, at),
+    claim: (via, to) => init.host.claim?.(via, to) ?? true,
+    unclaim: (via, to) => init.host.unclaim?.(via, to),
+    onRecoveryDropped: (recovery, at) => loss.onPathRemoved(recovery, at),
+    onMoved: () => listener.onMoved(),
+    onStranded: (cause) => listener.onStranded(cause),
   })
 }

@@ -35,6 +35,7 @@ describe('validateConnectionConfig', () => {
       initialRtt: 333,
       mtu: { max: 1452 },
       disableActiveMigration: false,
+      preferredAddressPolicy: 'use',
       spinBit: true,
       resetStreamAt: true,
       maxDatagramFrameSize: 0,

@@ -67,6 +67,8 @@ export interface ConnectionConfig {
   readonly mtu: MtuOptions
   /** Asks the peer not to migrate on purpose; a rebound address is followed all the same. Default `false`. */
   readonly disableActiveMigration: boolean
+  /** Client: whether to move to the address that the server would rather be reached at (RFC 9000 §9.6). Default `'use'`. */
+  readonly preferredAddressPolicy: 'use' | 'ignore'
   /** Default `true`: the latency spin bit spins, on fifteen paths of sixteen (RFC 9000 §17.4). */
   readonly spinBit: boolean
   /** Takes RESET_STREAM_AT, and so lets the peer send it (draft-ietf-quic-reliable-stream-reset). Default `true`. */
@@ -119,6 +121,7 @@ const DEFAULTS: ConnectionConfig = {
   initialRtt: 333,
   mtu: { max: 1452 },
   disableActiveMigration: false,
+  preferredAddressPolicy: 'use',
   spinBit: true,
   resetStreamAt: true,
   maxDatagramFrameSize: 0,
@@ -215,6 +218,9 @@ function check(key: keyof ConnectionConfig, value: unknown): void {
       return checkVersions(value, key)
     case 'keepAlive':
       return checkKeepAlive(value, key)
+    case 'preferredAddressPolicy':
+      if (value === 'use' || value === 'ignore') return
+      throw new TypeError(`${key} must be 'use' or 'ignore', got ${describe(value)}`)
     case 'congestionControl':
       return checkCongestionControl(value, key)
     case 'mtu':

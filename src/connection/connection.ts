@@ -3,8 +3,10 @@
  * owns no frame, reads no clock, and calls nobody but through what it was given.
  */
 import { NEVER, type Time } from '../base/time.ts'
+import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import type { PathId } from '../wire/packet-content.ts'
 import { PacketSpace } from '../wire/packet-type.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportError } from '../wire/transport-error.ts'
@@ -15,6 +17,7 @@ import { Establishment } from './establishment.ts'
 import type { CloseReason, ConnectionEvent } from './events.ts'
 import type { Handshake, HandshakeComplete } from './handshake.ts'
 import type { ApplicationClose, ConnectionInit } from './init.ts'
+import type { PathRequest } from './migration.ts'
 import { observeKeyUpdate, observeStart } from './observation.ts'
 import { MIN_DATAGRAM_SIZE } from './path.ts'
 import type { PathManager } from './path-manager.ts'
@@ -46,6 +49,9 @@ export class Connection {
     const parts = createParts(init, {
       onClosingEvent: (event) => this.#onClosingEvent(event),
       onPathValidated: () => this.#establishment.sendNewToken(),
+      onMtu: (mtu, recovery) => this.#onMtu(mtu, recovery),
+      onMoved: () => this.#onMoved(),
+      onStranded: (cause) => parts.closing.end({ kind: 'carrier-closed', cause }),
     })
     this.#establishment = new Establishment(init, parts)
     this.#parts = { ...parts, handshake: this.#establishment.handshake }
@@ -222,8 +228,28 @@ export class Connection {
   }
 
   /** The carrier below is gone: so is the connection, unless it lives on another. */
-  onCarrierClosed(via: Carrier, cause: unknown): void {
-    if (this.paths.active.carrier === via) this.#parts.closing.end({ kind: 'carrier-closed', cause })
+  onCarrierClosed(via: Carrier, cause: unknown, now: Time): void {
+    const { closing, context } = this.#parts
+    context.events.now = now
+    if (closing.state === 'open') this.paths.onCarrierClosed(via, cause, now)
+    else if (this.paths.active.carrier === via) closing.end({ kind: 'carrier-closed', cause })
+  }
+
+  /**
+   * Opens another path of a client, or takes the one that there is, and returns its id; `path-validated` and `path-failed`
+   * tell the rest.
+   *
+   * @throws MigrationError where that is refused at once (RFC 9000 §9)
+   */
+  openPath(request: PathRequest, now: Time): PathId {
+    this.#parts.context.events.now = now
+    return this.paths.open(request, now)
+  }
+
+  /** Gives up a path of {@link openPath} that is not in use; harmless if it is gone. */
+  abandonPath(id: PathId, now: Time): void {
+    this.#parts.context.events.now = now
+    if (this.#parts.closing.state === 'open') this.paths.abandon(id, now)
   }
 
   /** The last flight has been sent: gives its slot back. */
@@ -273,12 +299,23 @@ export class Connection {
     this.#parts.negotiation?.onPacketProcessed()
     if (packet.path === undefined) return
     if (packet.space === PacketSpace.application) {
-      this.paths.onPacketProcessed(packet.path, packet.number, packet.probing, now)
+      this.paths.onPacketProcessed(packet.path, packet, now)
     } else if (packet.space === PacketSpace.handshake && this.#parts.context.role === 'server') {
       // RFC 9000 §8.1: a Handshake packet proves the address. RFC 9001 §4.9.1: the Initial keys have served.
       packet.path.markValidated()
       this.#parts.handshake.discardInitial(now)
     }
+  }
+
+  /** Only the size that data is sent with is a fact for the application. */
+  #onMtu(mtu: number, recovery: PathRecovery): void {
+    if (this.paths.active.recovery === recovery) this.#parts.context.events.push({ type: 'mtu-changed', mtu })
+  }
+
+  /** RFC 9000 §9.2: what is no probe moves the server; and the old path's back-off is not the new one's. */
+  #onMoved(): void {
+    this.#parts.loss.onPathChanged()
+    this.#parts.idle.ping()
   }
 
   #onIdleTimeout(now: Time): void {

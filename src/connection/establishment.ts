@@ -108,6 +108,7 @@ export class Establishment {
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
     streams.onPeerParameters(parameters)
     paths.active.mtu?.setLimit(parameters.maxUdpPayloadSize)
+    paths.onPeerParameters(parameters)
     if (parameters.statelessResetToken !== undefined) peerIds.setInitialResetToken(parameters.statelessResetToken)
   }
 
@@ -129,8 +130,7 @@ export class Establishment {
   #onHandshakeConfirmed(now: Time): void {
     const { context, idle, paths } = this.#parts
     idle.onHandshakeConfirmed(now)
-    paths.onHandshakeConfirmed()
-    paths.active.mtu?.start()
     context.events.push({ type: 'handshake-confirmed' })
+    paths.onHandshakeConfirmed(now)
   }
 }

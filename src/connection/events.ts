@@ -3,7 +3,9 @@
 import type { Duration } from '../base/time.ts'
 import type { StreamEvent } from '../streams/events.ts'
 import type { Resumption } from '../tls/resumption.ts'
-import type { PathAddress } from '../transport.ts'
+import type { Carrier, PathAddress } from '../transport.ts'
+import type { PathId } from '../wire/packet-content.ts'
+import type { MigrationFailure } from './migration.ts'
 
 /** Why a connection ended. `side` says who ended it. */
 export type CloseReason =
@@ -29,6 +31,13 @@ export type CloseReason =
   /** The carrier below the last path is gone; `cause` is its error, if it gave one. */
   | { readonly kind: 'carrier-closed'; readonly cause?: unknown }
 
+/** Which path. */
+export interface PathFact {
+  readonly path: PathId
+  readonly localAddress: PathAddress
+  readonly remoteAddress: PathAddress
+}
+
 /** A fact that the application may want to know. */
 export type ConnectionEvent =
   | StreamEvent
@@ -46,6 +55,14 @@ export type ConnectionEvent =
   | { readonly type: 'version-changed'; readonly version: number }
   /** The active path has another address (RFC 9000 §9). */
   | { readonly type: 'path-changed'; readonly localAddress: PathAddress; readonly remoteAddress: PathAddress }
+  /** A client has begun to validate a path (RFC 9000 §8.2). */
+  | ({ readonly type: 'path-probed' } & PathFact)
+  /** A path of a client's has answered, and is kept, or moved to. */
+  | ({ readonly type: 'path-validated' } & PathFact)
+  /** A path of a client's has come to nothing. */
+  | ({ readonly type: 'path-failed'; readonly failure: MigrationFailure } & PathFact)
+  /** No path of a client uses the carrier any more. */
+  | { readonly type: 'carrier-released'; readonly carrier: Carrier }
   /** 1-RTT datagrams of the active path may have another size, bytes. */
   | { readonly type: 'mtu-changed'; readonly mtu: number }
   /** A server gave a token for a later connection (RFC 9000 §8.1.3). */

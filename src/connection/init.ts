@@ -23,6 +23,9 @@ export interface ConnectionHost {
   /** A token with which the peer at `remote` may reset the connection. */
   resetTokenAdded(token: Uint8Array, remote: PathAddress): void
   resetTokenRemoved(token: Uint8Array, remote: PathAddress): void
+  /** Where ids of ours have no length: routes what comes from there here. `false`: another connection has that place. */
+  claim?(carrier: Carrier, remote: PathAddress): boolean
+  unclaim?(carrier: Carrier, remote: PathAddress): void
   /** Server: a token for the client's next connection (RFC 9000 §8.1.3). */
   newToken?(remote: PathAddress, version: number): Uint8Array | undefined
 }

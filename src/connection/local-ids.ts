@@ -22,9 +22,11 @@ export interface LocalIdsOptions {
   readonly initial: ConnectionId
   /** The stateless reset token of an id of ours, 16 bytes (RFC 9000 §10.3.2). */
   resetToken(id: ConnectionId): Uint8Array
+  /** Server: the id of the preferred address, with the sequence number 1, which the transport parameters announce. */
+  readonly preferred?: ConnectionId | undefined
   /** Has packets with `id` delivered to this connection. `false`: another connection has it, so a different one is tried. */
   register(id: ConnectionId): boolean
-  /** The peer will not use `id` any more. */
+  /** The peer will not use `id` any more, and has left the path that it used it on. */
   unregister(id: ConnectionId): void
 }
 
@@ -62,6 +64,11 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
     this.#options = options
     this.initial = options.initial
     this.#issued = [{ sequence: 0, id: options.initial, frame: undefined, state: 'acked' }]
+    if (options.preferred === undefined) return
+    // RFC 9000 §5.1.1: the preferred address has number 1; NEW_CONNECTION_ID goes on from there.
+    this.#issued.push({ sequence: 1, id: options.preferred, frame: undefined, state: 'acked' })
+    this.#nextSequence = 2
+    this.#largestSent = 1
   }
 
   /** The ids that the peer may use now, oldest first. */

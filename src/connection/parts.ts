@@ -6,6 +6,7 @@ import { MtuDiscovery } from '../recovery/mtu-discovery.ts'
 import { PathRecovery } from '../recovery/path-recovery.ts'
 import { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier } from '../transport.ts'
+import type { ConnectionId } from '../wire/connection-id.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { encodeTransportParameters } from '../wire/transport-parameters.ts'
@@ -54,7 +55,7 @@ export function createPathParts(
   carrier: Carrier,
   init: ConnectionInit,
   peerMaxUdpPayload: number | undefined,
-  onMtu: (mtu: number) => void,
+  onMtu: (mtu: number, recovery: PathRecovery) => void,
 ): PathParts {
   const { config } = init
   const recovery = new PathRecovery({
@@ -69,7 +70,10 @@ export function createPathParts(
     ecn: carrier.properties.ecn,
     onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),
   })
-  return { recovery, mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, onMtu) }
+  return {
+    recovery,
+    mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, (mtu) => onMtu(mtu, recovery)),
+  }
 }
 
 /** None on carriers that are reliable, or name the size that suits them. */
@@ -88,15 +92,18 @@ function createMtuDiscovery(
   return mtu
 }
 
-/** Our connection ids, routed by the endpoint. */
-export function createLocalIds(init: ConnectionInit): LocalIds {
+/** Our connection ids, routed by the endpoint. `onRetired` hears which ones the peer has done with. */
+export function createLocalIds(init: ConnectionInit, onRetired: (id: ConnectionId) => void): LocalIds {
   const { host } = init
   return new LocalIds({
     generator: host.idGenerator,
     initial: init.localId,
     resetToken: (id) => host.resetToken(id),
     register: (id) => host.register(id),
-    unregister: (id) => host.unregister(id),
+    unregister: (id) => {
+      host.unregister(id)
+      onRetired(id)
+    },
   })
 }
 

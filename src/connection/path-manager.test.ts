@@ -10,6 +10,7 @@ import type { ConnectionEvent } from './events.ts'
 import { idOf, packetFrom, seededRandom, TestPacket, testCarrier } from './owners.fixtures.ts'
 import type { Path } from './path.ts'
 import { PathManager } from './path-manager.ts'
+import type { ProcessedPacket } from './path-options.ts'
 import { PeerIds } from './peer-ids.ts'
 
 const HOME = '203.0.113.7:50000'
@@ -24,14 +25,14 @@ interface Setting {
   readonly peerIds: PeerIds
   readonly carrier: Carrier
   readonly events: ConnectionEvent[]
-  readonly removed: Path[]
+  readonly removed: PathRecovery[]
   readonly validated: Path[]
 }
 
 function setUp(options: { role?: Role; spares?: number; carrier?: Carrier; confirmed?: boolean } = {}): Setting {
   const carrier = options.carrier ?? testCarrier()
   const events: ConnectionEvent[] = []
-  const removed: Path[] = []
+  const removed: PathRecovery[] = []
   const validated: Path[] = []
   const peerIds = new PeerIds({ initial: idOf(0, 0, 0, 0), limit: 8, path: 0 })
   for (let sequence = 1; sequence <= (options.spares ?? 3); sequence++) issue(peerIds, sequence)
@@ -46,10 +47,10 @@ function setUp(options: { role?: Role; spares?: number; carrier?: Carrier; confi
     createParts: (id) => ({ recovery: new PathRecovery({ id, controller: newReno }), mtu: undefined }),
     pto: (recovery) => recovery.rtt.ptoPeriod(0, 1),
     emit: (event) => void events.push(event),
-    onPathRemoved: (path) => void removed.push(path),
+    onRecoveryDropped: (recovery) => void removed.push(recovery),
     onPathValidated: (path) => void validated.push(path),
   })
-  if (options.confirmed ?? true) paths.onHandshakeConfirmed()
+  if (options.confirmed ?? true) paths.onHandshakeConfirmed(0)
   return { paths, peerIds, carrier, events, removed, validated }
 }
 
@@ -63,16 +64,21 @@ function issue(peerIds: PeerIds, sequenceNumber: number): void {
   })
 }
 
+/** A packet to the id of ours that is four times `id`. */
+function packetOf(number: number, probing = false, id = 9): ProcessedPacket {
+  return { number, probing, buffer: Uint8Array.of(0x40, id, id, id, id), start: 0, destinationLength: 4 }
+}
+
 /** A datagram from `address` with one packet that could be opened. */
 function receive(
   { paths, carrier }: Setting,
   address: string,
   packetNumber: number,
-  options: { probing?: boolean; size?: number; now?: number } = {},
+  options: { probing?: boolean; size?: number; now?: number; id?: number } = {},
 ): Path | undefined {
   const now = options.now ?? 0
   const path = paths.onDatagram(address, carrier, options.size ?? 1200, now)
-  if (path !== undefined) paths.onPacketProcessed(path, packetNumber, options.probing ?? false, now)
+  if (path !== undefined) paths.onPacketProcessed(path, packetOf(packetNumber, options.probing, options.id), now)
   return path
 }
 
@@ -156,7 +162,7 @@ describe('PathManager: whom to listen to', () => {
   test('nobody is followed before the handshake is confirmed', () => {
     const setting = setUp({ confirmed: false })
     expect(receive(setting, OTHER_HOST, 1)).toBeUndefined()
-    setting.paths.onHandshakeConfirmed()
+    setting.paths.onHandshakeConfirmed(0)
     expect(receive(setting, OTHER_HOST, 2)).toBe(setting.paths.active)
   })
 
@@ -178,7 +184,7 @@ describe('PathManager: whom to listen to', () => {
   test('a carrier that proves addresses leaves nothing to validate', () => {
     const setting = setUp({ carrier: testCarrier({ addressValidated: true }), confirmed: false })
     expect(setting.paths.active.isValidated).toBe(true)
-    setting.paths.onHandshakeConfirmed()
+    setting.paths.onHandshakeConfirmed(0)
     expect(receive(setting, OTHER_HOST, 1)?.isValidated).toBe(true)
   })
 })
@@ -283,7 +289,7 @@ describe('PathManager: following a peer', () => {
     const path = setting.paths.onDatagram(OTHER_HOST, setting.carrier, 1200, 0)
     if (path === undefined) throw new Error('The datagram was dropped')
     setting.paths.onPathChallenge(challengeOf(1), path)
-    setting.paths.onPacketProcessed(path, 1, true, 0)
+    setting.paths.onPacketProcessed(path, packetOf(1, true), 0)
     expect(setting.paths.wantsToSend).toBe(false)
     issue(setting.peerIds, 1)
     expect(setting.paths.next()).toBe(path)
@@ -300,7 +306,7 @@ describe('PathManager: following a peer', () => {
     expect(setting.paths.paths.length).toBe(2)
     setting.paths.onTimeout(3 * INITIAL_PTO)
     expect(setting.paths.paths).toEqual([path])
-    expect(setting.removed).toEqual([old])
+    expect(setting.removed).toEqual([old.recovery])
     expect(packetFrom(setting.peerIds).frames).toEqual([{ type: FrameType.retireConnectionId, sequenceNumber: 0 }])
     expect(setting.paths.nextTimeout()).toBe(NEVER)
   })

@@ -1,47 +1,20 @@
 /**
  * The paths of a connection: which one is used, which ones are being validated, and when a peer is followed to another
- * address (RFC 9000 §8.2, §9). It owns PATH_CHALLENGE and PATH_RESPONSE. A client stays on its path and ignores packets
- * from anywhere else; to move on purpose is not part of this file yet.
+ * address (RFC 9000 §8.2, §9). It owns PATH_CHALLENGE and PATH_RESPONSE. What a client does on purpose is `migration.ts`.
  *
  * The last validated path is never forgotten before another one is validated, so there always is one to go back to
  * (§9.3.2).
  */
-import type { RandomSource } from '../base/random.ts'
+import { equalBytes } from '../base/bytes.ts'
 import { type Duration, NEVER, type Time } from '../base/time.ts'
-import type { PathRecovery } from '../recovery/path-recovery.ts'
 import { INITIAL_RTT } from '../recovery/rtt.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import { FrameType, type PathChallengeFrame, type PathResponseFrame } from '../wire/frame.ts'
 import type { FrameOwner, FrameSource, PacketWriter, PathId } from '../wire/packet-content.ts'
-import { hostOf } from '../wire/path-address.ts'
-import type { Role } from '../wire/stream-id.ts'
-import type { ConnectionEvent } from './events.ts'
-import { MIN_DATAGRAM_SIZE, Path, type PathParts } from './path.ts'
-import type { PeerIds } from './peer-ids.ts'
-
-/** What a {@link PathManager} needs. */
-export interface PathManagerOptions {
-  readonly role: Role
-  /** Of the first path, whose id is 0. */
-  readonly carrier: Carrier
-  readonly remoteAddress: PathAddress
-  /** Server: a token, or the carrier, has proven the client's address already. */
-  readonly addressValidated: boolean
-  readonly spinBit: boolean
-  /** ms, default 333; the PTO of a path without an RTT sample is three times this (RFC 9002 §6.2.2). */
-  readonly initialRtt?: Duration
-  readonly random: RandomSource
-  readonly peerIds: PeerIds
-  /** Loss recovery and MTU discovery for a path, when it is first needed. */
-  createParts(id: PathId, carrier: Carrier): PathParts
-  /** The PTO of a path, the peer's max_ack_delay included (RFC 9002 §6.2.1). */
-  pto(recovery: PathRecovery): Duration
-  emit(event: ConnectionEvent): void
-  /** A path is gone, and no other one shares its recovery. */
-  onPathRemoved?(path: Path, now: Time): void
-  /** The active path has just been validated at its new address (RFC 9000 §9.3: a new token may be due). */
-  onPathValidated?(path: Path, now: Time): void
-}
+import type { TransportParameters } from '../wire/transport-parameters.ts'
+import { isSpare, Migration, MigrationError, type PathRequest, type PathTable } from './migration.ts'
+import { differsInPort, MIN_DATAGRAM_SIZE, Path, type PathState } from './path.ts'
+import type { PathManagerOptions, ProcessedPacket } from './path-options.ts'
 
 type PathFrame = PathChallengeFrame | PathResponseFrame
 
@@ -57,6 +30,9 @@ const MIN_PROBE_SIZE = 66
 /** RFC 9000 §8.2.4: a validation may take so many PTOs. */
 const VALIDATION_PTOS = 3
 
+/** A path that a client has left is listened to for so many PTOs: the server may still send there, and ask (RFC 9000 §9.3.3). */
+const LEAVING_PTOS = 3
+
 /** Path ids are used again after 2^30, when nobody remembers. */
 const PATH_ID_MASK = 0x3fff_ffff
 
@@ -66,21 +42,40 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   readonly #paths: Path[]
   /** Oldest first. */
   readonly #candidates: Path[] = []
+  readonly #migration: Migration | undefined
   #active: Path
   #lastValidated: Path
+  /** The peer is there, through another carrier of ours, and is followed once that is proven (RFC 9000 §9.6.2). */
+  #wanted: Path | undefined
   #nextId: PathId = 0
   #largestNonProbing = -1
   #confirmed = false
+  /** Why the carrier of the active path is gone. */
+  #loss: unknown
 
   constructor(options: PathManagerOptions) {
     this.#options = options
-    const { carrier, remoteAddress, role } = options
+    const { carrier, peerIds, remoteAddress, role } = options
     // RFC 9000 §8: only a server, which answers whoever asks, can be used to amplify.
     const validated = role === 'client' || options.addressValidated || carrier.properties.addressValidated
     this.#active = this.#create(carrier, remoteAddress, validated)
     this.#active.wasActive = true
+    this.#active.isAnnounced = true
     this.#lastValidated = this.#active
+    this.#wanted = undefined
+    this.#loss = undefined
     this.#paths = [this.#active]
+    this.#migration =
+      role === 'client'
+        ? new Migration({
+            table: this.#table(),
+            peerIds,
+            maxPaths: MAX_PATHS,
+            usesPreferredAddress: options.usesPreferredAddress ?? true,
+            claim: (via, to) => options.claim?.(via, to) ?? true,
+            emit: (event) => options.emit(event),
+          })
+        : undefined
   }
 
   /** The path that data is sent on. */
@@ -98,10 +93,43 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     return this.#paths
   }
 
+  /** What a path is now. */
+  stateOf(path: Path): PathState {
+    if (path === this.#active) return 'active'
+    if (path.validation.isRunning && !path.wasActive) return 'validating'
+    return path.wasActive ? 'leaving' : 'spare'
+  }
+
+  /** The peer's transport parameters have come. */
+  onPeerParameters({ disableActiveMigration, preferredAddress }: TransportParameters): void {
+    if (preferredAddress !== undefined) {
+      this.#options.peerIds.onPreferredAddress(preferredAddress.connectionId, preferredAddress.statelessResetToken)
+    }
+    this.#migration?.onPeerParameters(disableActiveMigration, preferredAddress)
+  }
+
   /** The handshake is confirmed: from now on a peer may change its address (RFC 9000 §9). */
-  onHandshakeConfirmed(): void {
+  onHandshakeConfirmed(now: Time): void {
     this.#confirmed = true
     this.#active.markValidated()
+    this.#active.mtu?.start()
+    this.#migration?.onHandshakeConfirmed(now)
+  }
+
+  /**
+   * Opens a path of a client, or takes the one that there is, and returns its id; the events `path-validated` and
+   * `path-failed` tell the rest.
+   *
+   * @throws MigrationError where that is refused at once
+   */
+  open(request: PathRequest, now: Time): PathId {
+    if (this.#migration === undefined) throw new MigrationError('server')
+    return this.#migration.begin(request, now)
+  }
+
+  /** Gives up a path of {@link open} that is not in use. */
+  abandon(id: PathId, now: Time): void {
+    this.#migration?.abandon(id, now)
   }
 
   /**
@@ -114,10 +142,15 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     return path
   }
 
-  /** A 1-RTT packet that came on `path` was processed. `probing`: it held nothing but probing frames (RFC 9000 §9.1). */
-  onPacketProcessed(path: Path, packetNumber: number, probing: boolean, now: Time): void {
-    const isNewest = !probing && packetNumber > this.#largestNonProbing
-    if (isNewest) this.#largestNonProbing = packetNumber
+  /** A 1-RTT packet that came on `path` was processed. */
+  onPacketProcessed(path: Path, packet: ProcessedPacket, now: Time): void {
+    const { number, probing } = packet
+    const isNewest = !probing && number > this.#largestNonProbing
+    if (isNewest) {
+      this.#largestNonProbing = number
+      if (path !== this.#wanted) this.#wanted = undefined
+    }
+    path.onDestination(packet.buffer, packet.start + 1, packet.destinationLength)
     if (path === this.#active) return
     const candidate = this.#candidates.indexOf(path)
     if (candidate >= 0) {
@@ -140,15 +173,37 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     for (const path of this.#paths) {
       const match = path.validation.onResponse(frame.data)
       if (match === 'none') continue
-      const wasValidated = path.isValidated
       path.markValidated()
+      // RFC 9002 §6.2.2: no sample, but better than a guess.
+      path.recovery.rtt.assume(now - path.validation.answeredSentAt)
+      this.#announce(path, now)
       // RFC 9000 §8.2.1: the address is proven; that the path carries 1,200 bytes is not.
-      if (match === 'address') this.#validate(path, now)
-      else if (path === this.#active) this.#lastValidated = path
-      if (path === this.#active && !wasValidated) this.#options.onPathValidated?.(path, now)
+      if (match === 'address') this.#validate(path, undefined, now)
+      else this.#onValidated(path, now)
       this.#tidy(now)
       return
     }
+  }
+
+  /** A carrier is gone. Where it was that of the active path, another one is needed. */
+  onCarrierClosed(via: Carrier, cause: unknown, now: Time): void {
+    for (let index = this.#candidates.length - 1; index >= 0; index--) {
+      if (this.#candidates[index]?.carrier === via) this.#candidates.splice(index, 1)
+    }
+    for (const path of [...this.#paths]) {
+      if (path.carrier !== via) continue
+      path.isDead = true
+      path.validation.stop()
+      if (path === this.#active) continue
+      this.#remove(path, now)
+      this.#migration?.onFailed(path, 'carrier-closed', now)
+    }
+    if (this.#lastValidated.isDead) this.#lastValidated = this.#active
+    if (!this.#active.isDead) return
+    this.#loss = cause
+    const spare = this.#paths.find(isSpare)
+    if (spare !== undefined) this.#moveTo(spare, now)
+    this.#checkStranded()
   }
 
   /** The peer's address on a path; that of the active one if the path is gone. */
@@ -194,20 +249,33 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   /** When {@link onTimeout} wants to be called. */
   nextTimeout(): Time {
     let next = NEVER
-    for (const path of this.#paths) next = Math.min(next, path.validation.nextTimeout())
+    for (const path of this.#paths) {
+      next = Math.min(next, path.validation.nextTimeout())
+      if (path.retainedUntil > -Infinity) next = Math.min(next, path.retainedUntil)
+    }
     return next
   }
 
-  /** Makes challenges due, and gives up paths that did not answer. */
+  /** Makes challenges due, and gives up paths that did not answer, or have served. */
   onTimeout(now: Time): void {
-    let failed = false
-    for (const path of this.#paths) {
+    for (const path of [...this.#paths]) {
+      if (path.retainedUntil <= now) path.retainedUntil = -Infinity
       if (!path.validation.onTimeout(now)) continue
-      failed = true
+      if (path === this.#wanted) this.#wanted = undefined
       // RFC 9000 §9.3.2: back to the last path that was validated.
-      if (path === this.#active) this.#activate(this.#lastValidated)
+      if (path === this.#active) this.#activate(this.#lastValidated, now)
+      this.#migration?.onFailed(path, 'timeout', now)
     }
-    if (failed) this.#tidy(now)
+    this.#tidy(now)
+    this.#checkStranded()
+  }
+
+  /** The peer has retired an id of ours, and with it the path that it used it on: what it never moved to is let go. */
+  onLocalIdRetired(id: Uint8Array, now: Time): void {
+    for (const path of [...this.#paths]) {
+      if (path === this.#active || path === this.#lastValidated || path.wasActive) continue
+      if (this.#options.role === 'server' && equalBytes(path.localId, id)) this.#remove(path, now)
+    }
   }
 
   #owing(): Path | undefined {
@@ -254,54 +322,135 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   /** A packet from a new address was authentic: the path is real. */
   #join(path: Path, follows: boolean, now: Time): void {
     const { peerIds } = this.#options
+    const active = this.#active
     this.#paths.push(path)
     if (this.#paths.length > MAX_PATHS) this.#evict(path, now)
-    // RFC 9000 §9.5: an id that no other path had; without one the id in use goes on, as after a rebinding it may.
-    if (peerIds.hasSpare) peerIds.takeSpare(path.id)
-    else if (follows) peerIds.share(this.#active.id, path.id)
+    // RFC 9000 §9.5: an id that no other path had. Without one the id in use goes on, but only where the peer's address has
+    // changed without its doing, as it has not if it uses another id itself.
+    const isSameId = active.localId.length === 0 || equalBytes(path.localId, active.localId)
+    const isUnintended = follows && path.carrier === active.carrier && isSameId
+    if (isUnintended && !peerIds.hasSpare) peerIds.share(active.id, path.id)
     else peerIds.takeSpare(path.id)
-    if (follows) return
+    if (follows && path.carrier === active.carrier) return
     // Challenges have a timer of their own; that one goes unanswered is no reason to probe elsewhere.
-    path.recovery.armsPto = false
-    if (!path.isValidated) this.#validate(path, now)
+    path.recovery.beginProbing()
+    if (!path.isValidated) this.#validate(path, undefined, now)
   }
 
   /** RFC 9000 §9.3: the peer is at another address. */
   #follow(path: Path, now: Time): void {
     const old = this.#active
-    if (old.carrier === path.carrier && hostOf(old.remoteAddress) === hostOf(path.remoteAddress)) {
-      path.continueFrom(old)
-      // RFC 9000 §13.4.2: ECN is validated for each path; another translator on the way may treat marks otherwise.
-      path.recovery.renewEcn(now)
+    // RFC 9000 §9.6.2: from another address of ours nothing but probes is sent until the path is proven.
+    if (path.carrier !== old.carrier && !path.isValidated) {
+      this.#wanted = path
+      if (!path.validation.isRunning) this.#validate(path, undefined, now)
+      return
     }
-    this.#activate(path)
-    if (path.isValidated) this.#lastValidated = path
-    else if (!path.validation.isRunning) this.#validate(path, now)
+    this.#adoptRecovery(path, old, now)
+    this.#activate(path, now)
+    if (path.isValidated && !path.validation.isRunning) this.#lastValidated = path
+    else if (!path.validation.isRunning) this.#validate(path, undefined, now)
     // RFC 9000 §9.3.3: the path before is validated as well, lest somebody forwards the peer's packets faster than it can.
-    if (!old.validation.isRunning) this.#validate(old, now)
+    if (!old.validation.isRunning && !old.isDead) this.#validate(old, undefined, now)
+    this.#tidy(now)
   }
 
-  #activate(path: Path): void {
-    if (path === this.#active) return
+  /** A client's move, to a path that is validated. */
+  #moveTo(path: Path, now: Time): void {
+    const old = this.#active
+    if (path === old) return
+    const { onMoved, pto } = this.#options
+    path.validation.stop()
+    this.#adoptRecovery(path, old, now)
+    this.#activate(path, now)
+    this.#lastValidated = path
+    old.retainedUntil = now + LEAVING_PTOS * Math.max(pto(old.recovery), pto(path.recovery))
+    if (old.purpose === 'spare') old.purpose = undefined
+    onMoved?.(now)
+    this.#tidy(now)
+  }
+
+  /** RFC 9000 §9.4: where only a port is another, congestion state, RTT and MTU go on. */
+  #adoptRecovery(path: Path, old: Path, now: Time): void {
+    if (path.wasActive || !differsInPort(path, old)) return
+    const own = path.continueFrom(old)
+    if (own !== undefined) this.#options.onRecoveryDropped?.(own, now)
+    // RFC 9000 §13.4.2: ECN is validated for each path; another translator on the way may treat marks otherwise.
+    path.recovery.renewEcn(now)
+  }
+
+  #onValidated(path: Path, now: Time): void {
+    if (path === this.#active) {
+      this.#lastValidated = path
+      path.mtu?.start()
+    } else if (path === this.#wanted) {
+      this.#wanted = undefined
+      this.#follow(path, now)
+    }
+    this.#migration?.onValidated(path, now)
+  }
+
+  #activate(path: Path, now: Time): void {
+    const old = this.#active
+    if (path === old) return
     this.#active = path
     path.wasActive = true
-    path.recovery.armsPto = true
+    path.retainedUntil = -Infinity
+    path.recovery.endProbing(now)
+    if (path.isValidated && !path.validation.isRunning) path.mtu?.start()
     const { carrier, remoteAddress } = path
     this.#options.emit({ type: 'path-changed', localAddress: carrier.localAddress, remoteAddress })
+    const mtu = path.recovery.maxDatagramSize
+    if (mtu !== old.recovery.maxDatagramSize) this.#options.emit({ type: 'mtu-changed', mtu })
+    this.#announce(path, now)
   }
 
-  #validate(path: Path, now: Time): void {
+  /** RFC 9000 §9.3: once an address is both in use and proven, a token for it may be due. */
+  #announce(path: Path, now: Time): void {
+    if (path !== this.#active || !path.isValidated || path.isAnnounced) return
+    path.isAnnounced = true
+    this.#options.onPathValidated?.(path, now)
+  }
+
+  #validate(path: Path, timeout: Duration | undefined, now: Time): void {
     const { pto, initialRtt = INITIAL_RTT } = this.#options
     const interval = pto(path.recovery)
     // RFC 9000 §8.2.4: the larger of the PTO in use and that of a path of which nothing is known.
     const longest = Math.max(interval, pto(this.#active.recovery), 3 * initialRtt)
-    path.validation.start(interval, VALIDATION_PTOS * longest, now)
+    path.validation.start(interval, timeout ?? VALIDATION_PTOS * longest, now)
+  }
+
+  /** What a client's migrations do to the paths. */
+  #table(): PathTable {
+    const manager = this
+    return {
+      get active() {
+        return manager.#active
+      },
+      paths: this.#paths,
+      open: (carrier, remoteAddress, timeout, now) => {
+        const path = this.#create(carrier, remoteAddress, true)
+        this.#paths.push(path)
+        this.#options.peerIds.takeSpare(path.id)
+        path.recovery.beginProbing()
+        this.#validate(path, timeout, now)
+        return path
+      },
+      moveTo: (path, now) => this.#moveTo(path, now),
+      remove: (path, now) => this.#remove(path, now),
+    }
+  }
+
+  #checkStranded(): void {
+    const isHopeless = this.#active.isDead && this.#paths.every((path) => path.isDead)
+    if (isHopeless) this.#options.onStranded?.(this.#loss)
   }
 
   /** Lets go of paths that have served: of former active ones, and of those that failed. */
   #tidy(now: Time): void {
     for (const path of [...this.#paths]) {
       if (path === this.#active || path === this.#lastValidated || path.validation.isRunning) continue
+      if (path.retainedUntil > now && !path.isDead) continue
       if (path.wasActive || !path.isValidated) this.#remove(path, now)
     }
   }
@@ -317,11 +466,21 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   }
 
   #remove(path: Path, now: Time): void {
+    const index = this.#paths.indexOf(path)
+    if (index < 0) return
+    const { emit, onRecoveryDropped, peerIds, role, unclaim } = this.#options
+    const { carrier } = path
     path.validation.stop()
-    this.#options.peerIds.retire(path.id)
-    this.#paths.splice(this.#paths.indexOf(path), 1)
+    path.responses.length = 0
+    if (path === this.#wanted) this.#wanted = undefined
+    peerIds.retire(path.id)
+    this.#paths.splice(index, 1)
+    unclaim?.(carrier, path.remoteAddress)
     if (path.hasRecovery && !this.#paths.some((other) => other.sharesRecoveryWith(path))) {
-      this.#options.onPathRemoved?.(path, now)
+      onRecoveryDropped?.(path.recovery, now)
+    }
+    if (role === 'client' && !this.#paths.some((other) => other.carrier === carrier)) {
+      emit({ type: 'carrier-released', carrier })
     }
   }
 }

@@ -16,15 +16,23 @@ const MAX_OUTSTANDING = 8
 /** How a PATH_RESPONSE fits: not at all, to a datagram below 1,200 bytes, or to one that was expanded. */
 export type ResponseMatch = 'none' | 'address' | 'address-and-mtu'
 
+interface Challenge {
+  readonly data: Uint8Array
+  readonly expanded: boolean
+  readonly sentAt: Time
+}
+
 /** The challenges of one path. */
 export class PathValidation {
   readonly #random: RandomSource
-  readonly #outstanding: { readonly data: Uint8Array; readonly expanded: boolean }[] = []
+  readonly #outstanding: Challenge[] = []
   #deadline: Time = NEVER
   #nextChallenge: Time = NEVER
   #interval: Duration = 0
   #isDue = false
   #isRunning = false
+  /** When the challenge left that was answered last. */
+  answeredSentAt: Time = -Infinity
 
   constructor(random: RandomSource) {
     this.#random = random
@@ -71,7 +79,7 @@ export class PathValidation {
   /** The challenge left, in a datagram of at least 1,200 bytes or in a smaller one. */
   onSent(challenge: PathChallengeFrame, expanded: boolean, now: Time): void {
     if (this.#outstanding.length === MAX_OUTSTANDING) this.#outstanding.shift()
-    this.#outstanding.push({ data: challenge.data, expanded })
+    this.#outstanding.push({ data: challenge.data, expanded, sentAt: now })
     this.#isDue = false
     // RFC 9000 §9.4: never more often than PTOs would.
     this.#nextChallenge = now + this.#interval
@@ -83,6 +91,7 @@ export class PathValidation {
     const match = this.#outstanding.find((challenge) => equalBytes(challenge.data, data))
     if (match === undefined) return 'none'
     this.stop()
+    this.answeredSentAt = match.sentAt
     return match.expanded ? 'address-and-mtu' : 'address'
   }
 

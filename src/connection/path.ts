@@ -2,6 +2,7 @@
  * One path of a connection: a local carrier and a remote address, with what is known of the way between them. It counts
  * bytes against amplification (RFC 9000 §8) and keeps the responses that it owes; which path is used is decided elsewhere.
  */
+import { EMPTY } from '../base/bytes.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { Time } from '../base/time.ts'
 import type { MtuDiscovery } from '../recovery/mtu-discovery.ts'
@@ -9,6 +10,7 @@ import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { PathId } from '../wire/packet-content.ts'
+import { hostOf } from '../wire/path-address.ts'
 import type { Role } from '../wire/stream-id.ts'
 import { PathValidation } from './path-validation.ts'
 import { SpinBit } from './spin-bit.ts'
@@ -27,6 +29,20 @@ export interface PathParts {
   readonly recovery: PathRecovery
   readonly mtu: MtuDiscovery | undefined
 }
+
+/** What we opened a path for: to keep it, to move to it at the application's wish, or at the server's (RFC 9000 §9.6). */
+export type PathPurpose = 'spare' | 'move' | 'preferred'
+
+/** What a path is to its connection now. */
+export type PathState =
+  /** Data goes there. */
+  | 'active'
+  /** Challenged, and not yet answered (RFC 9000 §8.2). */
+  | 'validating'
+  /** Proven, to be moved to at any time. */
+  | 'spare'
+  /** Left; for a while what comes late is heard. */
+  | 'leaving'
 
 /** What a {@link Path} is made of. */
 export interface PathOptions {
@@ -58,6 +74,16 @@ export class Path {
   lastReceived: Time = -Infinity
   /** It was the active path once. */
   wasActive = false
+  /** Why we opened it; `undefined`: the handshake did, or the peer. */
+  purpose: PathPurpose | undefined = undefined
+  /** Until then it is kept, though nothing depends on it. */
+  retainedUntil: Time = -Infinity
+  /** Our listeners know that it is active and its address proven. */
+  isAnnounced = false
+  /** Its carrier is gone: nothing can be sent. */
+  isDead = false
+  /** The id of ours that the peer addressed its last 1-RTT packet on this path to. */
+  localId: Uint8Array = EMPTY
   readonly #createParts: () => PathParts
   #parts: PathParts | undefined
   #destination: ConnectionId | undefined
@@ -85,9 +111,14 @@ export class Path {
     return this.#own().mtu
   }
 
-  /** Goes on with the congestion state, RTT and MTU of `other`: only its port is another (RFC 9000 §9.4). */
-  continueFrom(other: Path): void {
-    this.#parts ??= other.#own()
+  /**
+   * Goes on with the congestion state, RTT and MTU of `other`: only its port is another (RFC 9000 §9.4). Returns the
+   * recovery that this path had of its own, if it was probed before.
+   */
+  continueFrom(other: Path): PathRecovery | undefined {
+    const own = this.#parts?.recovery
+    this.#parts = other.#own()
+    return own === this.#parts.recovery ? undefined : own
   }
 
   /** Whether both share their congestion state. */
@@ -119,8 +150,9 @@ export class Path {
     this.#validated = true
   }
 
-  /** Bytes that may still be sent to the address; `Infinity` once it is validated. */
+  /** Bytes that may still be sent to the address; `Infinity` once it is validated, 0 where nothing can be. */
   get sendAllowance(): number {
+    if (this.isDead) return 0
     return this.#validated ? Infinity : Math.max(0, this.bytesReceived * AMPLIFICATION_FACTOR - this.bytesSent)
   }
 
@@ -140,6 +172,14 @@ export class Path {
     this.lastReceived = now
   }
 
+  /** The peer addressed a packet on this path to the id of ours at `start` (RFC 9000 §9.5). */
+  onDestination(bytes: Uint8Array, start: number, length: number): void {
+    const known = this.localId
+    let same = known.length === length ? 0 : -1
+    while (same >= 0 && same < length && known[same] === bytes[start + same]) same += 1
+    if (same < length) this.localId = bytes.slice(start, start + length)
+  }
+
   /** Whether a challenge or a response is to be sent on it. */
   get owesProbe(): boolean {
     return this.validation.isDue || this.responses.length > 0
@@ -156,3 +196,19 @@ export class Path {
     return this.#parts
   }
 }
+
+/** Whether both lead from one host to one other, each by another port: known only where the hosts are (RFC 9000 §9.4). */
+export function differsInPort(path: Path, old: Path): boolean {
+  if (hostOf(path.remoteAddress) !== hostOf(old.remoteAddress)) return false
+  if (path.carrier === old.carrier) return true
+  const local = hostOf(path.carrier.localAddress)
+  if (local !== hostOf(old.carrier.localAddress) || UNKNOWN_HOSTS.includes(local)) return false
+  const { congestionControlled, ordered, reliable } = path.carrier.properties
+  const before = old.carrier.properties
+  return (
+    congestionControlled === before.congestionControlled && ordered === before.ordered && reliable === before.reliable
+  )
+}
+
+/** Local addresses that say nothing of the way that is taken. */
+const UNKNOWN_HOSTS: readonly string[] = ['', '0.0.0.0', '::']

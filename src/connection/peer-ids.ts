@@ -71,6 +71,16 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     return this.#initial.id.length === 0 || this.#ids.some((id) => !id.used)
   }
 
+  /** Whether the peer has ids at all, which tell its connections apart wherever packets come from. */
+  get hasIds(): boolean {
+    return this.#initial.id.length > 0
+  }
+
+  /** Ids that no path has had. */
+  get spareCount(): number {
+    return this.#ids.filter((id) => !id.used).length
+  }
+
   /** How many ids of the peer are active. */
   get count(): number {
     return this.#ids.length
@@ -86,6 +96,17 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     if (this.#initial.token !== undefined) return
     this.#initial.token = token
     for (const [path, id] of this.#paths) if (id === this.#initial) this.#options.tokenAdded?.(token, path)
+  }
+
+  /** The id of the server's preferred address has the sequence number 1, and serves any path (RFC 9000 §5.1.1, §9.6.3). */
+  onPreferredAddress(id: ConnectionId, token: Uint8Array): void {
+    this.onNewConnectionId({
+      type: FrameType.newConnectionId,
+      sequenceNumber: 1,
+      retirePriorTo: 0,
+      connectionId: id.bytes,
+      statelessResetToken: token,
+    })
   }
 
   /** @throws TransportError PROTOCOL_VIOLATION, CONNECTION_ID_LIMIT_ERROR (RFC 9000 §5.1.1, §19.15). */

@@ -320,9 +320,9 @@ export class Endpoint {
   }
 
   /** A carrier is gone, and with it the connections that have no other. */
-  onCarrierClosed(via: Carrier, cause?: unknown): void {
+  onCarrierClosed(via: Carrier, now: Time, cause?: unknown): void {
     for (const entry of this.#entries.values()) {
-      entry.connection.onCarrierClosed(via, cause)
+      entry.connection.onCarrierClosed(via, cause, now)
       this.#wake(entry)
     }
     this.#reception?.onCarrierClosed(via)
@@ -383,6 +383,12 @@ export class Endpoint {
       resetTokenAdded: (token, remote) => withEntry((entry) => this.#routing.addResetToken(token, remote, entry)),
       resetTokenRemoved: (token, remote) => withEntry((entry) => this.#routing.removeResetToken(token, remote, entry)),
       newToken: (remote, version) => this.#reception?.newToken(remote, version),
+      // With ids of a length, packets find their connection wherever they come from.
+      claim: (via, remote) => {
+        const { entry } = registered
+        return this.#ids.length > 0 || (entry !== undefined && this.#routing.addAddress(via, remote, entry))
+      },
+      unclaim: (via, remote) => withEntry((entry) => this.#routing.removeAddress(via, remote, entry)),
     }
   }
 

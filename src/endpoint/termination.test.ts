@@ -103,7 +103,7 @@ describe('A server that lost its state', () => {
     const { client, server } = pair.handshake()
     pair.run(() => false, 200)
     expect(server.state).toBe('connected')
-    pair.server.endpoint.onCarrierClosed(pair.server.carrier)
+    pair.server.endpoint.onCarrierClosed(pair.server.carrier, pair.now)
     pair.settle()
     expect(pair.server.endpoint.connectionCount).toBe(0)
     const stream = client.streams.open('unidirectional')

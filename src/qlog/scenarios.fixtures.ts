@@ -183,7 +183,7 @@ export const SCENES: Readonly<Record<string, (seed: number, qlog?: QlogOptions) 
       (pair) => {
         const { client } = pair.handshake()
         pair.run(() => false, 200)
-        pair.server.endpoint.onCarrierClosed(pair.server.carrier)
+        pair.server.endpoint.onCarrierClosed(pair.server.carrier, pair.now)
         pair.settle()
         client.streams.open('unidirectional')?.send?.write(new Uint8Array(100))
         pair.client.endpoint.wake(client)

@@ -238,6 +238,11 @@ export class LossDetector {
     this.#lastEvent = now
   }
 
+  /** Data goes another way, seen to work: the back-off of the way before is not its own. */
+  onPathChanged(): void {
+    this.#ptoCount = 0
+  }
+
   /** The path is given up: what is outstanding on it is lost to its owners; its controller hears nothing. */
   onPathRemoved(path: PathRecovery, now: Time): void {
     for (const state of this.#spaces) state.losePath(path, now)

@@ -45,6 +45,8 @@ export class PathRecovery {
   mtu: MtuDiscovery | undefined = undefined
   /** `false`: packets here arm no PTO, as on a path that is only being validated and has a timer of its own (RFC 9000 §8.2.1). */
   armsPto = true
+  /** What was sent before only probed the path: its loss says nothing of congestion (RFC 9000 §9.4). */
+  #probedUntil: Time = -Infinity
   /** For `LossDetector` alone: of each packet number space. */
   readonly ackElicitingInFlight: number[] = [0, 0, 0]
   readonly lastAckElicitingSent: Time[] = [0, 0, 0]
@@ -165,6 +167,18 @@ export class PathRecovery {
     if (this.hasWindowFor(this.#maxDatagramSize)) this.#sampler.onAppLimited()
   }
 
+  /** Nothing but probes is sent here until {@link endProbing}: they arm no PTO, and their loss reduces no window. */
+  beginProbing(): void {
+    this.armsPto = false
+    this.#probedUntil = Infinity
+  }
+
+  /** From now on the path carries data. */
+  endProbing(now: Time): void {
+    this.armsPto = true
+    if (this.#probedUntil === Infinity) this.#probedUntil = now
+  }
+
   // What follows is called by LossDetector.
 
   /** A packet in flight leaves. */
@@ -212,6 +226,10 @@ export class PathRecovery {
     // RFC 9000 §14.4: the loss of a probe is no sign of congestion.
     if (packet.isMtuProbe) {
       this.mtu?.onProbeLost(packet.size, now)
+      return
+    }
+    if (packet.sentTime < this.#probedUntil) {
+      packet.lossEpoch = -1
       return
     }
     if (packet.sentTime > this.#recoveryStart) {
