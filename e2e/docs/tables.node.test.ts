@@ -1,6 +1,7 @@
 /** What the tables of the documentation say about options, errors, numbers and commands is what the code says. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { echoCommand } from '../../src/cli/echo.ts'
+import { gatewayCommand } from '../../src/cli/gateway.ts'
 import { getCommand } from '../../src/cli/get.ts'
 import { pingCommand } from '../../src/cli/ping.ts'
 import { serveCommand } from '../../src/cli/serve.ts'
@@ -117,7 +118,7 @@ test('there are no dependencies but those of the README', () => {
 })
 
 test('the commands and flags of the README exist', () => {
-  const commands = [serveCommand, getCommand, echoCommand, pingCommand]
+  const commands = [serveCommand, getCommand, echoCommand, pingCommand, gatewayCommand]
   const section = readText('README.md').split('## Command line')[1]?.split('\n## ')[0] ?? ''
   const named = [...section.matchAll(/^isoquic (\w+)/gm)].map(([, name]) => name)
   expect(named).toEqual(commands.map(({ name }) => name))

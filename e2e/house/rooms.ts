@@ -111,7 +111,7 @@ function wrongRoom(from: string, to: string): string | undefined {
   if (CONTRACTS.includes(from)) return target === 'base' ? undefined : 'a contract sees only base/'
   const room = roomOf(from)
   if (target === undefined) {
-    return to.startsWith('transports/') && (room === 'hosts' || room === 'cli')
+    return to.startsWith('transports/') && (room === 'gateway' || room === 'hosts' || room === 'cli')
       ? undefined
       : 'outside the line of rooms'
   }
@@ -127,6 +127,7 @@ function wrongPackage(from: string, to: string): string | undefined {
   if (to.startsWith('node:'))
     return isCore(from) && !from.startsWith('src/crypto/node/') ? 'the core knows no host' : undefined
   if (to.startsWith('@noble/')) return from.startsWith('src/') ? undefined : 'a transport has no cryptography'
+  if (to === 'ws') return roomOf(from) === 'gateway' ? undefined : 'ws is an optional peer of the gateway alone'
   if (to.startsWith('#'))
     return roomOf(from) === 'api' || roomOf(from) === '' ? undefined : 'the engine is chosen in api/'
   return 'the library depends on @noble/* alone'

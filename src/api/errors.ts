@@ -156,10 +156,10 @@ export function errorOf(reason: CloseReason): QuicError {
     case 'version':
       return versionErrorOf(reason)
     case 'carrier-closed':
-      return new QuicCarrierError('The transport below the connection was closed', {
-        side: 'local',
-        cause: reason.cause,
-      })
+      return new QuicCarrierError(
+        `The transport below the connection was closed${phrase(reason.cause instanceof Error ? reason.cause.message : '')}`,
+        { side: 'local', cause: reason.cause },
+      )
   }
 }
 

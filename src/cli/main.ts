@@ -2,11 +2,12 @@
 import { type Command, UsageError } from './command.ts'
 /** The command `isoquic`: picks the subcommand, and turns what goes wrong into one line and an exit code. */
 import { echoCommand } from './echo.ts'
+import { gatewayCommand } from './gateway.ts'
 import { getCommand } from './get.ts'
 import { pingCommand } from './ping.ts'
 import { serveCommand } from './serve.ts'
 
-const COMMANDS: readonly Command[] = [serveCommand, getCommand, echoCommand, pingCommand]
+const COMMANDS: readonly Command[] = [serveCommand, getCommand, echoCommand, pingCommand, gatewayCommand]
 
 function help(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`)

@@ -14,14 +14,14 @@ export class RateLimit {
     this.#tokens = burst
   }
 
-  /** Takes one if there is one. */
-  take(now: Time): boolean {
+  /** Takes `amount`, by default one, if there is as much. */
+  take(now: Time, amount = 1): boolean {
     if (this.#at !== undefined && now > this.#at) {
       this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#at) * this.#perMs)
     }
     this.#at = this.#at === undefined ? now : Math.max(this.#at, now)
-    if (this.#tokens < 1) return false
-    this.#tokens -= 1
+    if (this.#tokens < amount) return false
+    this.#tokens -= amount
     return true
   }
 }
