@@ -3,9 +3,9 @@
  * Workers (either end of a `WebSocketPair` too) and Node. Messages hold capsules, as many as are ready, or one datagram
  * each; `docs/connect-udp-over-websocket.md` says how.
  */
-import { Writer } from '../src/base/writer.ts'
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
-import { targetUrl, udpCapsuleSize, udpCapsules, writeUdpCapsule } from './connect-udp.ts'
+import { CapsuleBatch } from './capsule-batch.ts'
+import { targetUrl, udpCapsules } from './connect-udp.ts'
 import { SinkHolder } from './sink-holder.ts'
 import { WebSocketCloseError, type WebSocketConstructor, type WebSocketLike } from './websocket-like.ts'
 
@@ -46,9 +46,6 @@ export interface WebSocketOptions {
   /** Hears what a sink threw, which sinks should not. */
   readonly onError?: (error: unknown) => void
 }
-
-/** The least that a message is filled up to before it leaves early, bytes. */
-const MESSAGE_SIZE = 65_536
 
 /** The longest message that is taken, bytes. */
 const MAX_MESSAGE = 1 << 20
@@ -96,12 +93,16 @@ export class WebSocketTransport implements DatagramTransport {
   readonly #options: WebSocketOptions
   readonly #highWaterMark: number
   readonly #holder: SinkHolder
-  readonly #writer = new Writer(MESSAGE_SIZE)
+  readonly #batch = new CapsuleBatch(
+    (message) => {
+      if (this.#socket?.readyState === OPEN) this.#socket.send(message)
+    },
+    (task) => queueMicrotask(task),
+  )
   #socket: WebSocketLike | undefined
   #isRaw = false
   /** What `connect` resolved, so that datagrams come from where they are sent to. */
   #peer: PathAddress = ''
-  #isScheduled = false
   #poll: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: WebSocketOptions) {
@@ -193,7 +194,7 @@ export class WebSocketTransport implements DatagramTransport {
 
   close(): void {
     if (!this.#holder.close()) return
-    this.#flush()
+    this.#batch.flush()
     this.#stopPolling()
     this.#socket?.close(1000)
     queueMicrotask(() => this.#holder.tellClosed(undefined))
@@ -217,27 +218,8 @@ export class WebSocketTransport implements DatagramTransport {
 
   /** Adds a datagram to the message that leaves at the end of this task. */
   #write(payload: Uint8Array): void {
-    const writer = this.#writer
-    if (this.#isRaw) {
-      this.#socket?.send(payload.slice())
-      return
-    }
-    if (writer.length > 0 && writer.length + udpCapsuleSize(payload.length) > MESSAGE_SIZE) this.#flush()
-    writeUdpCapsule(writer, payload)
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    queueMicrotask(() => {
-      this.#isScheduled = false
-      if (!this.#holder.isClosed) this.#flush()
-    })
-  }
-
-  #flush(): void {
-    const writer = this.#writer
-    if (writer.length === 0) return
-    const message = writer.finish().slice()
-    writer.clear()
-    if (this.#socket?.readyState === OPEN) this.#socket.send(message)
+    if (this.#isRaw) this.#socket?.send(payload.slice())
+    else this.#batch.add(payload)
   }
 
   #hasRoom(): boolean {
@@ -255,7 +237,7 @@ export class WebSocketTransport implements DatagramTransport {
 
   #buffered(): number {
     // Workers have no such count: there the runtime alone knows.
-    return (this.#socket?.bufferedAmount ?? 0) + this.#writer.length
+    return (this.#socket?.bufferedAmount ?? 0) + this.#batch.length
   }
 
   #stopPolling(): void {

@@ -1,9 +1,9 @@
 /** A client's side of a flow over a WebSocket, and over a TCP connection that was upgraded to CONNECT-UDP (RFC 9298 §3.2). */
 import type { Duplex } from 'node:stream'
+import { CapsuleBatch } from '../../transports/capsule-batch.ts'
 import { udpCapsules } from '../../transports/connect-udp.ts'
 import type { GatewayChannel } from './flow.ts'
 import type { GatewayFlow } from './gateway.ts'
-import { Outbox } from './outbox.ts'
 import { closeCode, refusalResponse } from './refusal.ts'
 import type { RefusalReason } from './rules.ts'
 
@@ -29,7 +29,7 @@ export function webSocketChannel(
   isRaw: boolean,
   open: (channel: GatewayChannel) => GatewayFlow,
 ): void {
-  const outbox = new Outbox((message) => socket.send(message))
+  const outbox = new CapsuleBatch((message) => socket.send(message), afterReading)
   const end = (code: number, reason: string): void => {
     socket.close(code, reason)
     setTimeout(() => socket.terminate(), CLOSE_TIMEOUT).unref()
@@ -67,9 +67,9 @@ export function webSocketChannel(
 
 /** Connects an upgraded TCP connection with the flow that `open` begins; `head` are the bytes that came with the request. */
 export function streamChannel(socket: Duplex, head: Uint8Array, open: (channel: GatewayChannel) => GatewayFlow): void {
-  const outbox = new Outbox((message) => {
+  const outbox = new CapsuleBatch((message) => {
     if (!socket.destroyed) socket.write(message)
-  })
+  }, afterReading)
   let isAccepted = false
   const flow = open({
     get bufferedAmount() {
@@ -105,4 +105,9 @@ export function streamChannel(socket: Duplex, head: Uint8Array, open: (channel: 
   socket.on('end', () => socket.end())
   socket.on('close', () => flow.closed())
   if (head.length > 0) receive(head)
+}
+
+/** Once the datagrams at hand have been read from the UDP sockets. */
+function afterReading(task: () => void): void {
+  setImmediate(task)
 }

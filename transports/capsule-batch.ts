@@ -1,20 +1,24 @@
-/** Payloads on their way to a client, as many in one message as are ready: a message costs far more than a payload in it. */
-
-import { udpCapsuleSize, writeUdpCapsule } from '../../transports/connect-udp.ts'
-import { Writer } from '../base/writer.ts'
+/** UDP payloads on their way, as many in one message as are ready: a message costs far more than a payload in it. */
+import { Writer } from '../src/base/writer.ts'
+import { udpCapsuleSize, writeUdpCapsule } from './connect-udp.ts'
 
 /** Bytes of a message beyond which it leaves at once. */
 const MESSAGE_SIZE = 65_536
 
-/** Collects capsules, and hands them over once the datagrams at hand have been read from the socket. */
-export class Outbox {
+/** Collects capsules into messages. */
+export class CapsuleBatch {
   readonly #writer = new Writer(MESSAGE_SIZE)
   readonly #send: (message: Uint8Array) => void
+  readonly #defer: (task: () => void) => void
   #isScheduled = false
 
-  /** @param send takes a message, which is its own from then on. */
-  constructor(send: (message: Uint8Array) => void) {
+  /**
+   * @param send takes a message, whose bytes are its own from then on.
+   * @param defer runs a task once what is at hand has been added: at the end of a task, or of a turn of the event loop.
+   */
+  constructor(send: (message: Uint8Array) => void, defer: (task: () => void) => void) {
     this.#send = send
+    this.#defer = defer
   }
 
   /** bytes that have not been handed over */
@@ -29,7 +33,7 @@ export class Outbox {
     writeUdpCapsule(writer, payload)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(() => {
+    this.#defer(() => {
       this.#isScheduled = false
       this.flush()
     })
