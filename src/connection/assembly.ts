@@ -8,6 +8,7 @@ import type { StreamSet } from '../streams/stream-set.ts'
 import type { TlsSession } from '../tls/session.ts'
 import { Closing } from './closing.ts'
 import { type ConnectionContext, packetCounters } from './context.ts'
+import { fixedDatagramSize } from './datagram-size.ts'
 import { EventQueue } from './event-queue.ts'
 import type { ConnectionEvent } from './events.ts'
 import { Idle } from './idle.ts'
@@ -123,6 +124,7 @@ function createPaths(
       createPathParts(id, via, init, context.peerParameters?.maxUdpPayloadSize, (mtu, recovery) =>
         listener.onMtu(mtu, recovery),
       ),
+    datagramSize: (via) => fixedDatagramSize(via, context.peerParameters?.maxUdpPayloadSize),
     pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
     emit: (event) => context.events.push(event),
     onPathValidated: () => listener.onPathValidated(),

@@ -6,7 +6,11 @@ import type { Duration } from '../base/time.ts'
 import type { CongestionAlgorithm } from '../recovery/congestion/controller.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { Role } from '../wire/stream-id.ts'
-import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts'
+import {
+  DEFAULT_TRANSPORT_PARAMETERS,
+  type PreferredAddress,
+  type TransportParameters,
+} from '../wire/transport-parameters.ts'
 import { isSupportedVersion, SUPPORTED_VERSIONS, VERSION_1 } from '../wire/version.ts'
 
 /** Options of path MTU discovery (RFC 8899). */
@@ -90,6 +94,8 @@ export interface HandshakeIds {
   readonly retrySource?: ConnectionId | undefined
   /** Server: the stateless reset token of `initialSource`, 16 bytes. */
   readonly statelessResetToken?: Uint8Array | undefined
+  /** Server: where it would rather be reached. */
+  readonly preferredAddress?: PreferredAddress | undefined
 }
 
 /** The largest UDP payload there is, bytes (RFC 9000 §18.2). */
@@ -199,6 +205,7 @@ export function transportParametersOf(config: ConnectionConfig, role: Role, ids:
     originalDestinationConnectionId: ids.originalDestination,
     retrySourceConnectionId: ids.retrySource,
     statelessResetToken: ids.statelessResetToken,
+    preferredAddress: ids.preferredAddress,
   }
 }
 

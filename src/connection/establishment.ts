@@ -113,9 +113,10 @@ export class Establishment {
   }
 
   #onHandshakeComplete(event: HandshakeComplete): void {
-    const { context, idle, pto, spaces } = this.#parts
+    const { context, idle, paths, pto, spaces } = this.#parts
     this.#completion = event
     idle.onHandshakeComplete()
+    paths.onHandshakeComplete()
     spaces.oneRtt?.setPto(pto())
     context.events.push({
       type: 'connected',

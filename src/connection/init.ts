@@ -9,6 +9,7 @@ import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { Observer } from '../wire/observer.ts'
 import type { Role } from '../wire/stream-id.ts'
+import type { PreferredAddress } from '../wire/transport-parameters.ts'
 import type { ConnectionConfig } from './config.ts'
 import type { ConnectionIdGenerator } from './local-ids.ts'
 
@@ -50,6 +51,8 @@ export interface ConnectionInit {
   readonly originalDestination: ConnectionId
   /** Server: the source id of the Retry that the client answered. */
   readonly retrySource?: ConnectionId | undefined
+  /** Server: where it would rather be reached, with an id registered by the caller (RFC 9000 §9.6). */
+  readonly preferred?: Omit<PreferredAddress, 'statelessResetToken'> | undefined
   /** Server: a token or the carrier proved the client's address. */
   readonly addressValidated: boolean
   /** Client: of an earlier NEW_TOKEN. */

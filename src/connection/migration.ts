@@ -133,7 +133,7 @@ export class Migration {
     const { carrier, purpose } = request
     const remoteAddress = request.remoteAddress ?? table.active.remoteAddress
     if (!this.#isConfirmed) throw new MigrationError('not-confirmed')
-    const known = table.paths.find((path) => path.carrier === carrier && path.remoteAddress === remoteAddress)
+    const known = table.paths.find((path) => path.isAt(remoteAddress, carrier))
     if (known !== undefined) return this.#reuse(known, purpose, now)
     // RFC 9000 §18.2: no new local address to where the handshake went; its preferred addresses it has offered itself.
     if (this.#isDisabled && !this.#preferred.includes(remoteAddress)) throw new MigrationError('disabled')

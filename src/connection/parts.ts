@@ -11,6 +11,7 @@ import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { encodeTransportParameters } from '../wire/transport-parameters.ts'
 import { type ConnectionConfig, transportParametersOf } from './config.ts'
+import { fixedDatagramSize } from './datagram-size.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { ConnectionInit } from './init.ts'
 import { LocalIds } from './local-ids.ts'
@@ -39,17 +40,25 @@ export function createNegotiation(init: ConnectionInit): Negotiation {
 /** Our transport parameters, encoded. */
 export function ownParameters(init: ConnectionInit): Uint8Array {
   const isServer = init.role === 'server'
+  const { preferred } = init
   const parameters = transportParametersOf(init.config, init.role, {
     initialSource: init.localId,
     originalDestination: isServer ? init.originalDestination : undefined,
     retrySource: init.retrySource,
     statelessResetToken: isServer ? init.host.resetToken(init.localId) : undefined,
+    preferredAddress: preferred && {
+      ...preferred,
+      statelessResetToken: init.host.resetToken(preferred.connectionId),
+    },
   })
   init.observer?.parametersSet?.('local', parameters, init.now)
   return encodeTransportParameters(parameters, init.role)
 }
 
-/** Recovery and MTU discovery of a new path (RFC 9000 §9.4, §14.3). */
+/**
+ * Recovery and MTU discovery of a new path (RFC 9000 §9.4, §14.3).
+ * @param peerMaxUdpPayload bytes; `undefined`: the path is the first one, and begins with Initial packets.
+ */
 export function createPathParts(
   id: PathId,
   carrier: Carrier,
@@ -61,7 +70,10 @@ export function createPathParts(
   const recovery = new PathRecovery({
     id,
     controller: controllerFactory(config.congestionControl),
-    maxDatagramSize: MIN_DATAGRAM_SIZE,
+    maxDatagramSize:
+      peerMaxUdpPayload === undefined
+        ? MIN_DATAGRAM_SIZE
+        : (fixedDatagramSize(carrier, peerMaxUdpPayload) ?? MIN_DATAGRAM_SIZE),
     initialRtt: config.initialRtt,
     initialWindow: config.initialWindow,
     minimumWindow: config.minimumWindow,
@@ -84,10 +96,9 @@ function createMtuDiscovery(
   peerMaxUdpPayload: number | undefined,
   onChange: (mtu: number) => void,
 ): MtuDiscovery | undefined {
-  const { reliable, ordered } = carrier.properties
-  if ((reliable && ordered) || carrier.preferredDatagramSize !== undefined) return undefined
+  if (fixedDatagramSize(carrier, undefined) !== undefined) return undefined
   const mtu = new MtuDiscovery({ path, max: config.mtu.max, onChange })
-  mtu.setLimit(carrier.maxDatagramSize)
+  mtu.setCarrierLimit(carrier.maxDatagramSize)
   if (peerMaxUdpPayload !== undefined) mtu.setLimit(peerMaxUdpPayload)
   return mtu
 }
@@ -98,6 +109,7 @@ export function createLocalIds(init: ConnectionInit, onRetired: (id: ConnectionI
   return new LocalIds({
     generator: host.idGenerator,
     initial: init.localId,
+    preferred: init.preferred?.connectionId,
     resetToken: (id) => host.resetToken(id),
     register: (id) => host.register(id),
     unregister: (id) => {

@@ -14,15 +14,13 @@ import type { FrameOwner, FrameSource, PacketWriter, PathId } from '../wire/pack
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { isSpare, Migration, MigrationError, type PathRequest, type PathTable } from './migration.ts'
 import { differsInPort, MIN_DATAGRAM_SIZE, Path, type PathState } from './path.ts'
+import { PathCandidates } from './path-candidates.ts'
 import type { PathManagerOptions, ProcessedPacket } from './path-options.ts'
 
 type PathFrame = PathChallengeFrame | PathResponseFrame
 
 /** Paths that a peer may have at a time, spares included. */
 const MAX_PATHS = 4
-
-/** Addresses that datagrams came from without any of them having been opened yet. */
-const MAX_CANDIDATES = 4
 
 /** Bytes of the smallest packet that holds a challenge, with a destination id of 20 bytes. */
 const MIN_PROBE_SIZE = 66
@@ -40,8 +38,7 @@ const PATH_ID_MASK = 0x3fff_ffff
 export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   readonly #options: PathManagerOptions
   readonly #paths: Path[]
-  /** Oldest first. */
-  readonly #candidates: Path[] = []
+  readonly #candidates = new PathCandidates()
   readonly #migration: Migration | undefined
   #active: Path
   #lastValidated: Path
@@ -108,6 +105,28 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#migration?.onPeerParameters(disableActiveMigration, preferredAddress)
   }
 
+  /** The handshake is complete: 1-RTT datagrams have the size that suits the carrier. */
+  onHandshakeComplete(): void {
+    this.#setFixedSize(this.#active)
+  }
+
+  /** A carrier may come to take more, or less, while it is open. Called before anything is sent. */
+  followCarrier(): void {
+    const path = this.#active
+    const limit = path.carrier.maxDatagramSize
+    if (limit === path.carrierLimit) return
+    path.carrierLimit = limit
+    if (path.mtu !== undefined) path.mtu.setCarrierLimit(limit)
+    else if (this.#confirmed) this.#setFixedSize(path)
+  }
+
+  #setFixedSize(path: Path): void {
+    const size = this.#options.datagramSize?.(path.carrier)
+    if (size === undefined || size === path.recovery.maxDatagramSize) return
+    path.recovery.setMaxDatagramSize(size)
+    this.#options.emit({ type: 'mtu-changed', mtu: size })
+  }
+
   /** The handshake is confirmed: from now on a peer may change its address (RFC 9000 §9). */
   onHandshakeConfirmed(now: Time): void {
     this.#confirmed = true
@@ -152,11 +171,10 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     }
     path.onDestination(packet.buffer, packet.start + 1, packet.destinationLength)
     if (path === this.#active) return
-    const candidate = this.#candidates.indexOf(path)
-    if (candidate >= 0) {
+    if (this.#candidates.has(path)) {
       // A late packet from an address that the peer has left is no news of a path.
       if (!(probing || isNewest || path.responses.length > 0)) return
-      this.#candidates.splice(candidate, 1)
+      this.#candidates.delete(path)
       this.#join(path, isNewest, now)
     }
     // RFC 9000 §9.3: only the highest-numbered non-probing packet moves the connection, and only a server is moved by it.
@@ -187,9 +205,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   /** A carrier is gone. Where it was that of the active path, another one is needed. */
   onCarrierClosed(via: Carrier, cause: unknown, now: Time): void {
-    for (let index = this.#candidates.length - 1; index >= 0; index--) {
-      if (this.#candidates[index]?.carrier === via) this.#candidates.splice(index, 1)
-    }
+    this.#candidates.onCarrierClosed(via)
     for (const path of [...this.#paths]) {
       if (path.carrier !== via) continue
       path.isDead = true
@@ -287,19 +303,15 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   }
 
   #find(from: PathAddress, via: Carrier): Path | undefined {
-    if (isPathOf(this.#active, from, via)) return this.#active
-    return (
-      this.#paths.find((path) => isPathOf(path, from, via)) ??
-      this.#candidates.find((path) => isPathOf(path, from, via))
-    )
+    if (this.#active.isAt(from, via)) return this.#active
+    return this.#paths.find((path) => path.isAt(from, via)) ?? this.#candidates.find(from, via)
   }
 
   #admit(from: PathAddress, via: Carrier): Path | undefined {
     // RFC 9000 §9: a client discards packets from unknown addresses; before the handshake is confirmed nobody migrates.
     if (this.#options.role === 'client' || !this.#confirmed) return undefined
     const path = this.#create(via, from, via.properties.addressValidated)
-    if (this.#candidates.length === MAX_CANDIDATES) this.#candidates.shift()
-    this.#candidates.push(path)
+    this.#candidates.add(path)
     return path
   }
 
@@ -483,8 +495,4 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
       emit({ type: 'carrier-released', carrier })
     }
   }
-}
-
-function isPathOf(path: Path, from: PathAddress, via: Carrier): boolean {
-  return path.remoteAddress === from && path.carrier === via
 }

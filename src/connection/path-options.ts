@@ -26,6 +26,8 @@ export interface PathManagerOptions {
   readonly usesPreferredAddress?: boolean
   /** Loss recovery and MTU discovery for a path, when it is first needed. */
   createParts(id: PathId, carrier: Carrier): PathParts
+  /** Bytes of 1-RTT datagrams on a carrier; `undefined`: DPLPMTUD finds out. */
+  datagramSize?(carrier: Carrier): number | undefined
   /** The PTO of a path, the peer's max_ack_delay included (RFC 9002 §6.2.1). */
   pto(recovery: PathRecovery): Duration
   emit(event: ConnectionEvent): void

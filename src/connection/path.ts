@@ -82,6 +82,8 @@ export class Path {
   isAnnounced = false
   /** Its carrier is gone: nothing can be sent. */
   isDead = false
+  /** Bytes: what the carrier took when it was last looked at. */
+  carrierLimit: number
   /** The id of ours that the peer addressed its last 1-RTT packet on this path to. */
   localId: Uint8Array = EMPTY
   readonly #createParts: () => PathParts
@@ -93,12 +95,18 @@ export class Path {
     this.id = options.id
     this.carrier = options.carrier
     this.remoteAddress = options.remoteAddress
+    this.carrierLimit = options.carrier.maxDatagramSize
     this.validation = new PathValidation(options.random)
     this.spin = new SpinBit(options.role, options.spinBit, options.random)
     this.#createParts = options.createParts
     this.#parts = undefined
     this.#destination = undefined
     this.#validated = options.validated
+  }
+
+  /** Whether it leads from that carrier to that address. */
+  isAt(remoteAddress: PathAddress, carrier: Carrier): boolean {
+    return this.remoteAddress === remoteAddress && this.carrier === carrier
   }
 
   /** What loss recovery and congestion control know of the path. */

@@ -104,6 +104,7 @@ export class Transmitter {
     const { paths, closing } = this.#parts
     if (closing.state !== 'open') return closing.wantsToSend ? this.#closeFlight(now) : undefined
     this.#updateKeys(now)
+    paths.followCarrier()
     const next = paths.next()
     if (next !== paths.active) {
       const flight = this.#flight(next, now)
@@ -322,11 +323,15 @@ export class Transmitter {
   /** Bytes of a datagram on this path; 0 where the amplification limit leaves none (RFC 9000 §8.1). */
   #sizeLimit(path: Path): number {
     const room = path.sendAllowance
-    const { loss, handshake, paths } = this.#parts
+    const { loss, handshake, paths, spaces } = this.#parts
     // An ack-eliciting Initial must fill 1,200 bytes (RFC 9000 §14.1), so less room than that is none.
     const blocked = room < (handshake.isComplete ? MIN_USEFUL : MIN_DATAGRAM_SIZE)
     if (path === paths.active) loss.amplificationLimited = blocked
-    return blocked ? 0 : Math.min(path.recovery.maxDatagramSize, room)
+    if (blocked) return 0
+    // RFC 9000 §8.2.1, §14.1: whatever the carrier would rather have, these fill 1,200 bytes.
+    const needsBase = path.owesProbe || !spaces.initial.isDiscarded
+    const size = path.recovery.maxDatagramSize
+    return Math.min(needsBase ? Math.max(size, MIN_DATAGRAM_SIZE) : size, room)
   }
 
   /** `false`: no connection id of the peer is left for this path. */

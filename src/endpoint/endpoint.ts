@@ -68,6 +68,8 @@ export interface ConnectParameters {
 /** What a server's connection begins with. */
 export interface AcceptParameters {
   readonly config: ConnectionConfig
+  /** Addresses of carriers of this endpoint where it would rather be reached, literal ones with their port (RFC 9000 §9.6). */
+  readonly preferredAddress?: { readonly ipv4?: PathAddress | undefined; readonly ipv6?: PathAddress | undefined }
   readonly observer?: ObserverFactory | undefined
   readonly createTls: ConnectionInit['createTls']
 }
@@ -202,8 +204,11 @@ export class Endpoint {
 
   #acceptDecided(facts: IncomingFacts, parameters: AcceptParameters, now: Time): Connection {
     const localId = this.#freshId()
-    return this.#open(localId, facts.destination, facts.carrier, facts.remoteAddress, (host) => ({
+    const preferred = this.#preferredOf(parameters, localId)
+    const ids = preferred === undefined ? [facts.destination] : [facts.destination, preferred.connectionId]
+    return this.#open(localId, ids, facts.carrier, facts.remoteAddress, (host) => ({
       role: 'server',
+      preferred,
       version: facts.version,
       config: parameters.config,
       observer: parameters.observer?.(facts.originalDestination, 'server'),
@@ -218,6 +223,16 @@ export class Endpoint {
       createTls: parameters.createTls,
       ...this.#common(now),
     }))
+  }
+
+  /** The preferred address of a server's connection, with an id for it. @throws RangeError where ids have no length */
+  #preferredOf({ preferredAddress }: AcceptParameters, taken: ConnectionId): ConnectionInit['preferred'] {
+    if (preferredAddress === undefined) return undefined
+    // RFC 9000 §18.2.
+    if (taken.length === 0) throw new RangeError('A preferred address takes connection ids of a byte or more')
+    let connectionId = this.#freshId()
+    while (connectionId.equals(taken)) connectionId = this.#freshId()
+    return { ipv4: preferredAddress.ipv4, ipv6: preferredAddress.ipv6, connectionId }
   }
 
   /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). @throws Error when it was decided before */
@@ -337,7 +352,7 @@ export class Endpoint {
 
   #open(
     localId: ConnectionId,
-    firstDestination: ConnectionId | undefined,
+    otherIds: readonly ConnectionId[] | undefined,
     carrier: Carrier,
     remoteAddress: PathAddress,
     initOf: (host: ConnectionHost) => ConnectionInit,
@@ -356,17 +371,17 @@ export class Endpoint {
     const entry: Entry = {
       connection,
       remoteAddress,
-      isServer: firstDestination !== undefined,
+      isServer: otherIds !== undefined,
       handshaking: true,
       ready: false,
       eventful: false,
     }
     registered.entry = entry
     this.#entries.set(connection, entry)
-    this.#routing.addId(localId, entry)
     if (localId.length === 0) this.#routing.addAddress(carrier, remoteAddress, entry)
+    else this.#routing.addId(localId, entry)
     // The id that the client made up stays a route to the end: a late copy of its Initial packet opens no second connection.
-    if (firstDestination !== undefined) this.#routing.addId(firstDestination, entry)
+    for (const id of otherIds ?? []) this.#routing.addId(id, entry)
     this.#wake(entry)
     return connection
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
 import { MigrationError, type PathRequest } from '../connection/migration.ts'
 import type { Carrier } from '../transport.ts'
+import { ConnectionId } from '../wire/connection-id.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
 import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
@@ -249,6 +250,36 @@ describe('A move is refused', () => {
     const { pair, open } = connected({ client: { activeConnectionIdLimit: 8 }, server: { activeConnectionIdLimit: 8 } })
     for (let count = 0; count < 3; count++) open(pair.client.add(`198.51.100.2:${count}`), 'spare')
     expect(failureOf(() => open(pair.client.add(THIRD), 'spare'))).toBe('too-many-paths')
+  })
+})
+
+describe('Without connection ids', () => {
+  const idGenerator = { length: 0, generate: () => ConnectionId.from(new Uint8Array(0)) }
+
+  test('of its own, a client moves to where no other connection is', () => {
+    const { pair, traffic, client, open } = connected({ clientEndpoint: { idGenerator } })
+    const second = pair.client.add(SECOND)
+    open(second, 'move')
+    expect(runChecked(pair, () => client.paths.active.carrier === second, 3000)).toBe(true)
+    traffic.send(client, 'bidirectional', 50_000, 50_000)
+    expect(runChecked(pair, () => traffic.completed('client') === 1, 60_000)).toBe(true)
+    pair.run(() => false, 5000)
+    const other = pair.connect()
+    pair.run(() => other.isHandshakeConfirmed, 3000)
+    pair.run(() => false, 500)
+    const third = pair.client.add(THIRD)
+    expect(failureOf(() => other.openPath({ carrier: second, purpose: 'move' }, pair.now))).toBe('address-in-use')
+    other.openPath({ carrier: third, purpose: 'move' }, pair.now)
+    pair.client.endpoint.wake(other)
+    pair.run(() => other.paths.active.carrier === third, 3000)
+    expect(other.paths.active.carrier).toBe(third)
+    expect([client.state, other.state]).toEqual(['connected', 'connected'])
+  })
+
+  //= rfc9000#9.5-p7-1
+  test('of the server, it stays', () => {
+    const { pair, open } = connected({ endpoint: { idGenerator } })
+    expect(failureOf(() => open(pair.client.add(SECOND), 'move'))).toBe('no-connection-id')
   })
 })
 

@@ -23,7 +23,7 @@ import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { generateCertificate } from '../x509/generate.ts'
 import { Oid } from '../x509/oids.ts'
 import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
-import { ARENA_BYTES, Endpoint, type EndpointOptions } from './endpoint.ts'
+import { type AcceptParameters, ARENA_BYTES, Endpoint, type EndpointOptions } from './endpoint.ts'
 import { createReception, type ListenParameters } from './reception.ts'
 
 /** What the network does to datagrams: probabilities from 0 to 1, times in ms. */
@@ -51,9 +51,17 @@ export interface PairOptions {
   readonly clientTls?: Partial<TlsClientConfig>
   readonly serverTls?: Partial<TlsServerConfig>
   readonly listen?: Partial<ListenParameters>
+  /** Of the server's connections. */
+  readonly preferredAddress?: AcceptParameters['preferredAddress']
   readonly endpoint?: Partial<EndpointOptions>
+  /** In place of those of `endpoint`. */
+  readonly clientEndpoint?: Partial<EndpointOptions>
   readonly clientObserver?: Observer
   readonly serverObserver?: Observer
+  /** Of both first carriers. */
+  readonly carrier?: Partial<Pick<Carrier, 'maxDatagramSize' | 'preferredDatagramSize'>> & {
+    readonly properties?: Partial<TransportProperties>
+  }
   /** The carriers have ECN marks; this is what the network makes of them. `false`: it loses the datagram. */
   readonly ecn?: (sent: Ecn, from: 'client' | 'server', now: Time) => Ecn | false
   /** Sees each datagram before the network does; `false` loses it, bytes replace it. */
@@ -103,7 +111,7 @@ export interface TestCarrier extends Carrier {
 /** One end of a pair. */
 export class Side {
   readonly endpoint: Endpoint
-  readonly carrier: Carrier
+  readonly carrier: TestCarrier
   readonly name: 'client' | 'server'
   address: PathAddress
   /** Everything the endpoint told, in order. */
@@ -114,14 +122,28 @@ export class Side {
   /** Those that were taken away. */
   readonly closed: Set<Carrier> = new Set()
 
-  constructor(name: 'client' | 'server', address: PathAddress, endpoint: Endpoint, ecn: boolean) {
+  constructor(
+    name: 'client' | 'server',
+    address: PathAddress,
+    endpoint: Endpoint,
+    ecn: boolean,
+    { properties, ...sizes }: NonNullable<PairOptions['carrier']> = {},
+  ) {
     this.name = name
     this.address = address
     this.endpoint = endpoint
     this.carrier = {
       maxDatagramSize: 65_527,
+      ...sizes,
       localAddress: address,
-      properties: { reliable: false, ordered: false, congestionControlled: false, addressValidated: false, ecn },
+      properties: {
+        reliable: false,
+        ordered: false,
+        congestionControlled: false,
+        addressValidated: false,
+        ecn,
+        ...properties,
+      },
     }
   }
 
@@ -195,8 +217,14 @@ export class Pair {
     this.#crypto = options.crypto ?? noble
     this.#identity = testIdentity(this.#crypto)
     const ecn = options.ecn !== undefined
-    this.client = new Side('client', '192.0.2.1:1000', this.#createEndpoint(), ecn)
-    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint(), ecn)
+    this.client = new Side(
+      'client',
+      '192.0.2.1:1000',
+      this.#createEndpoint(options.clientEndpoint),
+      ecn,
+      options.carrier,
+    )
+    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint(), ecn, options.carrier)
     this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen }, createReception)
   }
 
@@ -303,6 +331,7 @@ export class Pair {
       incoming,
       {
         config: validateConnectionConfig(this.#options.server),
+        ...(this.#options.preferredAddress && { preferredAddress: this.#options.preferredAddress }),
         observer: () => this.#options.serverObserver,
         createTls: (parameters) =>
           createServerSession({
@@ -351,13 +380,14 @@ export class Pair {
     }
   }
 
-  #createEndpoint(): Endpoint {
+  #createEndpoint(options: Partial<EndpointOptions> = {}): Endpoint {
     return new Endpoint({
       engine: this.#crypto.createEngine(ARENA_BYTES),
       random: this.random,
       wallClock: () => TEST_WALL_CLOCK + this.now,
       timerGranularity: 1,
       ...this.#options.endpoint,
+      ...options,
     })
   }
 

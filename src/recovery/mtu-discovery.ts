@@ -42,6 +42,8 @@ export class MtuDiscovery {
   readonly #path: PathRecovery
   readonly #onChange: ((mtu: number) => void) | undefined
   #max: number
+  // What we and the peer take; the carrier may take less at times.
+  #ceiling: number
   #current = BASE_MTU
   // The least size known, or believed, to be too large; #max + 1 while nothing is.
   #tooLarge: number
@@ -66,6 +68,7 @@ export class MtuDiscovery {
     this.#path = options.path
     this.#onChange = options.onChange
     this.#max = max
+    this.#ceiling = max
     this.#tooLarge = max + 1
     options.path.mtu = this
   }
@@ -90,10 +93,23 @@ export class MtuDiscovery {
     this.#isRunning = true
   }
 
-  /** Lowers what is tried to what the peer or the carrier takes, at least 1200. Never raises it. */
+  /** Lowers what is tried to what the peer takes, at least 1200. Never raises it. */
   setLimit(bytes: number): void {
-    const max = Math.max(BASE_MTU, Math.floor(bytes))
-    if (max >= this.#max) return
+    this.#ceiling = Math.min(this.#ceiling, Math.max(BASE_MTU, Math.floor(bytes)))
+    if (this.#ceiling < this.#max) this.#lower(this.#ceiling)
+  }
+
+  /** Follows what the carrier takes, at least 1200: it may change while the carrier is open, to less as well as to more. */
+  setCarrierLimit(bytes: number): void {
+    const max = Math.min(this.#ceiling, Math.max(BASE_MTU, Math.floor(bytes)))
+    if (max < this.#max) return this.#lower(max)
+    if (max === this.#max) return
+    // What was too large for the path is so still.
+    if (this.#tooLarge > this.#max) this.#tooLarge = max + 1
+    this.#max = max
+  }
+
+  #lower(max: number): void {
     this.#max = max
     this.#tooLarge = Math.min(this.#tooLarge, max + 1)
     if (this.#current > max) this.#setCurrent(max)
