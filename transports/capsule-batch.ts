@@ -8,7 +8,7 @@ const MESSAGE_SIZE = 65_536
 /** Collects capsules into messages. */
 export class CapsuleBatch {
   readonly #writer = new Writer(MESSAGE_SIZE)
-  readonly #send: (message: Uint8Array) => void
+  readonly #send: (message: Uint8Array<ArrayBuffer>) => void
   readonly #defer: (task: () => void) => void
   #isScheduled = false
 
@@ -16,7 +16,7 @@ export class CapsuleBatch {
    * @param send takes a message, whose bytes are its own from then on.
    * @param defer runs a task once what is at hand has been added: at the end of a task, or of a turn of the event loop.
    */
-  constructor(send: (message: Uint8Array) => void, defer: (task: () => void) => void) {
+  constructor(send: (message: Uint8Array<ArrayBuffer>) => void, defer: (task: () => void) => void) {
     this.#send = send
     this.#defer = defer
   }
@@ -42,7 +42,7 @@ export class CapsuleBatch {
   /** Hands over what there is. */
   flush(): void {
     if (this.#writer.length === 0) return
-    const message = this.#writer.finish().slice()
+    const message = Uint8Array.from(this.#writer.finish())
     this.#writer.clear()
     this.#send(message)
   }

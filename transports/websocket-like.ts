@@ -17,7 +17,7 @@ export interface WebSocketLike {
   readonly protocol?: string | null
   /** bytes; Workers do not count them */
   readonly bufferedAmount?: number
-  send(data: Uint8Array): void
+  send(data: Uint8Array<ArrayBuffer>): void
   close(code?: number, reason?: string): void
   addEventListener(type: string, listener: (event: WebSocketEvent) => void): void
 }
