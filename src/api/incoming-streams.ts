@@ -2,7 +2,7 @@
 
 /** Hands out what arrives, one for each read. What ends before it is taken is to be forgotten; then the peer's limits bound what waits. */
 export class IncomingStreams<T extends NonNullable<unknown>> {
-  readonly readable: ReadableStream<T> & AsyncIterable<T>
+  #readable: (ReadableStream<T> & AsyncIterable<T>) | undefined
   readonly #refuse: (item: T) => void
   readonly #waiting = new Set<T>()
   #controller: ReadableStreamDefaultController<T> | undefined
@@ -10,28 +10,18 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   #wanted = false
   /** Nothing more comes. */
   #ended = false
+  /** Why, unless it was a clean end. */
+  #failure: { readonly reason: unknown } | undefined
 
   /** @param refuse is given what nobody takes any more: it arrived after the reader cancelled, or waited then. */
   constructor(refuse: (item: T) => void) {
     this.#refuse = refuse
-    const readable = new ReadableStream<T>(
-      {
-        start: (controller) => {
-          this.#controller = controller
-        },
-        pull: () => {
-          this.#wanted = true
-          this.#feed()
-        },
-        cancel: () => {
-          this.#ended = true
-          for (const item of this.#waiting) refuse(item)
-          this.#waiting.clear()
-        },
-      },
-      { highWaterMark: 0 },
-    )
-    this.readable = iterable(readable)
+  }
+
+  /** The items as a stream, made when somebody asks for it: bare engines have none. */
+  get readable(): ReadableStream<T> & AsyncIterable<T> {
+    this.#readable ??= this.#createReadable()
+    return this.#readable
   }
 
   /** Something has arrived. */
@@ -58,7 +48,31 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
     if (this.#ended) return
     this.#ended = true
     this.#waiting.clear()
+    this.#failure = { reason }
     this.#controller?.error(reason)
+  }
+
+  #createReadable(): ReadableStream<T> & AsyncIterable<T> {
+    const readable = new ReadableStream<T>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => {
+          this.#wanted = true
+          this.#feed()
+        },
+        cancel: () => {
+          this.#ended = true
+          for (const item of this.#waiting) this.#refuse(item)
+          this.#waiting.clear()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    if (this.#failure !== undefined) this.#controller?.error(this.#failure.reason)
+    else if (this.#ended && this.#waiting.size === 0) this.#controller?.close()
+    return iterable(readable)
   }
 
   #feed(): void {

@@ -2,7 +2,8 @@
 
 /** An `EventTarget` whose listeners may throw: a host would end the process for it. */
 export class Listeners {
-  readonly #target = new EventTarget()
+  /** Made for the first listener: bare engines have none. */
+  #target: EventTarget | undefined
   readonly #guards = new WeakMap<EventListenerOrEventListenerObject, EventListener>()
   readonly #onError: (type: string, error: unknown) => void
 
@@ -13,17 +14,18 @@ export class Listeners {
 
   /** As `EventTarget` has it. */
   add(type: string, listener: EventListenerOrEventListenerObject, options?: AddEventListenerOptions): void {
+    this.#target ??= new EventTarget()
     this.#target.addEventListener(type, this.#guardOf(listener), options)
   }
 
   /** As `EventTarget` has it. */
   remove(type: string, listener: EventListenerOrEventListenerObject): void {
-    this.#target.removeEventListener(type, this.#guardOf(listener))
+    this.#target?.removeEventListener(type, this.#guardOf(listener))
   }
 
   /** Tells everybody who listens, with `detail` as a member of the event. */
   dispatch(type: string, detail: unknown): void {
-    this.#target.dispatchEvent(Object.assign(new Event(type), { detail }))
+    this.#target?.dispatchEvent(Object.assign(new Event(type), { detail }))
   }
 
   /** The same guard for the same listener, so that it is added once and can be removed. */
