@@ -22,27 +22,32 @@ const MAX_FLUSH_TIME = 5
 /** Flights after which it does so where the clock stands still. */
 const MAX_FLIGHTS = 8
 
+/** A flight that a transport did not take whole; its bytes are left alone until the transport drains. */
+interface Rest {
+  readonly flight: OutgoingDatagram
+  /** Where the next datagram begins. */
+  at: number
+}
+
 /** An endpoint at work. */
 export class Driver {
   readonly endpoint: Endpoint
   readonly environment: Environment
-  readonly #transports = new Set<DatagramTransport>()
+  /** With those who use each beside the endpoint. */
+  readonly #transports = new Map<DatagramTransport, Set<object>>()
   readonly #listeners = new Map<Connection, ConnectionListener>()
   /** Called for each connection that a client asks for. */
   onIncoming: (incoming: IncomingConnection) => void = () => {}
   /** Called when a transport is gone. */
-  onClosed: () => void = () => {}
+  onClosed: (transport: DatagramTransport) => void = () => {}
   #now: Time
   #flushQueued = false
   #cancelTimer: (() => void) | undefined
   #timerAt: Time = NEVER
   /** The time at which a turn was last spent in place of a timer. */
   #spunAt: Time = -Infinity
-  /** A flight whose transport was full in the middle of it, and how far it got. */
-  #held: OutgoingDatagram | undefined
-  #heldAt = 0
-  /** The transport that is full: nothing is sent until it drains. */
-  #blocked: DatagramTransport | undefined
+  /** The transports that are full, each with what is left of the flight that filled it. */
+  readonly #full = new Map<DatagramTransport, Rest | undefined>()
   readonly #flushListeners = new Set<() => boolean>()
   readonly #flush = (): void => this.#onFlush()
   readonly #fire = (): void => this.#onTimer()
@@ -62,30 +67,65 @@ export class Driver {
 
   /** Receives from `transport` and sends to it from now on. @throws where it has a receiver already */
   attach(transport: DatagramTransport): void {
-    this.#transports.add(transport)
-    transport.open({
-      datagram: (bytes, from, ecn, segmentSize) => this.#receive(transport, bytes, from, ecn ?? 0, segmentSize),
-      drain: () => this.#unblock(transport),
-      closed: (error) => {
-        this.#transports.delete(transport)
-        if (this.#held?.via === transport) this.#held = undefined
-        this.endpoint.onCarrierClosed(transport, this.now(), error)
-        this.onClosed()
-        this.#unblock(transport)
-        this.schedule()
-      },
-    })
+    this.#transports.set(transport, new Set())
+    try {
+      transport.open({
+        datagram: (bytes, from, ecn, segmentSize) => this.#receive(transport, bytes, from, ecn ?? 0, segmentSize),
+        drain: () => this.#onDrain(transport),
+        closed: (error) => this.#onTransportClosed(transport, error),
+      })
+    } catch (error) {
+      this.#transports.delete(transport)
+      throw error
+    }
   }
 
-  #unblock(transport: DatagramTransport): void {
-    if (this.#blocked !== transport) return
-    this.#blocked = undefined
+  /**
+   * As {@link attach}, on behalf of `user`, until it releases the transport. One that is attached already has one user more.
+   * @throws where another endpoint has it
+   */
+  adopt(transport: DatagramTransport, user: object): void {
+    const users = this.#transports.get(transport)
+    if (users !== undefined) {
+      if (users.size > 0) users.add(user)
+      return
+    }
+    this.attach(transport)
+    this.#transports.get(transport)?.add(user)
+  }
+
+  /** `user` has no more use for it: with the last user it is closed. Harmless for what `user` did not adopt. */
+  release(transport: DatagramTransport, user: object): void {
+    const users = this.#transports.get(transport)
+    if (users?.delete(user) !== true || users.size > 0) return
+    // What is on its way out, such as the last word of the path, leaves before.
+    this.afterFlush(() => transport.close())
+  }
+
+  #onTransportClosed(transport: DatagramTransport, error: Error | undefined): void {
+    this.#transports.delete(transport)
+    this.#full.delete(transport)
+    this.endpoint.onCarrierClosed(transport, this.now(), error)
+    this.onClosed(transport)
     this.schedule()
   }
 
-  /** The transports that are open. */
-  get transports(): ReadonlySet<DatagramTransport> {
-    return this.#transports
+  #onDrain(transport: DatagramTransport): void {
+    const rest = this.#full.get(transport)
+    if (!this.#full.has(transport)) return
+    if (rest !== undefined) {
+      const sent = sendFrom(transport, rest.flight, rest.at)
+      rest.at = sent < 0 ? rest.flight.bytes.length : sent
+      if (sent >= 0) return
+    }
+    this.#full.delete(transport)
+    this.endpoint.onCarrierDrained(transport)
+    this.schedule()
+  }
+
+  /** Whether the transport is open. */
+  has(transport: DatagramTransport): boolean {
+    return this.#transports.has(transport)
   }
 
   /** Hands the events of `connection` to `listener` from now on. */
@@ -115,7 +155,7 @@ export class Driver {
   /** Calls `task` once, after a flush that left nothing to be sent, or could send nothing. */
   afterFlush(task: () => void): void {
     this.listenForFlushes(() => {
-      if (this.#flushQueued && this.#blocked === undefined) return true
+      if (this.#flushQueued && this.#full.size === 0) return true
       task()
       return false
     })
@@ -124,7 +164,7 @@ export class Driver {
 
   /** Closes the transports. What lived on them ends with `carrier-closed`. */
   close(): void {
-    for (const transport of [...this.#transports]) transport.close()
+    for (const transport of [...this.#transports.keys()]) transport.close()
   }
 
   #receive(transport: DatagramTransport, bytes: Uint8Array, from: PathAddress, ecn: Ecn, segmentSize?: number): void {
@@ -151,8 +191,6 @@ export class Driver {
         break
       }
     }
-    // Nothing can be sent, but what arrived is heard, and time goes on.
-    if (this.#blocked !== undefined) this.endpoint.processReceived(this.now())
     try {
       this.#tell()
       for (const listener of this.#flushListeners) if (!listener()) this.#flushListeners.delete(listener)
@@ -161,45 +199,29 @@ export class Driver {
     }
   }
 
-  /** Sends one flight; `false`: there is none, or no room for it. */
+  /** Sends one flight; `false`: there is none. */
   #sendNext(now: Time): boolean {
-    if (this.#blocked !== undefined) return false
-    if (this.#held === undefined) {
-      this.#held = this.endpoint.pollDatagram(now)
-      this.#heldAt = 0
-    }
-    const flight = this.#held
+    const flight = this.endpoint.pollDatagram(now)
     if (flight === undefined) return false
-    if (this.#send(flight)) {
-      this.#held = undefined
-      return true
-    }
-    return false
+    const transport = flight.via as DatagramTransport
+    if (this.#transports.has(transport)) this.#send(transport, flight)
+    return true
   }
 
-  /** `false`: the transport is full; `drain` goes on. */
-  #send(flight: OutgoingDatagram): boolean {
-    const transport = flight.via as DatagramTransport
-    if (!this.#transports.has(transport)) return true
+  #send(transport: DatagramTransport, flight: OutgoingDatagram): void {
     const { bytes, segmentSize, to, ecn } = flight
     if (bytes.length <= segmentSize) {
-      if (!transport.send(bytes, to, ecn)) this.#blocked = transport
-      return true
+      if (transport.send(bytes, to, ecn)) return
+      this.#full.set(transport, undefined)
+    } else if (transport.sendBatch !== undefined) {
+      if (transport.sendBatch(bytes, segmentSize, to, ecn)) return
+      this.#full.set(transport, undefined)
+    } else {
+      const sent = sendFrom(transport, flight, 0)
+      if (sent < 0) return
+      this.#full.set(transport, sent < bytes.length ? { flight: { ...flight }, at: sent } : undefined)
     }
-    if (this.#heldAt === 0 && transport.sendBatch !== undefined) {
-      if (!transport.sendBatch(bytes, segmentSize, to, ecn)) this.#blocked = transport
-      return true
-    }
-    while (this.#heldAt < bytes.length) {
-      const end = Math.min(this.#heldAt + segmentSize, bytes.length)
-      const accepted = transport.send(bytes.subarray(this.#heldAt, end), to, ecn)
-      this.#heldAt = end
-      if (!accepted) {
-        this.#blocked = transport
-        return end === bytes.length
-      }
-    }
-    return true
+    this.endpoint.onCarrierFull()
   }
 
   /** Hands events to those who wait for them; what they do in answer is flushed in the next turn. */
@@ -244,4 +266,13 @@ export class Driver {
     this.#cancelTimer = undefined
     this.#timerAt = NEVER
   }
+}
+
+/** Sends the datagrams of a flight from `at` on; -1: all of them, else where the next one begins once the transport drains. */
+function sendFrom(transport: DatagramTransport, { bytes, segmentSize, to, ecn }: OutgoingDatagram, at: number): number {
+  for (let start = at; start < bytes.length; start += segmentSize) {
+    const end = Math.min(start + segmentSize, bytes.length)
+    if (!transport.send(bytes.subarray(start, end), to, ecn)) return end
+  }
+  return -1
 }

@@ -109,7 +109,7 @@ export class EndpointCore {
     }
     const start = (remoteAddress: PathAddress, prepared: PreparedHandshake): void => {
       if (connection.isAbandoned) return
-      if (!this.driver.transports.has(this.transport)) return connection.fail(closedTransport())
+      if (!this.driver.has(this.transport)) return connection.fail(closedTransport())
       const now = this.driver.now()
       connection.start(this.driver.endpoint.connect({ ...parametersWith(prepared), remoteAddress }, now))
     }
@@ -120,7 +120,7 @@ export class EndpointCore {
         new QuicApplicationError('The attempt was aborted', 0n, { side: 'local', cause: signal.reason }),
       )
     }
-    if (!this.driver.transports.has(this.transport)) {
+    if (!this.driver.has(this.transport)) {
       return connection.fail(closedTransport())
     }
     signal?.addEventListener('abort', abort, { once: true })

@@ -128,6 +128,7 @@ function createPaths(
     pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
     emit: (event) => context.events.push(event),
     onPathValidated: () => listener.onPathValidated(),
+    isFull: (via) => init.host.isFull?.(via) ?? false,
     claim: (via, to) => init.host.claim?.(via, to) ?? true,
     unclaim: (via, to) => init.host.unclaim?.(via, to),
     onRecoveryDropped: (recovery, at) => loss.onPathRemoved(recovery, at),

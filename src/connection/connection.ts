@@ -257,6 +257,11 @@ export class Connection {
     this.#transmitter.release()
   }
 
+  /** The slot of the last flight, the caller's to release from now on; -1: there is none. */
+  takeFlight(): number {
+    return this.#transmitter.takeSlot()
+  }
+
   /** Opens and processes what has arrived since the last poll; gives the arena's slot back. */
   flushReceived(now: Time): void {
     this.#catchUp(now)

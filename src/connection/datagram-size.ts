@@ -1,6 +1,14 @@
 /** Which datagrams a carrier gets where no search tells: reliable ones, and those that name the size that suits them. */
 import type { Carrier } from '../transport.ts'
-import { MIN_DATAGRAM_SIZE } from './path.ts'
+import type { ConnectionEvent } from './events.ts'
+import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
+
+/** What changes of a path's size need. */
+interface SizeOptions {
+  /** {@link fixedDatagramSize}, of this connection. */
+  datagramSize?(carrier: Carrier): number | undefined
+  emit(event: ConnectionEvent): void
+}
 
 /** Bytes that packets on a reliable and ordered carrier have at most: fewer packets for the same bytes, and no long wait behind one. */
 const RELIABLE_DATAGRAM_SIZE = 16_384
@@ -17,4 +25,19 @@ export function fixedDatagramSize(carrier: Carrier, peerMax: number | undefined)
     return Math.min(preferred, Math.max(MIN_DATAGRAM_SIZE, Math.min(RELIABLE_DATAGRAM_SIZE, maxDatagramSize, peerMax)))
   }
   return preferredDatagramSize === undefined ? undefined : Math.min(preferred, MIN_DATAGRAM_SIZE)
+}
+
+/** Has datagrams on the path be of the size that its carrier is to get, if that is fixed. */
+export function settleSize(path: Path, { datagramSize, emit }: SizeOptions): void {
+  const size = datagramSize?.(path.carrier)
+  if (size === undefined || size === path.recovery.maxDatagramSize) return
+  path.recovery.setMaxDatagramSize(size)
+  emit({ type: 'mtu-changed', mtu: size })
+}
+
+/** The carrier takes datagrams of another size than before. */
+export function followCarrier(path: Path, isConfirmed: boolean, options: SizeOptions): void {
+  path.carrierLimit = path.carrier.maxDatagramSize
+  if (path.mtu !== undefined) path.mtu.setCarrierLimit(path.carrierLimit)
+  else if (isConfirmed) settleSize(path, options)
 }

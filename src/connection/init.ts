@@ -24,6 +24,8 @@ export interface ConnectionHost {
   /** A token with which the peer at `remote` may reset the connection. */
   resetTokenAdded(token: Uint8Array, remote: PathAddress): void
   resetTokenRemoved(token: Uint8Array, remote: PathAddress): void
+  /** The carrier takes nothing for now. */
+  isFull?(carrier: Carrier): boolean
   /** Where ids of ours have no length: routes what comes from there here. `false`: another connection has that place. */
   claim?(carrier: Carrier, remote: PathAddress): boolean
   unclaim?(carrier: Carrier, remote: PathAddress): void

@@ -12,6 +12,7 @@ import type { Carrier, PathAddress } from '../transport.ts'
 import { FrameType, type PathChallengeFrame, type PathResponseFrame } from '../wire/frame.ts'
 import type { FrameOwner, FrameSource, PacketWriter, PathId } from '../wire/packet-content.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
+import { followCarrier, settleSize } from './datagram-size.ts'
 import { isSpare, Migration, MigrationError, type PathRequest, type PathTable } from './migration.ts'
 import { differsInPort, MIN_DATAGRAM_SIZE, Path, type PathState } from './path.ts'
 import { PathCandidates } from './path-candidates.ts'
@@ -107,24 +108,13 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   /** The handshake is complete: 1-RTT datagrams have the size that suits the carrier. */
   onHandshakeComplete(): void {
-    this.#setFixedSize(this.#active)
+    settleSize(this.#active, this.#options)
   }
 
   /** A carrier may come to take more, or less, while it is open. Called before anything is sent. */
   followCarrier(): void {
     const path = this.#active
-    const limit = path.carrier.maxDatagramSize
-    if (limit === path.carrierLimit) return
-    path.carrierLimit = limit
-    if (path.mtu !== undefined) path.mtu.setCarrierLimit(limit)
-    else if (this.#confirmed) this.#setFixedSize(path)
-  }
-
-  #setFixedSize(path: Path): void {
-    const size = this.#options.datagramSize?.(path.carrier)
-    if (size === undefined || size === path.recovery.maxDatagramSize) return
-    path.recovery.setMaxDatagramSize(size)
-    this.#options.emit({ type: 'mtu-changed', mtu: size })
+    if (path.carrier.maxDatagramSize !== path.carrierLimit) followCarrier(path, this.#confirmed, this.#options)
   }
 
   /** The handshake is confirmed: from now on a peer may change its address (RFC 9000 §9). */
@@ -232,6 +222,11 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     return this.#owing() ?? this.#active
   }
 
+  /** Whether the path's carrier takes nothing for now. */
+  isFull(path: Path): boolean {
+    return this.#options.isFull?.(path.carrier) ?? false
+  }
+
   get wantsToSend(): boolean {
     return this.#owing() !== undefined
   }
@@ -297,7 +292,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   #owing(): Path | undefined {
     const { peerIds } = this.#options
     for (const path of this.#paths) {
-      if (path.owesProbe && path.canSend(MIN_PROBE_SIZE) && peerIds.idOf(path.id) !== undefined) return path
+      if (!path.owesProbe || this.isFull(path)) continue
+      if (path.canSend(MIN_PROBE_SIZE) && peerIds.idOf(path.id) !== undefined) return path
     }
     return undefined
   }

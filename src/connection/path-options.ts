@@ -31,6 +31,8 @@ export interface PathManagerOptions {
   /** The PTO of a path, the peer's max_ack_delay included (RFC 9002 §6.2.1). */
   pto(recovery: PathRecovery): Duration
   emit(event: ConnectionEvent): void
+  /** The carrier takes nothing for now. */
+  isFull?(carrier: Carrier): boolean
   /** Where ids of ours have no length: what comes from there is for us. `false`: another connection has that place. */
   claim?(carrier: Carrier, remoteAddress: PathAddress): boolean
   /** The place of a path that is gone. */

@@ -102,7 +102,8 @@ export class Transmitter {
     this.release()
     this.nextSendTime = NEVER
     const { paths, closing } = this.#parts
-    if (closing.state !== 'open') return closing.wantsToSend ? this.#closeFlight(now) : undefined
+    const isFull = paths.isFull(paths.active)
+    if (closing.state !== 'open') return closing.wantsToSend && !isFull ? this.#closeFlight(now) : undefined
     this.#updateKeys(now)
     paths.followCarrier()
     const next = paths.next()
@@ -110,6 +111,7 @@ export class Transmitter {
       const flight = this.#flight(next, now)
       if (flight !== undefined) return flight
     }
+    if (isFull) return undefined
     return this.#probeMtu(paths.active, now) ?? this.#flight(paths.active, now)
   }
 
@@ -145,6 +147,13 @@ export class Transmitter {
     if (this.#slot < 0) return
     this.#parts.arena.release(this.#slot)
     this.#slot = -1
+  }
+
+  /** Lets go of the slot of the last flight without giving it back; -1: there is none. */
+  takeSlot(): number {
+    const slot = this.#slot
+    this.#slot = -1
+    return slot
   }
 
   #flight(path: Path, now: Time): OutgoingDatagram | undefined {

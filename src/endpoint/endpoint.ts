@@ -21,7 +21,9 @@ import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
 import { isLongHeader } from '../wire/short-header.ts'
+import { hostOf, type SharedByConnections } from './connection-host.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
+import { FullCarriers } from './full-carriers.ts'
 import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
 import type { CreateReception, ListenParameters, Reception } from './reception.ts'
 import { Routing } from './routing.ts'
@@ -105,8 +107,11 @@ export class Endpoint {
   readonly #resets: StatelessReset
   /** Datagrams of no connection. */
   readonly #answers = new Deque<OutgoingDatagram>()
+  readonly #full: FullCarriers<Entry>
   #reception: Reception | undefined
   #sender: Entry | undefined
+  /** What was polled last. */
+  #lent: OutgoingDatagram | undefined
   /** Set once by the driver: a suspended TLS goes on, please poll. */
   onProgress: () => void = () => {}
 
@@ -115,6 +120,7 @@ export class Endpoint {
     const { random, engine } = options
     this.#ids = options.idGenerator ?? randomConnectionIds(random)
     this.#arena = new Arena(engine.arena, SLOT_SIZE)
+    this.#full = new FullCarriers(this.#arena)
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
     this.#resets = new StatelessReset({ key: options.resetKey ?? randomBytes(random, 32), random })
   }
@@ -290,8 +296,11 @@ export class Endpoint {
   pollDatagram(now: Time): OutgoingDatagram | undefined {
     this.#sender?.connection.releaseFlight()
     this.#sender = undefined
-    const answer = this.#answers.shift()
-    if (answer !== undefined) return answer
+    for (let left = this.#answers.length; left > 0; left--) {
+      const answer = this.#answers.shift()
+      if (answer === undefined || !this.#full.has(answer.via)) return this.#lend(answer)
+      this.#answers.push(answer)
+    }
     for (let entry = this.#ready.shift(); entry !== undefined; entry = this.#ready.shift()) {
       if (this.#arena.free === 0) this.#flushReceived(now)
       const flight = entry.connection.pollDatagram(now)
@@ -299,9 +308,10 @@ export class Endpoint {
       if (flight !== undefined) {
         this.#ready.push(entry)
         this.#sender = entry
-        return flight
+        return this.#lend(flight)
       }
       entry.ready = false
+      this.#full.wait(entry)
       if (this.#entries.has(entry.connection)) this.#timers.set(entry, entry.connection.nextTimeout())
     }
     return undefined
@@ -334,8 +344,30 @@ export class Endpoint {
     if (entry !== undefined) this.#wake(entry)
   }
 
+  /**
+   * The carrier of the flight that was polled last takes nothing more after it: nothing is sent there, and the bytes of the
+   * flight are left alone, until {@link onCarrierDrained}. Flights of other carriers go on.
+   */
+  onCarrierFull(): void {
+    const flight = this.#lent
+    if (flight === undefined) return
+    this.#full.add(flight.via, this.#sender?.connection.takeFlight() ?? -1)
+    this.#sender = undefined
+  }
+
+  /** The carrier takes more. Harmless if it was not full. */
+  onCarrierDrained(via: Carrier): void {
+    for (const entry of this.#full.delete(via)) if (this.#entries.has(entry.connection)) this.#wake(entry)
+  }
+
+  #lend(flight: OutgoingDatagram | undefined): OutgoingDatagram | undefined {
+    this.#lent = flight
+    return flight
+  }
+
   /** A carrier is gone, and with it the connections that have no other. */
   onCarrierClosed(via: Carrier, now: Time, cause?: unknown): void {
+    this.onCarrierDrained(via)
     for (const entry of this.#entries.values()) {
       entry.connection.onCarrierClosed(via, cause, now)
       this.#wake(entry)
@@ -363,7 +395,7 @@ export class Endpoint {
     }
     // The routes need the entry, the entry needs the connection, and the connection registers ids only when it is polled.
     const registered: { entry: Entry | undefined } = { entry: undefined }
-    const connection = new Connection(initOf(this.#hostOf(registered)))
+    const connection = new Connection(initOf(hostOf(() => registered.entry, this.#shared())))
     connection.onProgress = () => {
       this.wake(connection)
       this.onProgress()
@@ -386,24 +418,13 @@ export class Endpoint {
     return connection
   }
 
-  #hostOf(registered: { readonly entry: Entry | undefined }): ConnectionHost {
-    const withEntry = (use: (entry: Entry) => void): void => {
-      if (registered.entry !== undefined) use(registered.entry)
-    }
+  #shared(): SharedByConnections<Entry> {
     return {
-      idGenerator: this.#ids,
-      resetToken: (id) => this.#resets.tokenOf(id.bytes),
-      register: (id) => registered.entry !== undefined && this.#routing.addId(id, registered.entry),
-      unregister: (id) => withEntry((entry) => this.#routing.removeId(id, entry)),
-      resetTokenAdded: (token, remote) => withEntry((entry) => this.#routing.addResetToken(token, remote, entry)),
-      resetTokenRemoved: (token, remote) => withEntry((entry) => this.#routing.removeResetToken(token, remote, entry)),
+      ids: this.#ids,
+      routing: this.#routing,
+      resets: this.#resets,
+      full: this.#full,
       newToken: (remote, version) => this.#reception?.newToken(remote, version),
-      // With ids of a length, packets find their connection wherever they come from.
-      claim: (via, remote) => {
-        const { entry } = registered
-        return this.#ids.length > 0 || (entry !== undefined && this.#routing.addAddress(via, remote, entry))
-      },
-      unclaim: (via, remote) => withEntry((entry) => this.#routing.removeAddress(via, remote, entry)),
     }
   }
 
@@ -444,6 +465,7 @@ export class Endpoint {
     } else if (event.type === 'closed') {
       this.#routing.removeConnection(entry)
       this.#timers.delete(entry)
+      this.#full.forget(entry)
       this.#entries.delete(entry.connection)
       if (entry.isServer) this.#reception?.onClosed(entry.remoteAddress, entry.handshaking)
     }
