@@ -20,6 +20,7 @@ export {
   QuicError,
   QuicHandshakeTimeoutError,
   QuicIdleTimeoutError,
+  QuicMigrationError,
   QuicStatelessResetError,
   QuicStreamError,
   QuicTlsError,
@@ -28,12 +29,22 @@ export {
 } from './api/errors.ts'
 export type { CertificateOptions, CertificateSource, Certificates } from './api/identity.ts'
 export type { CommonOptions } from './api/options.ts'
-export { type ListenOptions, listen, QuicIncoming, QuicServer, type ServerCloseOptions } from './api/server.ts'
+export type { PathOptions, QuicPath } from './api/paths.ts'
+export type { PreferredAddressOptions } from './api/preferred-address.ts'
+export {
+  type ListenOptions,
+  listen,
+  QuicIncoming,
+  QuicServer,
+  type ServerCloseOptions,
+} from './api/server.ts'
 export type { ServerCertificates } from './api/server-identity.ts'
 export { QuicStream, type QuicStreamStats } from './api/stream.ts'
 export type { TrustOptions, VerifyCertificates } from './api/trust.ts'
 export type { ConnectionOptions } from './connection/config.ts'
 export type { ConnectionState } from './connection/connection.ts'
+export type { MigrationFailure } from './connection/migration.ts'
+export type { PathState } from './connection/path.ts'
 export type { ConnectionStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
 export type { Environment } from './environment.ts'

@@ -18,6 +18,7 @@ const MEMBERS: readonly [path: string, title: string, type: string][] = [
   [OPTIONS, 'Both roles', "Omit<import('isoquic').CommonOptions, keyof import('isoquic').ConnectionOptions>"],
   [OPTIONS, 'Client', "Omit<import('isoquic').ConnectOptions, keyof import('isoquic').CommonOptions>"],
   [OPTIONS, 'Server', "Omit<import('isoquic').ListenOptions, keyof import('isoquic').CommonOptions>"],
+  [OPTIONS, 'Paths', "import('isoquic').PathOptions"],
   [OPTIONS, 'Limits', "NonNullable<import('isoquic').ListenOptions['limits']>"],
   [OPTIONS, 'UDP', "import('isoquic/transports/udp').UdpOptions"],
   [OPTIONS, 'Pipe', "import('isoquic/transports/pipe').PipeOptions"],

@@ -51,7 +51,11 @@ function begin(
 ): { readonly core: EndpointCore; readonly connection: QuicConnection } {
   try {
     const core = new EndpointCore(transport, options, SINGLE_ARENA_BYTES)
-    return { core, connection: core.connect(options, loadHandshake) }
+    const connection = core.connect(options, loadHandshake)
+    // A connection that has moved elsewhere lets go of it.
+    core.driver.adopt(transport, connection)
+    core.driver.release(transport, core)
+    return { core, connection }
   } catch (error) {
     transport.close()
     throw error

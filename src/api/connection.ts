@@ -2,13 +2,14 @@
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionStats } from '../connection/stats.ts'
-import type { PathAddress } from '../transport.ts'
+import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { ConnectionStreams, type CreateStreamOptions, endError } from './connection-streams.ts'
 import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { Listeners } from './listeners.ts'
+import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import type { QuicStream } from './stream.ts'
 
@@ -58,6 +59,7 @@ export class QuicConnection {
   #failure: QuicError | undefined
   readonly #driver: Driver
   readonly #streams: ConnectionStreams
+  readonly #paths: ConnectionPaths
   readonly #ready = deferred<QuicReadyInfo>()
   readonly #closed = deferred<QuicCloseInfo>()
   readonly #confirmed = deferred<void>()
@@ -73,11 +75,13 @@ export class QuicConnection {
     this.#init = init
     this.#driver = init.driver
     this.#streams = new ConnectionStreams((connection) => this.#driver.wake(connection))
+    this.#paths = new ConnectionPaths(init.driver, this)
   }
 
   /** The address is known and the handshake begins. @internal */
   start(connection: Connection): void {
     this.#connection = connection
+    this.#paths.start(connection)
     this.#driver.listen(connection, { onConnectionEvent: (event) => this.#onEvent(event) })
     this.#started.resolve(connection)
   }
@@ -145,6 +149,34 @@ export class QuicConnection {
 
   get remoteAddress(): PathAddress {
     return this.#connection?.paths.active.remoteAddress ?? this.#init.remoteAddress
+  }
+
+  /** The ways between the two ends, the oldest first: one, unless the connection moves, or was told to {@link addPath}. */
+  get paths(): readonly QuicPath[] {
+    return this.#paths.list()
+  }
+
+  /**
+   * Client: moves the connection to `transport`, another network or another kind of way altogether, with everything that is
+   * under way. Fulfils when the server has answered there; to a path of {@link addPath} the move is made at once. If there
+   * is no answer, the connection stays where it is. Congestion control, RTT and MTU begin anew.
+   *
+   * The transport belongs to the connection, unless the call is refused at once: it is closed when the connection does not
+   * use it any more. So is the one that is left, if the connection came by `connect`.
+   *
+   * @throws (rejects with) `QuicMigrationError` where it is refused or comes to nothing; `QuicAddressError`; `TypeError` or
+   * `RangeError` for wrong options; the signal's reason, which gives the attempt up.
+   */
+  migrate(transport: DatagramTransport, options: PathOptions = {}): Promise<void> {
+    return this.#paths.open(transport, 'move', options)
+  }
+
+  /**
+   * Client: validates a path over `transport` and keeps it as a spare, to which {@link migrate} moves at once, and which is
+   * fallen back to when the transport in use is closed. As for the rest see {@link migrate}.
+   */
+  addPath(transport: DatagramTransport, options: PathOptions = {}): Promise<void> {
+    return this.#paths.open(transport, 'spare', options)
   }
 
   /** The peer's chain, DER, leaf first; `undefined` before the handshake, and where it showed none. */
@@ -285,6 +317,7 @@ export class QuicConnection {
         return this.#onClosing(event.reason)
       case 'draining':
       case 'closed':
+        this.#paths.releaseAll()
         return this.#gone.resolve()
       case 'path-changed':
       case 'mtu-changed':
@@ -293,10 +326,11 @@ export class QuicConnection {
       case 'version-changed':
         return this.#onFact(event)
       case 'path-probed':
+        return
       case 'path-validated':
       case 'path-failed':
       case 'carrier-released':
-        return
+        return this.#paths.onEvent(event)
       default:
         if (this.#connection !== undefined) this.#streams.onEvent(event, this.#connection)
     }
@@ -348,6 +382,7 @@ export class QuicConnection {
     if (info === undefined) this.#closed.reject(error)
     else this.#closed.resolve(info)
     this.#streams.end(error, info !== undefined)
+    this.#paths.end(error)
     for (const waiting of [this.#drained, this.#keyUpdates]) {
       for (const each of waiting) each.reject(error)
       waiting.clear()

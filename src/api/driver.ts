@@ -33,7 +33,7 @@ interface Rest {
 export class Driver {
   readonly endpoint: Endpoint
   readonly environment: Environment
-  /** With those who use each beside the endpoint. */
+  /** With those who use each. */
   readonly #transports = new Map<DatagramTransport, Set<object>>()
   readonly #listeners = new Map<Connection, ConnectionListener>()
   /** Called for each connection that a client asks for. */
@@ -65,9 +65,14 @@ export class Driver {
     return this.#now
   }
 
-  /** Receives from `transport` and sends to it from now on. @throws where it has a receiver already */
-  attach(transport: DatagramTransport): void {
-    this.#transports.set(transport, new Set())
+  /**
+   * Receives from `transport` and sends to it from now on, for `user`; one that is attached already has one user more.
+   * @throws where it has another receiver, or is closed
+   */
+  adopt(transport: DatagramTransport, user: object): void {
+    const users = this.#transports.get(transport)
+    if (users !== undefined) return void users.add(user)
+    this.#transports.set(transport, new Set([user]))
     try {
       transport.open({
         datagram: (bytes, from, ecn, segmentSize) => this.#receive(transport, bytes, from, ecn ?? 0, segmentSize),
@@ -80,26 +85,14 @@ export class Driver {
     }
   }
 
-  /**
-   * As {@link attach}, on behalf of `user`, until it releases the transport. One that is attached already has one user more.
-   * @throws where another endpoint has it
-   */
-  adopt(transport: DatagramTransport, user: object): void {
-    const users = this.#transports.get(transport)
-    if (users !== undefined) {
-      if (users.size > 0) users.add(user)
-      return
-    }
-    this.attach(transport)
-    this.#transports.get(transport)?.add(user)
-  }
-
   /** `user` has no more use for it: with the last user it is closed. Harmless for what `user` did not adopt. */
   release(transport: DatagramTransport, user: object): void {
     const users = this.#transports.get(transport)
     if (users?.delete(user) !== true || users.size > 0) return
-    // What is on its way out, such as the last word of the path, leaves before.
-    this.afterFlush(() => transport.close())
+    // What is on its way out, such as the last word of the path, leaves before; unless somebody has found a use for it.
+    this.afterFlush(() => {
+      if (this.#transports.get(transport)?.size === 0) transport.close()
+    })
   }
 
   #onTransportClosed(transport: DatagramTransport, error: Error | undefined): void {

@@ -18,6 +18,7 @@ import type { Handshake } from './handshake.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
 import { type PreparedHandshake, prepareHandshake } from './prepared-handshake.ts'
 import { type Abortable, abortable } from './signal.ts'
+import { parseTarget, type Target } from './target.ts'
 import { type TrustOptions, verifierOf } from './trust.ts'
 
 /** Options of an endpoint, which all its connections share. */
@@ -69,7 +70,7 @@ export class EndpointCore {
       tokenKey: options.tokenKey,
     })
     this.driver = new Driver(endpoint, this.environment)
-    this.driver.attach(transport)
+    this.driver.adopt(transport, this)
   }
 
   /**
@@ -174,11 +175,6 @@ export async function whenReady(connection: QuicConnection, signal: AbortSignal 
 /** All but the code of the handshake is there. */
 type ParametersWith = (prepared: PreparedHandshake) => Omit<ConnectParameters, 'remoteAddress'>
 
-interface Target {
-  readonly host: string
-  readonly port: number
-}
-
 /** @throws TypeError for an address that is none */
 function targetOf(options: ConnectOptions, transport: DatagramTransport): Target {
   const { address } = options
@@ -186,13 +182,7 @@ function targetOf(options: ConnectOptions, transport: DatagramTransport): Target
     if (transport.resolve === undefined) return { host: '', port: 0 }
     throw new TypeError('address must be given: host:port')
   }
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(address)
-  const host = match?.[1] ?? match?.[2]
-  const port = Number(match?.[3])
-  if (host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw new TypeError(`address must be host:port, IPv6 in brackets, got ${address}`)
-  }
-  return { host, port }
+  return parseTarget(address)
 }
 
 function closedTransport(): QuicCarrierError {

@@ -1,5 +1,6 @@
 /** What applications catch: one class for each way in which a connection, a stream or an attempt can end. */
 import type { CloseReason } from '../connection/events.ts'
+import type { MigrationFailure } from '../connection/migration.ts'
 import { TlsAlert } from '../tls/alert.ts'
 import { alertOf, transportErrorName } from '../wire/transport-error.ts'
 import { isReservedVersion } from '../wire/version.ts'
@@ -100,6 +101,17 @@ export class QuicAddressError extends QuicError {
 /** The carrier below the connection is gone. */
 export class QuicCarrierError extends QuicError {
   override readonly name: string = 'QuicCarrierError'
+}
+
+/** A client's move to another path was refused, or came to nothing (RFC 9000 §9); the connection lives on. */
+export class QuicMigrationError extends QuicError {
+  override readonly name: string = 'QuicMigrationError'
+  readonly failure: MigrationFailure
+
+  constructor(message: string, failure: MigrationFailure, options: QuicErrorOptions) {
+    super(message, options)
+    this.failure = failure
+  }
 }
 
 /** One stream was reset or stopped; the connection lives on. */

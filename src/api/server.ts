@@ -11,6 +11,7 @@ import { QuicConnection } from './connection.ts'
 import { EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+import { type PreferredAddresses, type PreferredAddressOptions, preferredAddressOf } from './preferred-address.ts'
 import { type ServerCertificates, ServerIdentities } from './server-identity.ts'
 
 /** Options of a server. */
@@ -22,10 +23,12 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
   readonly retry?: RetryPolicy
   /** What is taken at most. */
   readonly limits?: Partial<IncomingLimits>
+  /** Where clients are to move to once they are connected (RFC 9000 §9.6). */
+  readonly preferredAddress?: PreferredAddressOptions
 }
 
 /** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
-const LISTEN_KEYS = ['certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey']
+const LISTEN_KEYS = ['preferredAddress', 'certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey']
 
 /** How a server is closed. */
 export interface ServerCloseOptions {
@@ -92,6 +95,9 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   /** Ends the wait for the decision on an incoming connection. */
   readonly #deadlines = new Map<IncomingConnection, () => void>()
   #closed = false
+  readonly #preferred: PreferredAddresses | undefined
+  /** Beside the first one. */
+  readonly #transports = new Set<DatagramTransport>()
 
   /** @internal Made by `listen`. */
   constructor(
@@ -101,6 +107,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     config: ConnectionConfig,
     ownsTransport: boolean,
   ) {
+    this.#preferred = preferredAddressOf(options.preferredAddress)
     this.#core = core
     this.#ownsTransport = ownsTransport
     this.#options = options
@@ -110,7 +117,18 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
     core.driver.endpoint.listen({ versions: config.versions, limits, retry }, createReception)
     core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
-    core.driver.onClosed = () => this.#onTransportClosed()
+    core.driver.onClosed = (transport) => this.#onTransportClosed(transport)
+    if (options.preferredAddress !== undefined) this.addTransport(options.preferredAddress.transport)
+  }
+
+  /**
+   * Serves on another transport as well, which belongs to the server from now on: clients connect there, or move there with
+   * the connections that they have.
+   * @throws where the transport has a receiver already, or is closed
+   */
+  addTransport(transport: DatagramTransport): void {
+    this.#core.driver.adopt(transport, this)
+    this.#transports.add(transport)
   }
 
   /** `host:port` of the transport. */
@@ -163,6 +181,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       incoming,
       {
         config: this.#config,
+        ...(this.#preferred && { preferredAddress: this.#preferred }),
         observer: this.#options.observer,
         createTls: (parameters) =>
           createServerSession({
@@ -217,6 +236,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     }
     if (options.graceful === true) await this.#whenIdle(options.timeout)
     await Promise.all([...this.#connections].map((connection) => connection.close()))
+    for (const transport of this.#transports) this.#core.driver.release(transport, this)
     if (!this.#ownsTransport) return
     // Refusals of those who waited leave before the transport does.
     await new Promise<void>((resolve) => this.#core.driver.afterFlush(resolve))
@@ -258,8 +278,10 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     )
   }
 
-  /** Nobody can come any more: the iterations end. The connections that ran tell why by their `closed`. */
-  #onTransportClosed(): void {
+  /** With the last transport nobody can come any more: the iterations end. The connections that ran tell why by their `closed`. */
+  #onTransportClosed(transport: DatagramTransport): void {
+    this.#transports.delete(transport)
+    if (this.#core.driver.has(this.#core.transport) || this.#transports.size > 0) return
     this.#forgetDeadlines()
     this.#ready.close()
     this.#asking.close()
@@ -307,6 +329,7 @@ export async function listen(transport: DatagramTransport, options: ListenOption
     return await listenOn(new EndpointCore(transport, options), options, true)
   } catch (error) {
     transport.close()
+    options.preferredAddress?.transport.close()
     throw error
   }
 }

@@ -230,7 +230,6 @@ describe('A move is refused', () => {
     expect(client.paths.paths.length).toBe(1)
   })
 
-  //= rfc9000#9-p1-1
   test('to a server', () => {
     const { pair, server } = connected()
     const second = pair.server.add(SECOND)

@@ -134,6 +134,40 @@ describe('The preferred address of a server', () => {
     expect(server.paths.paths.length).toBe(1)
   })
 
+  //= rfc9000#9.6.2-p5-1
+  test('is forgotten with the connection', () => {
+    const { pair, client } = begun()
+    pair.run(() => client.paths.active.remoteAddress === PREFERRED, 3000)
+    const other = pair.connect({ config: { preferredAddressPolicy: 'ignore' } })
+    pair.run(() => other.isHandshakeConfirmed, 1000)
+    pair.run(() => false, 1000)
+    expect(other.paths.active.remoteAddress).toBe(pair.server.address)
+  })
+
+  //= rfc9000#9.6.3-p3-1
+  test('gets no more than three times what came from an address that is not proven', () => {
+    const sent = { there: 0, back: 0 }
+    const elsewhere = '203.0.113.50:5'
+    const setting = begun({
+      tap: (bytes, _side, _now, { from, address }) => {
+        if (from === PREFERRED && address === elsewhere) sent.back += bytes.length
+        // The client's packets to the preferred address come by another NAT; what goes back there is lost.
+        return address !== elsewhere
+      },
+    })
+    const { pair, traffic, client, server } = setting
+    const second = pair.client.add(elsewhere)
+    client.openPath({ carrier: second, purpose: 'move', remoteAddress: PREFERRED }, pair.now)
+    pair.client.endpoint.wake(client)
+    traffic.send(server, 'unidirectional', 300_000)
+    pair.run(() => false, 2000)
+    const path = server.paths.paths.find(({ remoteAddress }) => remoteAddress === elsewhere)
+    sent.there = path?.bytesReceived ?? 0
+    expect(sent.there).toBeGreaterThan(0)
+    expect(sent.back).toBeLessThanOrEqual(3 * sent.there)
+    expect(path?.isValidated ?? false).toBe(false)
+  })
+
   //= rfc9000#21.5.6-p2-1
   test('on this very machine is nothing that a server elsewhere may send us to', () => {
     for (const ipv4 of ['127.0.0.1:8080', '127.9.9.9:22']) {
@@ -187,6 +221,7 @@ describe('The preferred address of a server', () => {
   })
 
   //= rfc9000#18.2-p4.38.1-1
+  //= rfc9000#18.2-p4.38.1-2
   test('is nothing for a server without connection ids', () => {
     const idGenerator = { length: 0, generate: () => ConnectionId.from(new Uint8Array(0)) }
     const pair = new Pair({
