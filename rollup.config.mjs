@@ -95,7 +95,7 @@ rmSync('dist', { recursive: true, force: true })
 export default [
   {
     input: [...DOORS, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
-    external: /^(node:|@noble\/|#)/,
+    external: /^(node:|@noble\/|#|ws$)/,
     plugins: [typescript(), engineChoice(), types()],
     output: {
       dir: 'dist',

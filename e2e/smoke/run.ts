@@ -1,11 +1,11 @@
 /**
  * Packs the package as it is published, installs it into a folder of its own, compiles a user's file against its types, and
- * uses it there on the Node given as argument.
+ * uses it there on the runtimes given as arguments: Node, Bun, Deno.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { closingLine, readClosingLine } from '../support/closing-line.ts'
 
@@ -25,7 +25,14 @@ const USERS = { anywhere: [], node: ['node'] }
 const consumer = mkdtempSync(join(tmpdir(), 'isoquic-smoke-'))
 try {
   install()
-  const counts = useModules(process.argv[2] ?? process.execPath)
+  const counts = { passed: 0, failed: 0, skipped: 0 }
+  const programs = process.argv.slice(2)
+  for (const program of programs.length > 0 ? programs : [process.execPath]) {
+    const { passed, failed, skipped } = useModules(program)
+    counts.passed += passed
+    counts.failed += failed
+    counts.skipped += skipped
+  }
   for (const [user, types] of Object.entries(USERS)) counts[compiles(user, types) ? 'passed' : 'failed']++
   console.log(`\n${closingLine(counts)}`)
   process.exitCode = counts.failed > 0 ? 1 : 0
@@ -46,9 +53,11 @@ function npm(folder: string, ...args: string[]): void {
   execFileSync('npm', [...args, ...options], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-function useModules(node: string): { passed: number; failed: number; skipped: number } {
-  console.log(`The package on ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()}`)
-  const { stdout } = spawnSync(node, ['smoke.mjs'], {
+function useModules(program: string): { passed: number; failed: number; skipped: number } {
+  const [version] = execFileSync(program, ['--version'], { encoding: 'utf8' }).split('\n')
+  console.log(`The package on ${basename(program)} ${version}`)
+  const args = basename(program) === 'deno' ? ['run', '--allow-all', '--unstable-net', 'smoke.mjs'] : ['smoke.mjs']
+  const { stdout } = spawnSync(program, args, {
     cwd: consumer,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],

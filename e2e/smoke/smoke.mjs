@@ -1,4 +1,4 @@
-/** Uses the installed package as its users do: every door opens, and bytes come back over UDP and through the pipe. Plain JavaScript for Node 20. */
+/** Uses the installed package as its users do: every door opens, and bytes come back over UDP and through the pipe. Plain JavaScript for Node 20, Bun and Deno. */
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -46,8 +46,22 @@ for (const door of Object.keys(manifest.exports)) {
 await check('echo over UDP with the engine of the runtime', async () => echoOverUdp(await import('isoquic')))
 await check('echo over UDP with the single file', async () => echoOverUdp(await import('isoquic/isoquic.min.js')))
 
+if ('Bun' in globalThis || 'Deno' in globalThis) {
+  await check('echo over UDP with the sockets of the runtime', async () => {
+    const { bunUdp } = await import('isoquic/transports/bun')
+    const { denoUdp } = await import('isoquic/transports/deno')
+    const { devCertificate } = await import('isoquic/dev')
+    const bind = 'Bun' in globalThis ? bunUdp : denoUdp
+    const server = await bind({ host: '127.0.0.1' })
+    const client = await bind({ host: '127.0.0.1' })
+    await echo(await import('isoquic'), devCertificate, server, client, server.localAddress)
+  })
+}
+
 await check('the command prints its help', async () => {
-  const help = execFileSync(process.execPath, [join(home, '..', manifest.bin.isoquic), '--help'], { encoding: 'utf8' })
+  const run = 'Deno' in globalThis ? ['run', '--allow-all'] : []
+  const command = [...run, join(home, '..', manifest.bin.isoquic), '--help']
+  const help = execFileSync(process.execPath, command, { encoding: 'utf8' })
   if (!help.includes('isoquic')) throw new Error(`it printed "${help}"`)
 })
 

@@ -1,9 +1,9 @@
 /**
  * All tests, in all runtimes that the machine has: types, lint, the suite in Node, Chromium, Firefox and workerd, the packed
- * package on Node 20, and the neutral part of the suite on the other versions of Node. Arguments go to vitest, which then runs alone.
+ * package on Node 20, Bun and Deno, and the neutral part of the suite on the other versions of Node. Arguments go to vitest, which then runs alone.
  */
 import { closingLine, vectorsLine } from './closing-line.ts'
-import { findNode, provideBrowsers, provideNodes } from './runtimes.ts'
+import { findNode, findOther, provideBrowsers, providePinned } from './runtimes.ts'
 import { type Command, runStep, type StepResult } from './steps.ts'
 
 const OTHER_NODES = [22, 26]
@@ -37,8 +37,7 @@ console.log(closingLine(total))
 process.exitCode = total.failed > 0 ? 1 : 0
 
 function provideRuntimes(): string[] {
-  const nodes = provideNodes([PACKAGE_NODE, ...OTHER_NODES])
-  return [...provideBrowsers(), ...nodes.map((major) => `Node ${major}`)]
+  return [...provideBrowsers(), ...providePinned([PACKAGE_NODE, ...OTHER_NODES])]
 }
 
 function someSteps(): [string, Command][] {
@@ -51,9 +50,13 @@ function allSteps(): [string, Command][] {
     ['lint', [node, 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']],
     [`Node ${process.versions.node}, browsers and workerd`, vitest(node)],
   ]
-  const packageNode = findNode(PACKAGE_NODE)
-  if (packageNode !== undefined)
-    steps.push([`package on Node ${PACKAGE_NODE}`, [node, 'e2e/smoke/run.ts', packageNode]])
+  const [bun, deno] = [findOther('Bun'), findOther('Deno')]
+  const users = [findNode(PACKAGE_NODE), bun, deno].filter((program) => program !== undefined)
+  if (users.length > 0)
+    steps.push([`package on Node ${PACKAGE_NODE}, Bun and Deno`, [node, 'e2e/smoke/run.ts', ...users]])
+  if (bun !== undefined) steps.push(['sockets of Bun', [bun, 'e2e/runtimes/sockets.ts']])
+  if (deno !== undefined)
+    steps.push(['sockets of Deno', [deno, 'run', '--allow-all', '--unstable-net', 'e2e/runtimes/sockets.ts']])
   for (const major of OTHER_NODES) {
     const other = findNode(major)
     // What lies beside the sources; the long runs of e2e/ speak of the protocol, not of the runtime.

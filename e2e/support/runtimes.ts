@@ -29,11 +29,29 @@ export function findNode(major: number): string | undefined {
   return candidates.find((path) => path !== undefined && existsSync(path) && majorOf(path) === major)
 }
 
-/** Installs the pinned versions of Node unless all of `majors` are there. Returns those that stay missing. */
-export function provideNodes(majors: readonly number[]): number[] {
-  const isMissing = (major: number): boolean => findNode(major) === undefined
-  if (majors.some(isMissing)) show('npm', ['ci', '--prefix', PINNED, '--no-audit', '--no-fund', '--no-bin-links'])
-  return majors.filter(isMissing)
+/** Runtimes that are not Node, by their binaries among the pinned ones. */
+const OTHERS: Readonly<Record<OtherRuntime, string>> = {
+  Bun: '@oven/bun-linux-x64/bin/bun',
+  Deno: '@deno/linux-x64-glibc/deno',
+}
+
+/** A runtime that is not Node. */
+export type OtherRuntime = 'Bun' | 'Deno'
+
+/** The binary of a pinned runtime. */
+export function findOther(name: OtherRuntime): string | undefined {
+  const pinned = join(ROOT, PINNED, 'node_modules', OTHERS[name])
+  return existsSync(pinned) ? pinned : undefined
+}
+
+/** Installs the pinned runtimes unless all of Node's `majors`, Bun and Deno are there. Returns the names of those that stay missing. */
+export function providePinned(majors: readonly number[]): string[] {
+  const missing = (): string[] => [
+    ...majors.filter((major) => findNode(major) === undefined).map((major) => `Node ${major}`),
+    ...(['Bun', 'Deno'] as const).filter((name) => findOther(name) === undefined),
+  ]
+  if (missing().length > 0) show('npm', ['ci', '--prefix', PINNED, '--no-audit', '--no-fund', '--no-bin-links'])
+  return missing()
 }
 
 function majorOf(node: string): number {
