@@ -2,7 +2,7 @@
 import { Deque } from '../base/deque.ts'
 import type { Time } from '../base/time.ts'
 import type { ObservedClose, Observer } from '../wire/observer.ts'
-import type { CloseReason, ConnectionEvent } from './events.ts'
+import type { CloseReason, ConnectionEvent, PathFact } from './events.ts'
 
 /** The queue of events of one connection. */
 export class EventQueue {
@@ -35,6 +35,12 @@ function tell(observer: Observer, event: ConnectionEvent, now: Time): void {
       return observer.connectionState?.('handshake_complete', now)
     case 'handshake-confirmed':
       return observer.connectionState?.('handshake_confirmed', now)
+    case 'path-probed':
+      return tellProbe(observer, 'started', event, now)
+    case 'path-validated':
+      return tellProbe(observer, 'successful', event, now)
+    case 'path-failed':
+      return tellProbe(observer, 'abandoned', event, now)
     case 'path-changed':
       return observer.pathChanged?.(event.localAddress, event.remoteAddress, now)
     case 'mtu-changed':
@@ -49,6 +55,15 @@ function tell(observer: Observer, event: ConnectionEvent, now: Time): void {
       return observer.connectionState?.('closed', now)
     default:
   }
+}
+
+function tellProbe(
+  observer: Observer,
+  outcome: 'started' | 'successful' | 'abandoned',
+  { path, localAddress, remoteAddress }: PathFact,
+  now: Time,
+): void {
+  observer.pathProbed?.(outcome, path, localAddress, remoteAddress, now)
 }
 
 /** Whether we say that it is over, and so wait in the closing state (RFC 9000 §10.2.1). */

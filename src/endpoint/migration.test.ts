@@ -3,6 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import { MigrationError, type PathRequest } from '../connection/migration.ts'
 import type { Carrier } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
+import { FrameType } from '../wire/frame.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
 import { Pair, type PairOptions } from './test-pair.fixtures.ts'
 import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
@@ -200,6 +201,45 @@ describe('A client that moves', () => {
     expect(client.paths.active.carrier).toBe(pair.client.carrier)
     // What the client gave up the server lets go of as well, with the ids.
     expect(server.paths.paths.length).toBe(1)
+  })
+
+  //= rfc9000#9.3.3-p4-1
+  test('hears what comes late on the path that it left, and answers there when asked', () => {
+    const drops: string[] = []
+    const answered: string[] = []
+    const { pair, traffic, client, server, open } = connected({
+      network: { delay: 60 },
+      clientObserver: {
+        packetDropped: (reason) => void drops.push(reason),
+        packetSent: ({ path }, frames) => {
+          if (frames.some(({ type }) => type === FrameType.pathResponse)) answered.push(path.carrier.localAddress)
+        },
+      },
+    })
+    const home = pair.client.address
+    traffic.send(server, 'unidirectional', 400_000)
+    pair.run(() => traffic.received('client') > 50_000)
+    open(pair.client.add(SECOND), 'move')
+    pair.run(() => client.paths.active.carrier.localAddress === SECOND, 1000)
+    expect(client.paths.paths.map((path) => client.paths.stateOf(path))).toEqual(['leaving', 'active'])
+    expect(runChecked(pair, () => traffic.completed('client') === 1)).toBe(true)
+    expect(drops).toEqual([])
+    expect(new Set(answered)).toEqual(new Set([home, SECOND]))
+    expect(server.paths.active.remoteAddress).toBe(SECOND)
+  })
+
+  test('tells the server so, though it has nothing to say', () => {
+    const frames: number[] = []
+    const { pair, client, open } = connected({
+      clientObserver: {
+        packetSent: ({ path, isMtuProbe }, sent) => {
+          if (path.carrier.localAddress === SECOND && isMtuProbe !== true) frames.push(...sent.map(({ type }) => type))
+        },
+      },
+    })
+    open(pair.client.add(SECOND), 'move')
+    pair.run(() => client.paths.active.carrier.localAddress === SECOND, 1000)
+    expect(frames).toContain(FrameType.ping)
   })
 
   test('lets the peer no longer send to it once it has left', () => {

@@ -264,6 +264,21 @@ describe('A connection', () => {
     expect(tuples[0]).toBeUndefined()
     expect(tuples.at(-1)).toBe(id)
   })
+
+  test('tells of the paths that a client tries, and of what came of it', () => {
+    const { client } = scene('a client that moves, and fails to')
+    const states = dataOf(client, 'quic:migration_state_updated')
+    const [first] = states
+    expect(states.map(({ new: state, tuple_id: id }) => [state, id === first?.['tuple_id']])).toEqual([
+      ['probing_started', true],
+      ['probing_successful', true],
+      ['migration_complete', true],
+      ['probing_started', false],
+      ['probing_abandoned', false],
+    ])
+    const assigned = dataOf(client, 'quic:tuple_assigned').map(({ tuple_id: id }) => id)
+    expect(states.every(({ tuple_id: id }) => assigned.includes(id))).toBe(true)
+  })
 })
 
 describe('A connection that is observed', () => {

@@ -152,6 +152,24 @@ export const SCENES: Readonly<Record<string, (seed: number, qlog?: QlogOptions) 
       },
       qlog,
     ),
+  'a client that moves, and fails to': (seed, qlog) =>
+    logged(
+      { seed, tap: (_bytes, _side, _now, { from }) => from !== '192.0.2.77:7' },
+      (pair) => {
+        const traffic = new Traffic(pair)
+        const { client } = pair.handshake()
+        pair.run(() => false, 200)
+        for (const address of ['198.51.100.7:7', '192.0.2.77:7']) {
+          client.openPath({ carrier: pair.client.add(address), purpose: 'move' }, pair.now)
+          pair.client.endpoint.wake(client)
+          pair.run(() => false, 5000)
+        }
+        traffic.send(client, 'unidirectional', 20_000)
+        pair.run(() => false, 1000)
+        close(pair)
+      },
+      qlog,
+    ),
   'a path that marks, then erases marks': (seed, qlog) => {
     let left = 60
     return logged(

@@ -287,6 +287,7 @@ describe('A trace', () => {
         qlog.connectionClosed({ initiator: undefined, trigger: 'application', space: 'application', code, reason }, now)
         qlog.alpnChosen(reason, now)
         qlog.cipherChosen(reason, now)
+        qlog.pathProbed('abandoned', 3, reason, reason, now)
         qlog.pathChanged(reason, reason, now)
         qlog.connectionStarted({ localAddress: reason, remoteAddress: reason, localId: ID, remoteId: ID }, now)
         qlog.packetDropped('duplicate', now, undefined, now)

@@ -222,6 +222,17 @@ export class QlogWriter implements Observer {
     this.#write('connection_closed', closeData(close), now)
   }
 
+  pathProbed(
+    outcome: 'started' | 'successful' | 'abandoned',
+    path: PathId,
+    local: PathAddress,
+    remote: PathAddress,
+    now: Time,
+  ): void {
+    const id = this.#introduce(path, { local, remote }, now) ?? ''
+    this.#write('migration_state_updated', { new: `probing_${outcome}`, tuple_id: id }, now)
+  }
+
   pathChanged(local: PathAddress, remote: PathAddress, now: Time): void {
     let id: PathId | undefined
     for (const [path, known] of this.#paths) if (known.local === local && known.remote === remote) id = path
@@ -259,14 +270,19 @@ export class QlogWriter implements Observer {
 
   /** The id of a packet's path; a path that is new is introduced (§4.7). */
   #tupleOf(path: ObservedPath, now: Time): string | undefined {
-    const id = tupleId(path.id)
-    if (id === undefined || this.#paths.has(path.id)) return id
+    // Objects are made for new paths alone.
+    if (this.#paths.has(path.id)) return tupleId(path.id)
+    return this.#introduce(path.id, { local: path.carrier.localAddress, remote: path.remoteAddress }, now)
+  }
+
+  #introduce(path: PathId, addresses: Addresses, now: Time): string | undefined {
+    const id = tupleId(path)
+    if (id === undefined || this.#paths.has(path)) return id
     for (const oldest of this.#paths.keys()) {
       if (this.#paths.size < MAX_PATHS) break
       this.#paths.delete(oldest)
     }
-    const addresses = { local: path.carrier.localAddress, remote: path.remoteAddress }
-    this.#paths.set(path.id, addresses)
+    this.#paths.set(path, addresses)
     const ends = { tuple_remote: endpointInfo(addresses.remote), tuple_local: endpointInfo(addresses.local) }
     this.#write('tuple_assigned', { tuple_id: id, ...ends }, now)
     return id

@@ -4,7 +4,7 @@ import type { AckSample, ControllerFactory } from './congestion/controller.ts'
 import { cubic } from './congestion/cubic.ts'
 import { newReno } from './congestion/new-reno.ts'
 import { PathRecovery } from './path-recovery.ts'
-import { Scenario } from './recovery.fixtures.ts'
+import { APP, Scenario } from './recovery.fixtures.ts'
 
 /** A NewReno that keeps a copy of each sample. */
 function sampled(samples: AckSample[]): ControllerFactory {
@@ -175,5 +175,29 @@ describe('changes on a live path', () => {
     const own: ControllerFactory = (options) => newReno(options)
     expect(controllerFactory(own)).toBe(own)
     expect(() => controllerFactory('vegas' as 'cubic')).toThrow(TypeError)
+  })
+})
+
+describe('a path that is only probed', () => {
+  test('loses probes without a word to the controller, and arms no PTO, until it carries data', () => {
+    const sender = new Scenario()
+    sender.path.beginProbing()
+    const window = sender.path.congestionWindow
+    sender.sendAt(0, 10)
+    expect(sender.loss.nextTimeout()).toBe(Infinity)
+    sender.path.endProbing(1000)
+    sender.sendAt(1000, 1001, 1002, 1003)
+    sender.ack(1050, [2, 6])
+    expect(sender.ledger.lostIn(APP)).toEqual([0, 1])
+    expect(sender.path.congestionWindow).toBeGreaterThanOrEqual(window)
+    expect(sender.path.isInRecovery).toBe(false)
+    expect(sender.path.bytesInFlight).toBe(0)
+    // A loss that comes late after all is no reason to undo anything.
+    sender.ack(1060, [0, 6])
+    sender.sendAt(2000, 2001, 2002, 2003)
+    expect(sender.loss.nextTimeout()).toBeLessThan(Infinity)
+    sender.ack(2050, [9, 10])
+    expect(sender.path.isInRecovery).toBe(true)
+    expect(sender.path.congestionWindow).toBeLessThan(window)
   })
 })

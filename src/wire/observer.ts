@@ -173,6 +173,14 @@ export interface Observer {
   connectionState?(state: ObservedState, now: Time): void
   /** Once, when the connection leaves the open state. */
   connectionClosed?(close: ObservedClose, now: Time): void
+  /** A client tries another path, or has tried it (RFC 9000 §9.1). */
+  pathProbed?(
+    outcome: 'started' | 'successful' | 'abandoned',
+    path: PathId,
+    localAddress: PathAddress,
+    remoteAddress: PathAddress,
+    now: Time,
+  ): void
   /** The active path has another address (RFC 9000 §9). */
   pathChanged?(localAddress: PathAddress, remoteAddress: PathAddress, now: Time): void
   /** A path whose carrier has marks begins as `testing` (RFC 9000 Appendix A.4). */
