@@ -19,7 +19,10 @@ import { createPathVerifier } from '../x509/path.ts'
 import { CA_CERTIFICATE, ED25519, P256, P384, RSA } from './certificates.fixtures.ts'
 import { createClientSession } from './client-session.ts'
 import { NamedGroup } from './code-points.ts'
+import type { TlsClientConfig } from './config.ts'
 import { clientConfig, SERVER_PARAMETERS } from './handshake.fixtures.ts'
+import { PskMode } from './psk-extensions.ts'
+import type { Resumption } from './resumption.ts'
 import { type TlsComplete, type TlsEvent, TlsLevel, type TlsSession } from './session.ts'
 
 const version = spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout ?? ''
@@ -91,6 +94,10 @@ class TlsOverTcp {
 
   get complete(): TlsComplete | undefined {
     return this.events.find((event) => event.type === 'complete')
+  }
+
+  end(): void {
+    this.#socket.destroy()
   }
 
   send(text: string): void {
@@ -209,20 +216,26 @@ const verifier = createPathVerifier({ anchors: [fromHex(CA_CERTIFICATE)], verifi
 async function connectToOpenssl(
   key: keyof typeof KEYS,
   args: readonly string[],
-): Promise<{ tls: TlsOverTcp; server: ChildProcess }> {
+  changes: Partial<TlsClientConfig> = {},
+  visits = 1,
+): Promise<{ tls: TlsOverTcp; server: ChildProcess; port: number }> {
   const port = await freePort()
   const server = run(
     [
-      ['s_server', '-accept', `127.0.0.1:${port}`, '-tls1_3', '-alpn', 'hq-interop', '-naccept', '1'],
+      ['s_server', '-accept', `127.0.0.1:${port}`, '-tls1_3', '-alpn', 'hq-interop', '-naccept', `${visits}`],
       ['-cert', `${key}.pem`, '-key', `${key}.key`, '-serverinfo', 'parameters.pem', ...args],
     ].flat(),
   )
   await saying(server, 'ACCEPT')
+  return { tls: await connectTo(port, changes), server, port }
+}
+
+async function connectTo(port: number, changes: Partial<TlsClientConfig>): Promise<TlsOverTcp> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   // OpenSSL wants a custom extension of a client to be empty.
-  const session = createClientSession(clientConfig({ crypto: node, verifier, parameters: () => EMPTY }))
-  return { tls: new TlsOverTcp(session, socket), server }
+  const session = createClientSession(clientConfig({ crypto: node, verifier, parameters: () => EMPTY, ...changes }))
+  return new TlsOverTcp(session, socket)
 }
 
 describe.skipIf(!version.startsWith('OpenSSL 3'))('OpenSSL as a server', () => {
@@ -262,6 +275,53 @@ describe.skipIf(!version.startsWith('OpenSSL 3'))('OpenSSL as a server', () => {
     expect(tls.events.filter(({ type }) => type === 'message')).toHaveLength(3)
   })
 })
+
+const PSK = { identity: encodeUtf8('sensor'), key: fromHex('00112233445566778899aabbccddeeff') }
+const PSK_ARGS = ['-psk_identity', 'sensor', '-psk', '00112233445566778899aabbccddeeff']
+
+/**
+ * OpenSSL leaves its answer to custom extensions out where it shows no certificate, so our client ends there; that it has read
+ * EncryptedExtensions proves that binder, selection and key schedule were right.
+ */
+describe.skipIf(!version.startsWith('OpenSSL 3'))('OpenSSL as a server that knows a key', () => {
+  const NO_PARAMETERS = 'EncryptedExtensions have no quic_transport_parameters'
+
+  test.each([TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384])('goes on from a ticket of $name', async (suite) => {
+    const wants = { acceptsTickets: true }
+    const { tls, port } = await connectToOpenssl('p256', ['-rev', '-ciphersuites', suite.name], wants, 3)
+    await answered(tls)
+    const session = ticketOf(tls)
+    expect(session).toMatchObject({ suite: suite.id, hash: suite.hash, allowsEarlyData: false })
+    tls.end()
+    const broken = { ...session, key: new Uint8Array(session.key.length) }
+    const stranger = await connectTo(port, { resumption: { session: broken, earlyData: false } })
+    await expect(answered(stranger)).rejects.toThrow('OpenSSL sent alert')
+    const again = await connectTo(port, { ...wants, resumption: { session, earlyData: true } })
+    await expect(answered(again)).rejects.toThrow(NO_PARAMETERS)
+  })
+
+  test('goes on from a ticket through a HelloRetryRequest', async () => {
+    const { tls, port } = await connectToOpenssl('p256', ['-rev', '-groups', 'P-384'], { acceptsTickets: true }, 2)
+    await answered(tls)
+    const resumption = { session: ticketOf(tls), earlyData: false }
+    tls.end()
+    await expect(answered(await connectTo(port, { resumption }))).rejects.toThrow(NO_PARAMETERS)
+  })
+
+  test('takes an external key, with a key exchange and alone', async () => {
+    const { tls } = await connectToOpenssl('p256', ['-rev', ...PSK_ARGS], { psk: PSK })
+    await expect(answered(tls)).rejects.toThrow(NO_PARAMETERS)
+    const changes = { psk: PSK, pskModes: [PskMode.pskKe] }
+    const alone = await connectToOpenssl('p256', ['-rev', ...PSK_ARGS, '-allow_no_dhe_kex'], changes)
+    await expect(answered(alone.tls)).rejects.toThrow(NO_PARAMETERS)
+  })
+})
+
+function ticketOf(tls: TlsOverTcp): Resumption {
+  const event = tls.events.find((candidate) => candidate.type === 'ticket')
+  if (event === undefined) throw new Error('There was no ticket')
+  return event.session
+}
 
 async function completed(tls: TlsOverTcp): Promise<void> {
   if (tls.complete !== undefined) return

@@ -68,6 +68,7 @@ export const SIMPLE: Readonly<
 export const RESUMED: Readonly<
   Record<
     | 'psk'
+    | 'earlySecret'
     | 'clientHello'
     | 'serverHello'
     | 'encryptedExtensions'
@@ -82,6 +83,7 @@ export const RESUMED: Readonly<
   >
 > = {
   psk: '4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3',
+  earlySecret: '3fbbe6a60deb66c30a32795aba0eff7eaa10105586e7be5c09678d63b6caab62',
   clientHello:
     '010001fc03031bc3ceb6bbe39cff938355b5a50adb6db21b7a6af649d7b4bc419d7876487d95000006130113031302010001' +
     'cd0000000b0009000006736572766572ff01000100000a00140012001d001700180019010001010102010301040033002600' +

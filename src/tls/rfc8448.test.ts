@@ -8,6 +8,8 @@ import { checkFinished, encodeFinished } from './finished-message.ts'
 import { exportKeyingMaterial, finishedVerifyData, KeySchedule } from './key-schedule.ts'
 import { type HandshakeMessage, HEADER_LENGTH } from './message.ts'
 import { MessageReader } from './message-reader.ts'
+import { checkBinder, obfuscateAge, pskBinder, revealAge, ticketPsk } from './psk.ts'
+import { decodeSelectedPsk, PskMode } from './psk-extensions.ts'
 import { QUIC_CLIENT_HELLO, RESUMED, RETRIED, SIMPLE } from './rfc8448.fixtures.ts'
 import { decodeEncryptedExtensions, decodeServerHello } from './server-hello.ts'
 import { decodeNewSessionTicket } from './ticket-message.ts'
@@ -94,6 +96,53 @@ test('RFC 8448 §3: its NewSessionTicket has an early data size that QUIC does n
   expect(() => decodeNewSessionTicket(body(SIMPLE.newSessionTicket))).toThrow(
     expect.objectContaining({ description: 47, protocolViolation: true }),
   )
+})
+
+test('RFC 8448 §3: its ticket stands for the key that §4 resumes by', () => {
+  const { clientHello, serverHello, encryptedExtensions, certificate, certificateVerify, serverFinished } = SIMPLE
+  const transcript = transcriptOf(clientHello, serverHello)
+  const schedule = new KeySchedule('sha256')
+  schedule.enterHandshake(fromHex(SIMPLE.shared), transcript.digest())
+  for (const bytes of [encryptedExtensions, certificate, certificateVerify, serverFinished])
+    transcript.add(fromHex(bytes))
+  schedule.enterApplication(transcript.digest())
+  transcript.add(fromHex(SIMPLE.clientFinished))
+  const secret = schedule.resumption(transcript.digest())
+  expect(toHex(ticketPsk('sha256', secret, fromHex('0000')))).toBe(RESUMED.psk)
+})
+
+describe('RFC 8448 §4: the ClientHello of the resumed handshake', () => {
+  const bytes = fromHex(RESUMED.clientHello)
+  const hello = decodeClientHello(bytes.subarray(HEADER_LENGTH))
+
+  test('offers one key, with early data, and a key exchange beside it', () => {
+    expect(hello.psks?.identities).toHaveLength(1)
+    expect(hello.psks?.identities[0]?.obfuscatedAge).toBe(0xfad6aacb)
+    expect(hello.pskModes).toEqual([PskMode.pskDheKe])
+    expect(hello.hasEarlyData).toBe(true)
+    expect(decodeSelectedPsk(decodeServerHello(body(RESUMED.serverHello)).extensions.get(41) ?? EMPTY)).toBe(0)
+    // The ticket is that of §3, and its age a few ms.
+    expect(revealAge(0xfad6aacb, 0xfad6aac5)).toBe(6)
+    expect(obfuscateAge(6, 0xfad6aac5)).toBe(0xfad6aacb)
+  })
+
+  //= rfc9846#4.3.11-p8-1
+  test('has the binder that ours would be', () => {
+    const covered = bytes.subarray(0, bytes.length - (hello.psks?.bindersLength ?? 0))
+    expect(covered).toHaveLength(477)
+    const digest = new Transcript().digestWith('sha256', covered)
+    expect(toHex(digest)).toBe('63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14')
+    const binder = pskBinder('sha256', fromHex(RESUMED.psk), 'resumption', digest)
+    expect(binder).toEqual(hello.psks?.binders[0])
+    expect(pskBinder('sha256', fromHex(RESUMED.psk), 'external', digest)).not.toEqual(binder)
+    checkBinder(hello.psks?.binders[0], binder)
+    expect(() => checkBinder(undefined, binder)).toThrow(expect.objectContaining({ description: 51 }))
+  })
+
+  test('leads to the secret of early data', () => {
+    const schedule = new KeySchedule('sha256', fromHex(RESUMED.psk))
+    expect(toHex(schedule.earlyTraffic(transcriptOf(RESUMED.clientHello).digest()))).toBe(RESUMED.earlySecret)
+  })
 })
 
 test('RFC 8448 §4: with a pre-shared key the key schedule yields the secrets of the resumed handshake', () => {
