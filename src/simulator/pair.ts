@@ -14,7 +14,7 @@ import { ARENA_BYTES, Endpoint, type EndpointOptions } from '../endpoint/endpoin
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception, type ListenParameters } from '../endpoint/reception.ts'
 import { createClientSession } from '../tls/client-session.ts'
-import type { ServerIdentity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
+import type { Identity, TlsClientConfig, TlsServerConfig } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { PathAddress } from '../transport.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
@@ -122,7 +122,7 @@ export class Pair implements SideListener {
   onIncomingConnection: ((incoming: IncomingConnection) => void) | undefined = undefined
   readonly #options: PairOptions
   readonly #crypto: CryptoProvider
-  readonly #identity: ServerIdentity
+  readonly #identity: Identity
   readonly #observer: { readonly [R in Role]: ObserverFactory | undefined }
   readonly #randoms: { readonly [R in Role]: SeededRandom }
   readonly #ledger: PacketNumberLedger | undefined
@@ -336,7 +336,7 @@ function cryptoOf({ crypto, protection = 'real' }: PairOptions): CryptoProvider 
 }
 
 /** The key and the self-signed certificate of every pair's server. @throws Error for a provider that answers later */
-export function pairIdentity(crypto: CryptoProvider): ServerIdentity {
+export function pairIdentity(crypto: CryptoProvider): Identity {
   const secret = new Uint8Array(32).fill(7)
   const publicKey = p256.getPublicKey(secret, false)
   const signer = crypto.createSigner(ecPrivateKey(secret, publicKey, Oid.p256))

@@ -129,12 +129,12 @@ export class Side implements PortSink {
   }
 
   /** The carrier at `port` is gone, and what lived on it. */
-  closePort(port: Port, cause?: unknown): void {
+  closePort(port: Port, now: Time, cause?: unknown): void {
     const at = this.ports.indexOf(port)
     if (at >= 0) this.ports.splice(at, 1)
     this.#blocked.delete(port)
     port.close()
     this.#isBusy = true
-    this.endpoint.onCarrierClosed(port, cause)
+    this.endpoint.onCarrierClosed(port, now, cause)
   }
 }
