@@ -17,6 +17,8 @@ export {
 } from './endpoint/endpoint.ts'
 export { IncomingConnection } from './endpoint/incoming-connection.ts'
 export { type CreateReception, createReception, type ListenParameters } from './endpoint/reception.ts'
+export type { DatagramStatus, OutgoingMessage } from './streams/datagram.ts'
+export type { DatagramEvent, DatagramQueue, DatagramStats } from './streams/datagram-queue.ts'
 export type { StreamEvent } from './streams/events.ts'
 export type { Stream } from './streams/stream.ts'
 export { createClientSession } from './tls/client-session.ts'

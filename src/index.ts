@@ -10,6 +10,7 @@ export {
   type SendQueue,
 } from './api/connection.ts'
 export type { CreateStreamOptions } from './api/connection-streams.ts'
+export { QuicDatagrams, type SendDatagramOptions, SentDatagram } from './api/datagrams.ts'
 export { QuicEndpoint } from './api/endpoint.ts'
 export type { ConnectOptions, EndpointCoreOptions } from './api/endpoint-core.ts'
 export {
@@ -48,6 +49,8 @@ export type { PathState } from './connection/path.ts'
 export type { ConnectionStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
 export type { Environment } from './environment.ts'
+export type { DatagramStatus } from './streams/datagram.ts'
+export type { DatagramOptions, DatagramSettings } from './streams/datagram-settings.ts'
 export type { StreamPriority } from './streams/scheduler.ts'
 export type { CertificateRequestSummary, ClientHelloSummary } from './tls/config.ts'
 export type { Carrier, DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from './transport.ts'

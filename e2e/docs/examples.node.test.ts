@@ -7,6 +7,11 @@ const workspace = new Workspace()
 afterAll(() => workspace.remove())
 
 const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
+  'examples/datagrams.ts': [
+    /^a datagram may have \d{4} bytes$/,
+    /^the newest position is that of tick 2[5-9]$/,
+    /^\d+ of 30 arrived$/,
+  ],
   'examples/echo.ts': [
     /^echoing on 127\.0\.0\.1:\d+$/,
     /^sent "hello", got "hello"$/,

@@ -6,6 +6,7 @@ import { getCommand } from '../../src/cli/get.ts'
 import { pingCommand } from '../../src/cli/ping.ts'
 import { serveCommand } from '../../src/cli/serve.ts'
 import { type ConnectionOptions, validateConnectionConfig } from '../../src/connection/config.ts'
+import { datagramSettings } from '../../src/streams/datagram-settings.ts'
 import { listFiles, readText } from '../house/tree.ts'
 import { names, type Row, tableBelow } from './tables.ts'
 import { Workspace } from './workspace.ts'
@@ -15,6 +16,7 @@ const OPTIONS = 'docs/options.md'
 /** Tables whose first column has exactly the members of a type; `Omit` names what another table has. */
 const MEMBERS: readonly [path: string, title: string, type: string][] = [
   [OPTIONS, 'Connection', "import('isoquic').ConnectionOptions"],
+  [OPTIONS, 'Datagrams', "NonNullable<import('isoquic').ConnectionOptions['datagrams']>"],
   [OPTIONS, 'Both roles', "Omit<import('isoquic').CommonOptions, keyof import('isoquic').ConnectionOptions>"],
   [OPTIONS, 'Client', "Omit<import('isoquic').ConnectOptions, keyof import('isoquic').CommonOptions>"],
   [OPTIONS, 'Server', "Omit<import('isoquic').ListenOptions, keyof import('isoquic').CommonOptions>"],
@@ -79,6 +81,15 @@ test('the limits of a server have the defaults of the code', () => {
     const [name = ''] = names([row])
     const value = new RegExp(`^  ${name}: ([\\d_]+),$`, 'm').exec(source)?.[1]
     expect(`${name} ${literalValue((row[1] ?? '').replaceAll('`', ''))}`).toBe(`${name} ${literalValue(value ?? '')}`)
+  }
+})
+
+test('the settings of datagrams have the defaults of the code', () => {
+  const settings: Readonly<Record<string, unknown>> = { ...datagramSettings({}) }
+  for (const row of tableBelow(OPTIONS, 'Datagrams')) {
+    const [name = ''] = names([row])
+    const given = row[1] === 'none' ? undefined : literalValue((row[1] ?? '').replaceAll('`', ''))
+    expect(`${name} ${settings[name]}`).toBe(`${name} ${given}`)
   }
 })
 

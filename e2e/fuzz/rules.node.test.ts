@@ -168,15 +168,39 @@ const FRAMES: readonly Rule[] = [
     frameType: 0x07,
   },
   { name: 'HANDSHAKE_DONE a second time goes on', by: 'server', steps: () => [[[0x1e]], [[0x1e, 0x1e]]] },
-  // ── Extensions not negotiated (RFC 9221 §3) ──
+  // ── DATAGRAM (RFC 9221 §3) ──
   ...[0x30, 0x31].map(
     (type): Rule => ({
+      //= rfc9221#3-p3-3
       name: `DATAGRAM 0x${type.toString(16)} that was not negotiated`,
+      config: { maxDatagramFrameSize: 0 },
       steps: () => [[[type, 0, 0]]],
       code: E.PROTOCOL_VIOLATION,
       frameType: type,
     }),
   ),
+  ...(
+    [
+      [0x30, [0x30, 1, 2, 3, 4], [0x30, 1, 2, 3, 4, 5]],
+      [0x31, [0x31, 3, 1, 2, 3], [0x31, 4, 1, 2, 3, 4]],
+      // The limit counts the length as it is written, and longer than need be it is longer.
+      [0x31, [0x31, 3, 1, 2, 3], [0x31, ...v(3, 2), 1, 2, 3]],
+    ] as const
+  ).flatMap(([type, allowed, tooLarge], index): Rule[] => [
+    {
+      name: `DATAGRAM 0x${type.toString(16)} as large as the limit goes on (${index})`,
+      config: { maxDatagramFrameSize: 5 },
+      steps: () => [[allowed]],
+    },
+    {
+      //= rfc9221#3-p3-4
+      name: `DATAGRAM 0x${type.toString(16)} larger than was allowed (${index})`,
+      config: { maxDatagramFrameSize: 5 },
+      steps: () => [[tooLarge]],
+      code: E.PROTOCOL_VIOLATION,
+      frameType: type,
+    },
+  ]),
   // ── Keys and TLS (RFC 9001 §4, §6, §8) ──
   {
     //= rfc9001#6-p5-2

@@ -1,4 +1,6 @@
 /** A QUIC connection for applications, in W3C's vocabulary. It turns the events of the core into promises and streams, and holds no protocol. */
+
+import type { ConnectionConfig } from '../connection/config.ts'
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionStats } from '../connection/stats.ts'
@@ -6,6 +8,7 @@ import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { ConnectionStreams, type CreateStreamOptions, endError } from './connection-streams.ts'
+import { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { Listeners } from './listeners.ts'
@@ -47,8 +50,7 @@ export interface QuicConnectionInit {
   readonly localAddress: PathAddress
   /** As the application wrote it. */
   readonly remoteAddress: PathAddress
-  /** Congestion windows of queued bytes. */
-  readonly congestionThreshold: number
+  readonly config: ConnectionConfig
 }
 
 /** One connection, of either role. */
@@ -60,6 +62,8 @@ export class QuicConnection {
   readonly #driver: Driver
   readonly #streams: ConnectionStreams
   readonly #paths: ConnectionPaths
+  /** Messages without order or repetition beside the streams (RFC 9221). */
+  readonly datagrams: QuicDatagrams
   readonly #ready = deferred<QuicReadyInfo>()
   readonly #closed = deferred<QuicCloseInfo>()
   readonly #confirmed = deferred<void>()
@@ -74,14 +78,18 @@ export class QuicConnection {
   constructor(init: QuicConnectionInit) {
     this.#init = init
     this.#driver = init.driver
-    this.#streams = new ConnectionStreams((connection) => this.#driver.wake(connection))
     this.#paths = new ConnectionPaths(init.driver, this)
+    const wake = (connection: Connection): void => this.#driver.wake(connection)
+    this.#streams = new ConnectionStreams(wake)
+    const { promise: started } = this.#started
+    this.datagrams = new QuicDatagrams({ started, now: () => this.#driver.now(), wake }, init.config.datagrams)
   }
 
   /** The address is known and the handshake begins. @internal */
   start(connection: Connection): void {
     this.#connection = connection
     this.#paths.start(connection)
+    this.datagrams.start(connection)
     this.#driver.listen(connection, { onConnectionEvent: (event) => this.#onEvent(event) })
     this.#started.resolve(connection)
   }
@@ -215,7 +223,8 @@ export class QuicConnection {
     }
     const { queuedBytes, congestionWindow, bytesInFlight, inRecovery } = this.#connection.stats()
     const congested =
-      queuedBytes > congestionWindow * this.#init.congestionThreshold || (inRecovery && queuedBytes > congestionWindow)
+      queuedBytes > congestionWindow * this.#init.config.congestionThreshold ||
+      (inRecovery && queuedBytes > congestionWindow)
     return { queuedBytes, congestionWindow, bytesInFlight, inRecovery, congested }
   }
 
@@ -230,7 +239,7 @@ export class QuicConnection {
 
   /** Numbers of this moment. */
   async getStats(): Promise<ConnectionStats> {
-    return (await this.#started.promise).stats()
+    return (await this.#started.promise).stats(this.#driver.now())
   }
 
   /** Keying material of the TLS session (RFC 8446 §7.5). @throws Error before `ready` */
@@ -331,6 +340,10 @@ export class QuicConnection {
       case 'path-failed':
       case 'carrier-released':
         return this.#paths.onEvent(event)
+      case 'datagram-readable':
+      case 'datagram-writable':
+      case 'datagram-settled':
+        return this.datagrams.onEvent(event)
       default:
         if (this.#connection !== undefined) this.#streams.onEvent(event, this.#connection)
     }
@@ -383,6 +396,7 @@ export class QuicConnection {
     else this.#closed.resolve(info)
     this.#streams.end(error, info !== undefined)
     this.#paths.end(error)
+    this.datagrams.onEnd(error, info !== undefined)
     for (const waiting of [this.#drained, this.#keyUpdates]) {
       for (const each of waiting) each.reject(error)
       waiting.clear()

@@ -89,7 +89,7 @@ export class EndpointCore {
       version: config.version,
       localAddress: this.transport.localAddress,
       remoteAddress: options.address ?? '',
-      congestionThreshold: config.congestionThreshold,
+      config,
     })
     this.#begin(connection, options, target, parametersWith, preparing, config.handshakeTimeout)
     return connection

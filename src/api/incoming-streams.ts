@@ -1,4 +1,5 @@
 /** A queue of streams (or connections) that arrive, as a `ReadableStream` that iterates in every runtime. */
+import { iterable } from './iterable.ts'
 
 /** Hands out what arrives, one for each read. What ends before it is taken is to be forgotten; then the peer's limits bound what waits. */
 export class IncomingStreams<T extends NonNullable<unknown>> {
@@ -8,6 +9,8 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   #controller: ReadableStreamDefaultController<T> | undefined
   /** A reader waits. */
   #wanted = false
+  /** Takes what arrives, in place of those who read. */
+  #consumer: ((item: T) => void) | undefined
   /** Nothing more comes. */
   #ended = false
   /** Why, unless it was a clean end. */
@@ -26,9 +29,23 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
 
   /** Something has arrived. */
   push(item: T): void {
+    if (this.#consumer !== undefined) return this.#consumer(item)
     if (this.#ended) return this.#refuse(item)
     this.#waiting.add(item)
     this.#feed()
+  }
+
+  /** Hands what waits, and what arrives from now on, to `consumer`; `undefined`: to those who read, as at first. */
+  serve(consumer: ((item: T) => void) | undefined): void {
+    this.#consumer = consumer
+    if (consumer === undefined) return
+    for (const item of this.#waiting) {
+      // A consumer may put another in its place while it is called.
+      if (this.#consumer === undefined) return
+      this.#waiting.delete(item)
+      this.#consumer(item)
+    }
+    if (this.#ended) this.#close()
   }
 
   /** It ended before anybody took it: there is nothing left to hand out. */
@@ -40,7 +57,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    if (this.#waiting.size === 0) this.#controller?.close()
+    if (this.#waiting.size === 0) this.#close()
   }
 
   /** Nothing more will come, for a reason, and what waits is worth nothing. */
@@ -50,6 +67,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
     this.#waiting.clear()
     this.#failure = { reason }
     this.#controller?.error(reason)
+    this.#controller = undefined
   }
 
   #createReadable(): ReadableStream<T> & AsyncIterable<T> {
@@ -64,6 +82,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
         },
         cancel: () => {
           this.#ended = true
+          this.#controller = undefined
           for (const item of this.#waiting) this.#refuse(item)
           this.#waiting.clear()
         },
@@ -71,7 +90,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
       { highWaterMark: 0 },
     )
     if (this.#failure !== undefined) this.#controller?.error(this.#failure.reason)
-    else if (this.#ended && this.#waiting.size === 0) this.#controller?.close()
+    else if (this.#ended && this.#waiting.size === 0) this.#close()
     return iterable(readable)
   }
 
@@ -82,25 +101,11 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
     this.#waiting.delete(item)
     this.#wanted = false
     this.#controller?.enqueue(item)
-    if (this.#ended && this.#waiting.size === 0) this.#controller?.close()
+    if (this.#ended && this.#waiting.size === 0) this.#close()
   }
-}
 
-/** Gives `stream` an iterator where the runtime forgot it (Safari). */
-function iterable<T>(stream: ReadableStream<T>): ReadableStream<T> & AsyncIterable<T> {
-  if (Symbol.asyncIterator in stream) return stream as ReadableStream<T> & AsyncIterable<T>
-  return Object.assign(stream as ReadableStream<T>, { [Symbol.asyncIterator]: () => iterate(stream) })
-}
-
-async function* iterate<T>(stream: ReadableStream<T>): AsyncGenerator<T> {
-  const reader = stream.getReader()
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      yield value
-    }
-  } finally {
-    reader.releaseLock()
+  #close(): void {
+    this.#controller?.close()
+    this.#controller = undefined
   }
 }

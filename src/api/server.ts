@@ -199,7 +199,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       version: incoming.facts.version,
       localAddress: this.address,
       remoteAddress: incoming.facts.remoteAddress,
-      congestionThreshold: this.#config.congestionThreshold,
+      config: this.#config,
     })
     connection.start(core)
     this.#connections.add(connection)

@@ -4,6 +4,7 @@ import type { Duration } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
 import { LossDetector } from '../recovery/loss-detector.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
+import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { TlsSession } from '../tls/session.ts'
 import { Closing } from './closing.ts'
@@ -18,6 +19,7 @@ import type { Negotiation } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
 import {
   ackTracker,
+  createDatagrams,
   createLocalIds,
   createNegotiation,
   createPathParts,
@@ -34,6 +36,7 @@ export interface ConnectionParts {
   readonly spaces: PacketSpaces
   readonly loss: LossDetector
   readonly streams: StreamSet
+  readonly datagrams: DatagramQueue
   readonly localIds: LocalIds
   readonly peerIds: PeerIds
   readonly paths: PathManager
@@ -92,6 +95,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     loss,
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
     localIds: createLocalIds(init, (id) => paths.onLocalIdRetired(id.bytes, events.now)),
+    datagrams: createDatagrams(init, events, paths, peerIds),
     peerIds,
     paths,
     closing: new Closing({ emit: (event) => listener.onClosingEvent(event) }),

@@ -38,7 +38,8 @@ describe('validateConnectionConfig', () => {
       preferredAddressPolicy: 'use',
       spinBit: true,
       resetStreamAt: true,
-      maxDatagramFrameSize: 0,
+      maxDatagramFrameSize: 65_535,
+      datagrams: {},
     })
   })
 

@@ -4,6 +4,7 @@
  */
 import type { Duration } from '../base/time.ts'
 import type { CongestionAlgorithm } from '../recovery/congestion/controller.ts'
+import { type DatagramOptions, datagramSettings } from '../streams/datagram-settings.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { Role } from '../wire/stream-id.ts'
 import {
@@ -77,8 +78,10 @@ export interface ConnectionConfig {
   readonly spinBit: boolean
   /** Takes RESET_STREAM_AT, and so lets the peer send it (draft-ietf-quic-reliable-stream-reset). Default `true`. */
   readonly resetStreamAt: boolean
-  /** Bytes of a whole DATAGRAM frame that the peer may send, 0: none (RFC 9221 §3). Default 0. */
+  /** Bytes of a whole DATAGRAM frame that the peer may send, 0: none (RFC 9221 §3). Default 65,535: as long as packets are. */
   readonly maxDatagramFrameSize: number
+  /** How many datagrams wait, and how long. */
+  readonly datagrams: DatagramOptions
 }
 
 /** A {@link ConnectionConfig} of which everything may be left out. */
@@ -130,7 +133,8 @@ const DEFAULTS: ConnectionConfig = {
   preferredAddressPolicy: 'use',
   spinBit: true,
   resetStreamAt: true,
-  maxDatagramFrameSize: 0,
+  maxDatagramFrameSize: 65_535,
+  datagrams: {},
 }
 
 /** The largest number that is one of ours. */
@@ -232,6 +236,8 @@ function check(key: keyof ConnectionConfig, value: unknown): void {
       return checkCongestionControl(value, key)
     case 'mtu':
       return checkMtu(value, key)
+    case 'datagrams':
+      return void datagramSettings(value as DatagramOptions)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { NEVER, type Time } from '../base/time.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
+import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
@@ -35,6 +36,7 @@ export type ConnectionState = 'connecting' | 'connected' | 'closing' | 'draining
  */
 export class Connection {
   readonly streams: StreamSet
+  readonly datagrams: DatagramQueue
   readonly paths: PathManager
   /** Set once by the driver: a suspended TLS goes on, please poll. */
   onProgress: () => void = () => {}
@@ -56,6 +58,7 @@ export class Connection {
     this.#establishment = new Establishment(init, parts)
     this.#parts = { ...parts, handshake: this.#establishment.handshake }
     this.streams = parts.streams
+    this.datagrams = parts.datagrams
     this.paths = parts.paths
     parts.tls.onProgress = () => {
       this.#tlsMayAdvance = true
@@ -110,6 +113,7 @@ export class Connection {
     const { idle, loss, spaces } = this.#parts
     if (loss.nextTimeout() <= now) loss.onTimeout(now)
     if (this.streams.nextTimeout() <= now) this.streams.onTimeout(now)
+    if (this.datagrams.nextTimeout() <= now) this.datagrams.onTimeout(now)
     for (const space of spaces.all) if (space.acks.nextTimeout() <= now) space.acks.onTimeout(now)
     const keys = spaces.oneRtt
     if (keys !== undefined && keys.nextTimeout() <= now) keys.onTimeout(now)
@@ -146,6 +150,7 @@ export class Connection {
       this.#parts.loss.nextTimeout(),
       this.#parts.idle.nextTimeout(),
       this.streams.nextTimeout(),
+      this.datagrams.nextTimeout(),
       this.paths.nextTimeout(),
       this.#parts.spaces.oneRtt?.nextTimeout() ?? NEVER,
       this.paths.active.mtu?.nextTimeout() ?? NEVER,
@@ -216,9 +221,10 @@ export class Connection {
     return this.#parts.localIds.rotate()
   }
 
-  /** Numbers of this moment. */
-  stats(): ConnectionStats {
-    return statsOf(this.#parts.context.counters, this.#parts.loss, this.paths.active, this.streams)
+  /** The numbers at `now`; without it, at the time of the last call that named one. */
+  stats(now: Time = this.#parts.context.events.now): ConnectionStats {
+    const { context, loss } = this.#parts
+    return statsOf(context.counters, loss, this.paths.active, this.streams, this.datagrams.stats(now))
   }
 
   /** A datagram that ends in a token of the peer's arrived (RFC 9000 §10.3.1). */
@@ -271,6 +277,7 @@ export class Connection {
   checkInvariants(): void {
     this.#parts.loss.checkInvariants()
     this.streams.checkInvariants()
+    this.datagrams.checkInvariants()
   }
 
   #catchUp(now: Time): void {
@@ -350,9 +357,10 @@ export class Connection {
 
   #onClosingEvent(event: ConnectionEvent): void {
     this.#parts.context.events.push(event)
-    if (event.type === 'closing') this.streams.close(new Error('The connection is closed'))
-    if (event.type !== 'closed') return
+    if (event.type === 'draining') return
     this.streams.close(new Error('The connection is closed'))
+    this.datagrams.close()
+    if (event.type !== 'closed') return
     this.#receiver.close()
     this.#parts.localIds.close()
     this.#parts.peerIds.close()

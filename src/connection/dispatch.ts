@@ -1,6 +1,7 @@
 /** From a decoded frame to the one object that reads it. Which frame may stand in which packet the decoder has judged (RFC 9000 §12.4). */
 import type { Duration, Time } from '../base/time.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
+import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Ecn } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
@@ -28,6 +29,8 @@ export interface ReceivedPacket {
   /** Of the 1-RTT keys that opened it. */
   generation: number
   ackEliciting: boolean
+  /** Bytes of the frame at hand, its type included. */
+  frameSize: number
   /** Whether all its frames are probing ones (RFC 9000 §9.1). */
   probing: boolean
   readonly buffer: Uint8Array
@@ -43,6 +46,7 @@ export interface FrameReaders {
   readonly spaces: PacketSpaces
   readonly loss: LossDetector
   readonly streams: StreamSet
+  readonly datagrams: DatagramQueue
   readonly handshake: Handshake
   readonly localIds: LocalIds
   readonly peerIds: PeerIds
@@ -113,8 +117,7 @@ export class Dispatcher {
       case FrameType.connectionCloseApplication:
         return this.#whileClosing(frame, packet, now)
       case FrameType.datagram:
-        // RFC 9221 §3: we advertise max_datagram_frame_size = 0.
-        throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A DATAGRAM frame that was not negotiated')
+        return to.datagrams.onDatagram(frame, packet.frameSize, packet.receivedAt)
     }
   }
 

@@ -91,7 +91,7 @@ export class Establishment {
   }
 
   #onPeerParameters(bytes: Uint8Array, now: Time): void {
-    const { context, idle, localIds, loss, negotiation, paths, peerIds, streams } = this.#parts
+    const { context, datagrams, idle, localIds, loss, negotiation, paths, peerIds, streams } = this.#parts
     const { role, observer } = context
     const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
     const peerSource = this.#peerSource
@@ -107,6 +107,7 @@ export class Establishment {
     idle.onPeerParameters(parameters.maxIdleTimeout)
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
     streams.onPeerParameters(parameters)
+    datagrams.onPeerParameters(parameters)
     paths.active.mtu?.setLimit(parameters.maxUdpPayloadSize)
     paths.onPeerParameters(parameters)
     if (parameters.statelessResetToken !== undefined) peerIds.setInitialResetToken(parameters.statelessResetToken)

@@ -1,6 +1,7 @@
 /** What a connection tells its application, and how a connection ends. Drained with `pollEvent`. */
 
 import type { Duration } from '../base/time.ts'
+import type { DatagramEvent } from '../streams/datagram-queue.ts'
 import type { StreamEvent } from '../streams/events.ts'
 import type { Resumption } from '../tls/resumption.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
@@ -41,6 +42,7 @@ export interface PathFact {
 /** A fact that the application may want to know. */
 export type ConnectionEvent =
   | StreamEvent
+  | DatagramEvent
   /** TLS is done on our side (RFC 9001 §4.1.1): streams may be opened. */
   | {
       readonly type: 'connected'

@@ -4,6 +4,8 @@ import { AckTracker } from '../recovery/ack-tracker.ts'
 import { controllerFactory } from '../recovery/congestion/algorithms.ts'
 import { MtuDiscovery } from '../recovery/mtu-discovery.ts'
 import { PathRecovery } from '../recovery/path-recovery.ts'
+import { DatagramQueue } from '../streams/datagram-queue.ts'
+import { datagramSettings } from '../streams/datagram-settings.ts'
 import { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
@@ -16,7 +18,10 @@ import type { EventQueue } from './event-queue.ts'
 import type { ConnectionInit } from './init.ts'
 import { LocalIds } from './local-ids.ts'
 import { Negotiation } from './negotiation.ts'
+import { TAG_LENGTH } from './packet-builder.ts'
 import { MIN_DATAGRAM_SIZE, type PathParts } from './path.ts'
+import type { PathManager } from './path-manager.ts'
+import type { PeerIds } from './peer-ids.ts'
 
 /** ms; loss timers are no finer than this (RFC 9002 §6.1.2). */
 export const GRANULARITY: Duration = 1
@@ -132,5 +137,26 @@ export function createStreams(init: ConnectionInit, events: EventQueue, rtt: () 
     pages: init.pages,
     emit: (event) => events.push(event),
     rtt,
+  })
+}
+
+/** Bytes that the header of a 1-RTT packet takes beside the id: its first byte and the longest packet number (RFC 9000 §17.3.1). */
+const SHORT_HEADER = 1 + 4
+
+/** The datagrams; how long they may be depends on the path and the id in use. */
+export function createDatagrams(
+  init: ConnectionInit,
+  events: EventQueue,
+  paths: PathManager,
+  peerIds: PeerIds,
+): DatagramQueue {
+  return new DatagramQueue({
+    maxFrameSize: init.config.maxDatagramFrameSize,
+    settings: datagramSettings(init.config.datagrams),
+    room: () => {
+      const { id, recovery } = paths.active
+      return recovery.maxDatagramSize - SHORT_HEADER - (peerIds.idOf(id)?.length ?? 0) - TAG_LENGTH
+    },
+    emit: (event) => events.push(event),
   })
 }

@@ -108,6 +108,7 @@ export class PacketReceiver {
       receivedAt: 0,
       generation: 0,
       ackEliciting: false,
+      frameSize: 0,
       probing: true,
       buffer: arena.bytes,
       start: 0,
@@ -357,6 +358,7 @@ export class PacketReceiver {
         if (isAckEliciting(frame)) packet.ackEliciting = true
         if (!isProbing(frame)) packet.probing = false
         if (frame.type === FrameType.crypto) sawCrypto = true
+        packet.frameSize = decoder.frameSize
         this.#dispatcher.dispatch(frame, packet, now)
       }
     } catch (error) {

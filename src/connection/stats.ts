@@ -1,6 +1,7 @@
 /** A connection in numbers, read off its parts at one moment. */
 import type { Duration } from '../base/time.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
+import type { DatagramStats } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { PacketCounters } from './context.ts'
 import type { Path } from './path.ts'
@@ -25,10 +26,17 @@ export interface ConnectionStats extends Readonly<PacketCounters> {
   readonly queuedBytes: number
   /** Streams that have not ended. */
   readonly streams: number
+  readonly datagrams: DatagramStats
 }
 
 /** The numbers of this moment, of the active path where they belong to one. */
-export function statsOf(counters: PacketCounters, loss: LossDetector, path: Path, streams: StreamSet): ConnectionStats {
+export function statsOf(
+  counters: PacketCounters,
+  loss: LossDetector,
+  path: Path,
+  streams: StreamSet,
+  datagrams: DatagramStats,
+): ConnectionStats {
   const { rtt, controller, bytesInFlight, isInRecovery, maxDatagramSize } = path.recovery
   const { packetsSent, packetsLost, packetsAcked, spuriousLosses } = loss
   return {
@@ -49,5 +57,6 @@ export function statsOf(counters: PacketCounters, loss: LossDetector, path: Path
     mtu: maxDatagramSize,
     queuedBytes: streams.queuedBytes,
     streams: streams.count,
+    datagrams,
   }
 }

@@ -10,6 +10,7 @@ import { NEVER, type Time } from '../base/time.ts'
 import { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import { SendMode, sendMode } from '../recovery/send-mode.ts'
+import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { FrameType, type PingFrame } from '../wire/frame.ts'
@@ -44,6 +45,7 @@ export interface TransmitterParts {
   readonly loss: LossDetector
   readonly handshake: Handshake
   readonly streams: StreamSet
+  readonly datagrams: DatagramQueue
   readonly localIds: LocalIds
   readonly peerIds: PeerIds
   readonly paths: PathManager
@@ -174,11 +176,14 @@ export class Transmitter {
       if (size === 0) break
       used += size
       if (count === 0) segmentSize = size
-      if (size < limit) break
+      // A packet that streams do not fill up may be as long as the next datagram is.
+      if (size < (this.#parts.datagrams.wantsToSend ? segmentSize : limit)) break
       if (!this.#wantsToSend(path, segmentSize, now)) break
     }
     // RFC 9002 §7.8: the flight ended for lack of data, not of window.
-    if (used < MAX_FLIGHT * segmentSize && !this.#parts.streams.wantsToSendData) path.recovery.onAppLimited()
+    const { datagrams, streams } = this.#parts
+    if (used < MAX_FLIGHT * segmentSize && !streams.wantsToSendData && !datagrams.wantsToSend)
+      path.recovery.onAppLimited()
     return this.#launch(used, segmentSize, path, now)
   }
 
@@ -261,7 +266,7 @@ export class Transmitter {
   }
 
   #writeApplicationFrames(now: Time): void {
-    const { handshake, idle, localIds, paths, peerIds, streams } = this.#parts
+    const { datagrams, handshake, idle, localIds, paths, peerIds, streams } = this.#parts
     const packet = this.#builder
     if (paths.wantsToSend) paths.writeFrames(packet, now)
     if (handshake.wantsToSend) handshake.writeFrames(packet, now)
@@ -269,6 +274,7 @@ export class Transmitter {
     if (localIds.wantsToSend) localIds.writeFrames(packet)
     if (peerIds.wantsToSend) peerIds.writeFrames(packet)
     if (idle.wantsToSend) idle.writeFrames(packet)
+    if (datagrams.wantsToSend) datagrams.writeFrames(packet, now)
     if (streams.wantsToSendData) streams.writeFrames(packet, now)
   }
 
@@ -283,7 +289,7 @@ export class Transmitter {
   }
 
   #spaceWants(space: PacketSpaceState, mode: SendMode, path: Path): boolean {
-    const { handshake, idle, localIds, loss, paths, peerIds, streams } = this.#parts
+    const { datagrams, handshake, idle, localIds, loss, paths, peerIds, streams } = this.#parts
     const isApplication = space.space === PacketSpace.application
     if (mode === SendMode.none) return false
     if (path !== paths.active) return isApplication && mode >= SendMode.probe && paths.next() === path
@@ -293,6 +299,7 @@ export class Transmitter {
     if (!isApplication) return false
     return (
       streams.wantsToSend ||
+      datagrams.wantsToSend ||
       handshake.wantsToSend ||
       localIds.wantsToSend ||
       peerIds.wantsToSend ||

@@ -43,6 +43,7 @@ function show(observer: Observer, payload: Uint8Array, path: Path): void {
     receivedAt: 0,
     generation: 0,
     ackEliciting: false,
+    frameSize: 0,
     probing: false,
     buffer,
     start: 0,

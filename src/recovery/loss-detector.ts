@@ -335,8 +335,7 @@ export class LossDetector {
       packet.path?.onPacketLost(packet, now)
       if (this.#observer !== undefined) observeLoss(this.#observer, packet, trigger, now)
     }
-    // What a PTO gave back went out again in a packet with a fate of its own.
-    if (!packet.isRepeated) packet.tellLost(now)
+    packet.tellLost(now)
   }
 
   /** The path whose run of losses lasts longer than persistent congestion takes (RFC 9002 §7.6.2). */

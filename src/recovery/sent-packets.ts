@@ -92,11 +92,31 @@ export class SentPacket implements SampledPacket {
     this.dropFrames()
   }
 
-  /** Tells the owners that their frames are lost. The frames stay: an acknowledgement may still come. */
+  /**
+   * Gives the frames back to their owners for a PTO to send again, as if they were lost; but for DATAGRAM, which never is sent
+   * again, so that its loss is news only when it is one. `false`: there is nothing to send again.
+   */
+  giveBack(now: Time): boolean {
+    let isGiven = false
+    for (let i = 0; i < this.frameCount; i++) {
+      const frame = this.frames[i]
+      if (frame === undefined || frame.type === FrameType.datagram) continue
+      this.owners[i]?.onLost(frame, now)
+      isGiven = true
+    }
+    this.isRepeated = true
+    return isGiven
+  }
+
+  /**
+   * Tells the owners that their frames are lost, unless they were given back before: what a PTO gave back went out again in
+   * a packet with a fate of its own. The frames stay: an acknowledgement may still come.
+   */
   tellLost(now: Time): void {
     for (let i = 0; i < this.frameCount; i++) {
       const frame = this.frames[i]
-      if (frame !== undefined) this.owners[i]?.onLost(frame, now)
+      if (frame === undefined || (this.isRepeated && frame.type !== FrameType.datagram)) continue
+      this.owners[i]?.onLost(frame, now)
     }
   }
 

@@ -112,8 +112,7 @@ export class SpaceRecovery {
       const packet = sent.at(number)
       const isFit = packet.state === PacketState.outstanding && packet.ackEliciting && !packet.isMtuProbe
       if (!isFit || packet.isRepeated) continue
-      packet.isRepeated = true
-      packet.tellLost(now)
+      if (!packet.giveBack(now)) continue
       bytes += packet.size
       if (bytes >= count * (packet.path?.maxDatagramSize ?? 0)) break
     }
