@@ -21,3 +21,16 @@ test('a KeyObject signs if it is a private key of a kind that TLS signs with', a
   )
   expect(() => signerOfKeyObject(createSecretKey(new Uint8Array(16)))).toThrow(TypeError)
 })
+
+test('an RSA signature that begins with a zero does not verify without it', async () => {
+  const signer = await nodePublicKey.createSigner(fromHex(KEY_PAIRS.rsaPss.privateKey))
+  const [scheme = 0] = signer.schemes
+  const verifier = nodePublicKey.verifiers.find((each) => each.scheme === scheme)
+  const message = new Uint8Array(2)
+  // Salted: one signature in 256 begins with a zero.
+  let signature = await signer.sign(scheme, message)
+  for (let tries = 0; signature[0] !== 0 && tries < 10_000; tries++) signature = await signer.sign(scheme, message)
+  expect(signature[0]).toBe(0)
+  expect(await verifier?.verify(fromHex(KEY_PAIRS.rsaPss.publicKey), message, signature)).toBe(true)
+  expect(await verifier?.verify(fromHex(KEY_PAIRS.rsaPss.publicKey), message, signature.subarray(1))).toBe(false)
+})

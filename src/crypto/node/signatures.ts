@@ -22,6 +22,9 @@ function nodeVerify(scheme: number, spki: Uint8Array, message: Uint8Array, signa
   if (parts === undefined || parsed === undefined || !takesKey(parts, parsed)) return false
   try {
     const key = createPublicKey({ key: bufferOf(spki), format: 'der', type: 'spki' })
+    // RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL takes it without its leading zeros, too.
+    const modulus = key.asymmetricKeyDetails?.modulusLength
+    if (modulus !== undefined && signature.length !== Math.ceil(modulus / 8)) return false
     return verify(hashOf(parts), message, { key, ...padding(parts) }, signature)
   } catch {
     // OpenSSL refuses points that are not on their curve, and keys whose parameters forbid the padding.

@@ -93,6 +93,9 @@ export async function webVerify(
     const { nobleVerify } = await import('../noble/signatures.ts')
     return nobleVerify(scheme, spki, message, signature)
   }
+  // RFC 8017 §8.1.2: a signature is as long as the modulus. Hosts on OpenSSL take it without its leading zeros, too.
+  const { modulusLength } = key.algorithm as { readonly modulusLength?: number }
+  if (modulusLength !== undefined && raw.length !== Math.ceil(modulusLength / 8)) return false
   try {
     return await subtle.verify(signParameters(parts), key, raw.slice(), message.slice())
   } catch {
