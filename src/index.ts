@@ -40,7 +40,13 @@ export {
   type ServerCloseOptions,
 } from './api/server.ts'
 export type { ServerCertificates } from './api/server-identity.ts'
-export { QuicStream, type QuicStreamStats } from './api/stream.ts'
+export {
+  type DeadlineOptions,
+  QuicStream,
+  type QuicStreamDeadline,
+  type QuicStreamStats,
+  type ResetAtOptions,
+} from './api/stream.ts'
 export type { TrustOptions, VerifyCertificates } from './api/trust.ts'
 export type { ConnectionOptions } from './connection/config.ts'
 export type { ConnectionState } from './connection/connection.ts'

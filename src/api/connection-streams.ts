@@ -1,4 +1,5 @@
 /** The streams of a connection as its application sees them: those it opens, those that come, and who waits for either. */
+import type { Time } from '../base/time.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { StreamEvent } from '../streams/events.ts'
 import { checkPriority, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
@@ -19,6 +20,22 @@ export interface CreateStreamOptions extends Abortable {
   readonly incremental?: boolean
 }
 
+/** What the streams need of their connection. */
+export interface ConnectionStreamsHost {
+  /** Lets the connection send what a stream has for it. */
+  wake(connection: Connection): void
+  now(): Time
+  /** The deadline of a stream has passed, and the application wanted to hear of it. */
+  onDeadline(detail: QuicDeadlineDetail): void
+}
+
+/** The `detail` of the event `deadline` of a connection. */
+export interface QuicDeadlineDetail {
+  readonly stream: QuicStream
+  /** `both`: the stream is given up, as soon as every listener has heard of it. */
+  readonly action: 'notify' | 'both'
+}
+
 const DIRECTIONS: readonly StreamDirection[] = ['bidirectional', 'unidirectional']
 
 /** All streams of one connection that have not ended. */
@@ -26,11 +43,10 @@ export class ConnectionStreams {
   readonly #streams = new Map<Stream, QuicStream>()
   readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
   readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
-  readonly #wake: (connection: Connection) => void
+  readonly #host: ConnectionStreamsHost
 
-  /** @param wake lets the connection send what a stream has for it. */
-  constructor(wake: (connection: Connection) => void) {
-    this.#wake = wake
+  constructor(host: ConnectionStreamsHost) {
+    this.#host = host
     // Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever.
     const refuse = (stream: QuicStream): void => stream.abort()
     this.#incoming = { bidirectional: new IncomingStreams(refuse), unidirectional: new IncomingStreams(refuse) }
@@ -64,7 +80,7 @@ export class ConnectionStreams {
         throw new QuicStreamError(`The peer allows no more ${direction} streams for now`, 0n, { side: 'remote' })
       }
       // STREAMS_BLOCKED may be due.
-      this.#wake(connection)
+      this.#host.wake(connection)
       const waiting = deferred<void>()
       this.#waiting[direction].add(waiting)
       await abortable(waiting.promise, options.signal, () => this.#waiting[direction].delete(waiting))
@@ -86,6 +102,8 @@ export class ConnectionStreams {
         return this.#streams.get(event.stream)?.onReset(event.code)
       case 'stream-send-finished':
         return this.#streams.get(event.stream)?.onSendFinished()
+      case 'stream-deadline':
+        return this.#onDeadline(event)
       case 'streams-available':
         return this.#onAvailable(event.direction)
     }
@@ -110,7 +128,8 @@ export class ConnectionStreams {
 
   #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
     const adopted: QuicStream = new QuicStream(stream, {
-      wake: () => this.#wake(connection),
+      wake: () => this.#host.wake(connection),
+      now: () => this.#host.now(),
       onEnded: () => {
         this.#streams.delete(stream)
         this.#incoming[stream.direction].forget(adopted)
@@ -125,6 +144,13 @@ export class ConnectionStreams {
       }
     }
     return adopted
+  }
+
+  #onDeadline({ stream, action, code }: Extract<StreamEvent, { type: 'stream-deadline' }>): void {
+    const adopted = this.#streams.get(stream)
+    if (adopted === undefined) return
+    if (action !== 'reset') this.#host.onDeadline({ stream: adopted, action })
+    if (action !== 'notify') adopted.onDeadline(code)
   }
 
   #onAvailable(direction: StreamDirection): void {

@@ -80,9 +80,13 @@ export class QuicConnection {
     this.#driver = init.driver
     this.#paths = new ConnectionPaths(init.driver, this)
     const wake = (connection: Connection): void => this.#driver.wake(connection)
-    this.#streams = new ConnectionStreams(wake)
     const { promise: started } = this.#started
     this.datagrams = new QuicDatagrams({ started, now: () => this.#driver.now(), wake }, init.config.datagrams)
+    this.#streams = new ConnectionStreams({
+      wake: (connection) => this.#driver.wake(connection),
+      now: () => this.#driver.now(),
+      onDeadline: (detail) => this.#listeners.dispatch('deadline', detail),
+    })
   }
 
   /** The address is known and the handshake begins. @internal */

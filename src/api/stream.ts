@@ -1,20 +1,49 @@
 /** A QUIC stream for applications: Web Streams where they are asked for, and a path without promises beside them. */
+import type { Duration, Time } from '../base/time.ts'
+import type { DeadlineAction } from '../streams/deadlines.ts'
 import { DEFAULT_PRIORITY, type StreamPriority } from '../streams/scheduler.ts'
 import type { Stream } from '../streams/stream.ts'
-import { StreamClosedError } from '../streams/stream-error.ts'
+import { StreamClosedError, StreamStateError } from '../streams/stream-error.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
 import { errorCode, type QuicError, QuicStreamError } from './errors.ts'
+import { checkKeys } from './known-keys.ts'
 import { ReadableAdapter, type ReadableHost } from './receive-stream.ts'
 import { WritableAdapter, type WritableHost } from './send-stream.ts'
-import { type Deferred, deferred } from './signal.ts'
+import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
   /** The stream has something for the connection to do. */
   wake(): void
+  now(): Time
   /** Both halves have ended: there is nothing more to tell the stream. */
   onEnded(): void
 }
+
+/** How a stream is reset but for its beginning. */
+export interface ResetAtOptions {
+  /** The application's code; default 0. */
+  readonly code?: bigint | number
+  /** Bytes from the beginning of the stream that arrive all the same. */
+  readonly reliableSize: number
+}
+
+/** What a deadline does. */
+export interface DeadlineOptions {
+  /** `'reset'` gives the stream up, `'notify'` dispatches the event `deadline` of the connection, `'both'` (the default) does so first. */
+  readonly action?: DeadlineAction
+  /** Of RESET_STREAM and STOP_SENDING; default 0xff. */
+  readonly code?: bigint | number
+}
+
+/** A deadline that has not passed. */
+export interface QuicStreamDeadline {
+  /** ms, at least 0 */
+  readonly remaining: Duration
+  readonly action: DeadlineAction
+}
+
+const DEADLINE_CODE = 0xff
 
 /** Numbers of one stream, in bytes. */
 export interface QuicStreamStats {
@@ -113,11 +142,13 @@ export class QuicStream {
   }
 
   /** Fulfils when {@link read} has something to say. */
-  whenReadable(): Promise<void> {
+  whenReadable(options: Abortable = {}): Promise<void> {
     const half = this.#stream.receive
-    if (half === undefined || half.isReadable || this.#receiveError !== undefined) return Promise.resolve()
+    if (half === undefined || half.isReadable || this.#receiveError !== undefined) {
+      return abortable(Promise.resolve(), options.signal)
+    }
     this.#whenReadable ??= deferred<void>()
-    return this.#whenReadable.promise
+    return abortable(this.#whenReadable.promise, options.signal)
   }
 
   /**
@@ -134,13 +165,15 @@ export class QuicStream {
   }
 
   /** Fulfils when {@link tryWrite} has room again. */
-  whenWritable(): Promise<void> {
+  whenWritable(options: Abortable = {}): Promise<void> {
     const half = this.#stream.send
     // Where nothing may be written any more, `tryWrite` says so at once.
-    if (half === undefined || !half.isWritable || half.writableBytes > 0) return Promise.resolve()
+    if (half === undefined || !half.isWritable || half.writableBytes > 0) {
+      return abortable(Promise.resolve(), options.signal)
+    }
     half.wantRoom()
     this.#whenWritable ??= deferred<void>()
-    return this.#whenWritable.promise
+    return abortable(this.#whenWritable.promise, options.signal)
   }
 
   /** Ends the sending half behind what was written, without waiting. The same as `writable.close()` if a writer is in use. */
@@ -150,9 +183,13 @@ export class QuicStream {
     this.#host.wake()
   }
 
-  /** Ends the sending half and waits until all is acknowledged. Rejects with a TypeError while a writer holds `writable`: close that. */
-  async close(): Promise<void> {
-    if (this.#stream.send === undefined) return
+  /** Ends the sending half and waits until all is acknowledged. Rejects with a TypeError while a writer holds `writable`: close that. A `signal` ends the wait alone. */
+  close(options: Abortable = {}): Promise<void> {
+    return abortable(this.#close(options.signal), options.signal)
+  }
+
+  async #close(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted || this.#stream.send === undefined) return
     if (this.#writing !== undefined) return this.#writing.writable.close()
     this.finish()
     while (!this.#stream.send.isTerminal) {
@@ -171,6 +208,27 @@ export class QuicStream {
     this.#host.wake()
   }
 
+  /**
+   * Gives up sending but for the first `reliableSize` bytes, which are sent until they have arrived, and read before the
+   * peer hears of the reset (RESET_STREAM_AT of draft-ietf-quic-reliable-stream-reset). May be called again with a smaller
+   * size, and {@link reset} may follow, both with the same code.
+   * @throws RangeError for a size above what was written, a size or code that goes back on an earlier call;
+   * InvalidStateError where the peer did not offer it, or its parameters are not known yet.
+   */
+  resetAt(options: ResetAtOptions): void {
+    checkKeys(options, ['code', 'reliableSize'])
+    const code = errorCode(options.code)
+    const half = this.#stream.send
+    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone: it cannot be reset`)
+    try {
+      half.resetAt(code, options.reliableSize)
+    } catch (error) {
+      throw error instanceof StreamStateError ? new DOMException(error.message, 'InvalidStateError') : error
+    }
+    this.#onSendEnd(this.#resetBy(code))
+    this.#host.wake()
+  }
+
   /** Asks the peer to stop: STOP_SENDING with `code`; unread bytes are dropped, their credit returns (RFC 9000 §3.5). */
   stopSending(code?: bigint | number): void {
     const value = errorCode(code)
@@ -184,6 +242,36 @@ export class QuicStream {
   abort(code?: bigint | number): void {
     this.reset(code)
     this.stopSending(code)
+  }
+
+  /**
+   * Lets the stream live for `ms` from now at most, in place of an earlier deadline. A stream that has ended has none.
+   * @throws RangeError for a time that is not above 0, TypeError for an unknown action
+   */
+  setDeadline(ms: Duration, options: DeadlineOptions = {}): void {
+    if (typeof ms !== 'number') throw new TypeError(`ms must be a number, got ${typeof ms}`)
+    if (!(ms > 0 && ms < Infinity)) throw new RangeError(`ms must be positive and finite, got ${ms}`)
+    checkKeys(options, ['action', 'code'])
+    const { action = 'both' } = options
+    if (action !== 'reset' && action !== 'notify' && action !== 'both') {
+      throw new TypeError(`action must be 'reset', 'notify' or 'both', got ${String(action)}`)
+    }
+    const code = errorCode(options.code ?? DEADLINE_CODE)
+    this.#stream.deadline = { at: this.#host.now() + ms, action, code }
+    this.#host.wake()
+  }
+
+  /** Takes the deadline back: it never fires. */
+  clearDeadline(): void {
+    this.#stream.deadline = undefined
+    this.#host.wake()
+  }
+
+  /** What is left of the time that {@link setDeadline} gave; `undefined` without a deadline. */
+  get deadline(): QuicStreamDeadline | undefined {
+    const { deadline } = this.#stream
+    if (deadline === undefined) return undefined
+    return { remaining: Math.max(0, deadline.at - this.#host.now()), action: deadline.action }
   }
 
   /** Numbers of this moment. */
@@ -232,6 +320,19 @@ export class QuicStream {
     this.#onReceiveEnd(
       new QuicStreamError(`The peer reset stream ${this.id} with code ${code}`, code, { side: 'remote' }),
     )
+  }
+
+  /** The deadline has passed, and both halves were given up. @internal */
+  onDeadline(code: bigint): void {
+    const error = new QuicStreamError(
+      `The deadline of stream ${this.id} passed: it was reset with code ${code}`,
+      code,
+      {
+        side: 'local',
+      },
+    )
+    this.#onSendEnd(error)
+    this.#onReceiveEnd(error)
   }
 
   /** The connection is over. @internal */

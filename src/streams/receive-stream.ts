@@ -97,6 +97,11 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     return this.#state === 'dataRead' || this.#state === 'resetRead'
   }
 
+  /** Whether the application has nothing left to gain from it: all was read, it was reset, or it was stopped. */
+  get hasEnded(): boolean {
+    return this.#stop !== undefined || this.isTerminal || this.#closed !== undefined
+  }
+
   /** The length of the whole stream, once the peer has told it. */
   get finalSize(): number | undefined {
     return this.#finalSize < 0 ? undefined : this.#finalSize

@@ -89,7 +89,7 @@ describe('The sending half', () => {
     const first = side.flush()
     expect(shape(first)).toEqual([[0, 1000], `${FrameType.streamDataBlocked}`])
     send.resetAt(7n, 2500)
-    expect([side.set.queuedBytes, send.bytesWritten]).toEqual([1500, 2500])
+    expect([side.set.queuedBytes, send.bytesWritten]).toEqual([1500, 5000])
     // No credit: neither the bytes nor a frame that counts them.
     expect(shape(side.flush())).toEqual([])
     maxStreamData(side, 2000)

@@ -57,6 +57,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /** Made when the stream is blocked first. */
   #blocked: Latest<StreamDataBlockedFrame> | undefined
   #stopCode: bigint | undefined
+  #written = 0
   #closed: Error | undefined
   #wantsWritable = false
 
@@ -88,9 +89,9 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     return Math.max(0, Math.min(this.#highWaterMark - this.#buffer.unsent, this.#context.budget.room))
   }
 
-  /** All bytes that `write` ever took; after a reset, those that were sent. */
+  /** All bytes that `write` ever took, those included that a reset dropped. */
   get bytesWritten(): number {
-    return this.#buffer.end
+    return this.#written
   }
 
   /** Bytes sent at least once. */
@@ -111,6 +112,11 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /** Whether nothing of this half is left to be done: Data Recvd or Reset Recvd. */
   get isTerminal(): boolean {
     return this.#state === 'dataReceived' || this.#state === 'resetReceived'
+  }
+
+  /** Whether the application has nothing left to gain from it: it was reset, but for RESET_STREAM_AT, or all has arrived. */
+  get hasEnded(): boolean {
+    return this.#reset !== undefined || this.isTerminal || this.#closed !== undefined
   }
 
   /** The code of our RESET_STREAM or RESET_STREAM_AT, once decided. */
@@ -134,6 +140,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const length = Math.min(bytes.length, this.writableBytes)
     if (length > 0) {
       this.#buffer.append(bytes, length)
+      this.#written += length
       this.#context.budget.add(length)
       this.#schedule()
     }

@@ -3,6 +3,7 @@ import type { Deque } from '../base/deque.ts'
 import type { Duration, Time } from '../base/time.ts'
 import type { PacketWriter } from '../wire/packet-content.ts'
 import type { ConnectionCredit } from './connection-credit.ts'
+import type { StreamDeadlines } from './deadlines.ts'
 import type { StreamEvent } from './events.ts'
 import type { PagePool } from './paged-buffer.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -31,6 +32,7 @@ export interface StreamContext {
   readonly fresh: Scheduler<SendStream>
   /** Halves of streams with control frames. */
   readonly control: Deque<ControlSource>
+  readonly deadlines: StreamDeadlines<Stream>
   /** The peer takes RESET_STREAM_AT (its transport parameter reset_stream_at). */
   canResetAt: boolean
   emit(event: StreamEvent): void

@@ -29,6 +29,7 @@ import {
 } from '../wire/stream-id.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { ConnectionCredit } from './connection-credit.ts'
+import { StreamDeadlines } from './deadlines.ts'
 import { PagePool } from './paged-buffer.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { Scheduler } from './scheduler.ts'
@@ -79,6 +80,7 @@ export class StreamSet implements FrameSource {
       repairs: new Scheduler<SendStream>(),
       fresh: new Scheduler<SendStream>(),
       control: new Deque<ControlSource>(),
+      deadlines: new StreamDeadlines<Stream>(),
       canResetAt: false,
       emit: (event) => options.emit(event),
       rtt: () => options.rtt(),
@@ -252,15 +254,24 @@ export class StreamSet implements FrameSource {
     if (!fresh.isEmpty) credit.block()
   }
 
-  /** When {@link onTimeout} is to be called: credit of streams that the peer cut short may return then. */
+  /** When {@link onTimeout} is to be called: for a deadline, or for credit of streams that the peer cut short. */
   nextTimeout(): Time {
     if (this.#closed !== undefined) return NEVER
-    return Math.min(this.#bidirectional.incoming.nextTimeout(), this.#unidirectional.incoming.nextTimeout())
+    const limits = Math.min(this.#bidirectional.incoming.nextTimeout(), this.#unidirectional.incoming.nextTimeout())
+    return Math.min(limits, this.#context.deadlines.nextTimeout())
   }
 
   onTimeout(now: Time): void {
     this.#bidirectional.incoming.onTimeout(now)
     this.#unidirectional.incoming.onTimeout(now)
+    const { deadlines } = this.#context
+    for (let due = deadlines.takeDue(now); due !== undefined; due = deadlines.takeDue(now)) {
+      const { stream, deadline } = due
+      if (stream.hasEnded) continue
+      const { action, code } = deadline
+      this.#context.emit({ type: 'stream-deadline', stream, action, code })
+      if (action !== 'notify') stream.abort(code)
+    }
   }
 
   /**
@@ -276,6 +287,7 @@ export class StreamSet implements FrameSource {
     this.#context.repairs.clear()
     this.#context.fresh.clear()
     this.#context.control.clear()
+    this.#context.deadlines.clearAll()
     this.#context.budget.clear()
     this.#context.credit.close()
     this.#bidirectional.close()
@@ -381,6 +393,7 @@ export class StreamSet implements FrameSource {
 
   #retire(stream: Stream): void {
     if (!this.#streams.delete(stream.id)) return
+    this.#context.deadlines.clear(stream)
     if (this.#recent === stream) this.#recent = undefined
     if (stream.isLocal) return
     const { send, receive } = stream

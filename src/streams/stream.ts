@@ -1,5 +1,6 @@
 /** One stream: its id, its priority, and its one or two halves (RFC 9000 §2, §3.4). */
 import { isBidirectional, type Role, type StreamDirection, streamInitiator } from '../wire/stream-id.ts'
+import type { Deadline } from './deadlines.ts'
 import { ReceiveStream } from './receive-stream.ts'
 import { checkPriority, DEFAULT_PRIORITY, type StreamPriority } from './scheduler.ts'
 import { SendStream } from './send-stream.ts'
@@ -54,6 +55,28 @@ export class Stream {
     if (this.send === undefined) return
     this.#context.repairs.reprioritize(this.send)
     this.#context.fresh.reprioritize(this.send)
+  }
+
+  /** By when it is to have ended; `undefined` where nobody asked for it, and once it has. */
+  get deadline(): Deadline | undefined {
+    return this.hasEnded ? undefined : this.#context.deadlines.get(this)
+  }
+
+  /** `undefined` clears it. Nothing happens to a stream that has ended. */
+  set deadline(deadline: Deadline | undefined) {
+    if (deadline === undefined || this.hasEnded) this.#context.deadlines.clear(this)
+    else this.#context.deadlines.set(this, deadline)
+  }
+
+  /** Whether both halves have ended for the application: what is left is to tell the peer. */
+  get hasEnded(): boolean {
+    return (this.send?.hasEnded ?? true) && (this.receive?.hasEnded ?? true)
+  }
+
+  /** Gives both halves up, with RESET_STREAM and STOP_SENDING. The code of an earlier RESET_STREAM_AT stays. */
+  abort(code: bigint): void {
+    this.send?.reset(this.send.resetCode ?? code)
+    this.receive?.stop(code)
   }
 
   /** Whether both halves have ended. */
