@@ -7,9 +7,9 @@ import { createHash, randomFillSync } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { freePort } from './lossy-proxy.ts'
 import { ISOQUIC } from './peers.ts'
 import { type Launch, Program, pause } from './processes.ts'
+import { freePort } from './proxy.ts'
 
 /** Bytes, as `npm start` moves them. */
 const SIZE = 100_000_000

@@ -13,10 +13,11 @@ export const RESERVED_VERSION = 0x1a2a3a4a
 const PATIENCE = 60_000
 
 /** The options that both roles share; asked for once in a process. */
-export function commonOptions({ testCase, alpn, keyLog, qlogs }: Contract): CommonOptions {
+export function commonOptions({ testCase, alpn, keepAlive, keyLog, qlogs }: Contract): CommonOptions {
   return {
     alpn: [alpn],
     handshakeTimeout: PATIENCE,
+    ...(keepAlive !== undefined && { keepAlive }),
     ...(qlogs !== undefined && { observer: qlogFolder(qlogs) }),
     ...(testCase === 'chacha20' && { cipherSuites: [CHACHA20] }),
     ...(keyLog !== undefined && { keyLog: (line: string) => appendFileSync(keyLog, `${line}\n`) }),

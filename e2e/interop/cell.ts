@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestCase } from './contract.ts'
 import { CLOSE_CODES, type Judgement, judgeWire } from './judge.ts'
-import { CLEAR, freePort, LossyProxy } from './lossy-proxy.ts'
 import { type Assignment, ISOQUIC, type Peer } from './peers.ts'
 import { type Case, type CasePlan, PLANS } from './plans.ts'
 import { Program } from './processes.ts'
+import { CLEAR, freePort, UdpProxy } from './proxy.ts'
 
 /** What is to be tried. */
 export interface CellOptions {
@@ -66,11 +66,13 @@ export async function runCell(options: CellOptions): Promise<CellResult> {
 
 /** The runner tells only the client of a key update; a client that cannot begin one needs a server that does. */
 function serverCase({ client }: CellOptions, { testCase }: CasePlan): TestCase {
+  // The runner tells only the client, too.
+  if (testCase === 'connectionmigration') return 'transfer'
   return testCase === 'keyupdate' && client.updatesKeys !== false ? 'transfer' : testCase
 }
 
 type Cell = Omit<Judgement, 'hasTshark' | 'folder'> & {
-  readonly proxy: LossyProxy
+  readonly proxy: UdpProxy
   readonly serverPort: number
   readonly assignment: Assignment
 }
@@ -86,11 +88,11 @@ async function prepare({ folder, certs, client, server }: CellOptions, plan: Cas
     return name
   })
   const serverPort = await freePort()
-  const proxy = await LossyProxy.start(serverPort, plan.impairment ?? CLEAR)
+  const proxy = await UdpProxy.start(serverPort, plan.impairment ?? CLEAR)
   const keyLog = join(folder, 'keys.log')
   const alpn = client.alpn === 'h3' || server.alpn === 'h3' ? 'h3' : 'hq-interop'
-  const { testCase, isVerbose = false } = plan
-  const assignment = { testCase, port: serverPort, files, www, downloads, certs, keyLog, alpn, isVerbose }
+  const { testCase, isVerbose = false, keepAlive } = plan
+  const assignment = { testCase, keepAlive, port: serverPort, files, www, downloads, certs, keyLog, alpn, isVerbose }
   return { proxy, serverPort, keyLog, assignment }
 }
 

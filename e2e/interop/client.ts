@@ -8,6 +8,7 @@ import { commonOptions, RESERVED_VERSION } from './case-options.ts'
 import { type Contract, readAuthority, report } from './contract.ts'
 import { H3, H3_NO_ERROR, H3Client } from './h3.ts'
 import { updateKeysOnce } from './key-update.ts'
+import { migrateOnce } from './migration.ts'
 
 /** Connections at a time where each request has its own. */
 const PARALLEL_CONNECTIONS = 4
@@ -37,6 +38,8 @@ export async function runClient(contract: Contract): Promise<void> {
       return await client.downloadAll(first, SMALL_WINDOWS)
     case 'keyupdate':
       return await client.downloadAll(first, SMALL_WINDOWS, (connection) => void updateKeysOnce(connection))
+    case 'connectionmigration':
+      return await client.downloadAll(first, {}, (connection) => void migrateOnce(connection))
     default:
       return await client.downloadAll(first, {})
   }

@@ -15,6 +15,7 @@ export const TEST_CASES = [
   'handshakeloss',
   'transferloss',
   'versionnegotiation',
+  'connectionmigration',
 ] as const
 
 export type TestCase = (typeof TEST_CASES)[number]
@@ -39,6 +40,8 @@ export interface Contract {
   readonly certs: string
   /** Where to append keys in the form of the NSS key log. */
   readonly keyLog: string | undefined
+  /** Client: ms without a packet after which it sends one. */
+  readonly keepAlive: number | undefined
   /** The folder for qlog files. */
   readonly qlogs: string | undefined
 }
@@ -61,6 +64,7 @@ export function readContract(environment: Readonly<Record<string, string | undef
     downloads: get('DOWNLOADS') ?? '/downloads',
     certs: get('CERTS') ?? '/certs',
     keyLog: get('SSLKEYLOGFILE'),
+    keepAlive: get('KEEP_ALIVE') === undefined ? undefined : Number(get('KEEP_ALIVE')),
     qlogs: get('QLOGDIR'),
   }
 }

@@ -1,7 +1,8 @@
 /**
  * isoquic as an endpoint of the public quic-interop-runner: `ROLE`, `TESTCASE`, `REQUESTS`, `SSLKEYLOGFILE` and `QLOGDIR` say
  * what to do, `/www`, `/downloads` and `/certs` (or `WWW`, `DOWNLOADS`, `CERTS`) with what, `PORT` where a server listens.
- * Beyond the runner's contract, `ALPN=h3` speaks HTTP/3 and `HOST` binds a server to one address.
+ * Beyond the runner's contract, `ALPN=h3` speaks HTTP/3, `HOST` binds a server to one address, and `KEEP_ALIVE` has a client
+ * say something after so many milliseconds of silence.
  *
  * Exit codes: 0 for success, 1 for failure, 127 for a case that is not supported. A server runs until it is told to end.
  */

@@ -1,8 +1,8 @@
 /** What the wire must show for a case to count, beyond the files: the runner's own rules. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import type { LossyProxy } from './lossy-proxy.ts'
 import type { Case } from './plans.ts'
+import type { UdpProxy } from './proxy.ts'
 
 /** The codes of a connection that ended well: NO_ERROR, and that of HTTP/3. */
 export const CLOSE_CODES: readonly unknown[] = [0, 0x100]
@@ -12,7 +12,7 @@ const CHACHA20 = '0x1303'
 
 /** What a judgement rests on. */
 export interface Judgement {
-  readonly proxy: LossyProxy
+  readonly proxy: UdpProxy
   readonly keyLog: string
   readonly folder: string
   readonly hasTshark: boolean
@@ -31,9 +31,44 @@ export function judgeWire(testCase: Case, judgement: Judgement): string | undefi
       return judgement.hasTshark ? judgeKeyPhases(judgement) : undefined
     case 'chacha20':
       return judgement.hasTshark ? judgeCipherSuite(judgement) : undefined
+    case 'connectionmigration':
+      return judgeMigration(judgement)
+    case 'rebind-port':
+    case 'rebind-addr':
+      return judgeRebinding(judgement)
     default:
       return undefined
   }
+}
+
+/** The client came from another port, and from each with ids that it used from no other (RFC 9000 §9.5). */
+function judgeMigration({ proxy }: Judgement): string | undefined {
+  const { idsByPort } = proxy.facts
+  if (idsByPort.size < 2) return 'The client did not migrate'
+  const seen = new Set<string>()
+  for (const [port, ids] of idsByPort) {
+    const again = [...ids].find((id) => seen.has(id))
+    if (again !== undefined) return `The client used the id ${again} from port ${port}, as it did from another`
+    for (const id of ids) seen.add(id)
+  }
+  return undefined
+}
+
+/** The server asked at the new address, and the client answered (RFC 9000 §9.3). */
+function judgeRebinding(judgement: Judgement): string | undefined {
+  const { proxy } = judgement
+  if (proxy.rebindings === 0) return 'The transfer was over before the client was anywhere else'
+  if (!judgement.hasTshark) return undefined
+  const frames = (type: number, isFromServer: boolean): number =>
+    ask(judgement, `quic.frame_type == ${type}`, ['udp.dstport']).filter(
+      ([port]) => (Number(port) !== proxy.port) === isFromServer,
+    ).length
+  const challenges = frames(0x1a, true)
+  const responses = frames(0x1b, false)
+  if (challenges < proxy.rebindings) {
+    return `The server sent ${challenges} PATH_CHALLENGE frames, for ${proxy.rebindings} rebindings`
+  }
+  return responses >= proxy.rebindings ? undefined : `The client sent ${responses} PATH_RESPONSE frames`
 }
 
 /** Both directions must have used both phases. */

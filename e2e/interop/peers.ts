@@ -2,6 +2,7 @@
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Role, TestCase } from './contract.ts'
+import type { Case } from './plans.ts'
 import type { Launch } from './processes.ts'
 
 /** What a program is told of its case. */
@@ -15,6 +16,8 @@ export interface Assignment {
   readonly certs: string
   readonly keyLog: string
   readonly alpn: string
+  /** ms without a packet after which a client sends one. */
+  readonly keepAlive?: number | undefined
   /** Says what it does, where it does not by itself. */
   readonly isVerbose: boolean
 }
@@ -27,7 +30,7 @@ export interface Peer {
   client(assignment: Assignment): Launch[]
   server(assignment: Assignment): Launch
   /** What cannot be tested, by the role of the peer, and why in a few words. */
-  readonly cannot: Readonly<Record<Role, Partial<Record<TestCase, string>>>>
+  readonly cannot: Readonly<Record<Role, Partial<Record<Case, string>>>>
   /** `false`: a client that follows a key update and begins none. */
   readonly updatesKeys?: false
   /** The code of a connection that it ended well, as its output tells; for a peer that reports none. */
@@ -50,6 +53,7 @@ function environment(role: Role, assignment: Assignment): Record<string, string>
     DOWNLOADS: assignment.downloads,
     CERTS: assignment.certs,
     SSLKEYLOGFILE: assignment.keyLog,
+    ...(assignment.keepAlive !== undefined && { KEEP_ALIVE: String(assignment.keepAlive) }),
   }
 }
 
@@ -84,6 +88,7 @@ const NGTCP2: Peer = {
       ...(testCase === 'chacha20' ? [CHACHA20] : []),
       ...(testCase === 'keyupdate' ? ['--key-update=1ms'] : []),
       ...(testCase === 'versionnegotiation' ? ['-v', '0x1a2a3a4a'] : []),
+      ...(testCase === 'connectionmigration' ? ['--change-local-addr=50ms'] : []),
     ]
     const run = (names: readonly string[]): Launch => ({
       command: 'gtlsclient',
@@ -121,7 +126,7 @@ const QUINN: Peer = {
     here('node_modules/.bin/deno'),
     ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
     {
-      client: { versionnegotiation: 'no option for the version' },
+      client: { versionnegotiation: 'no option for the version', connectionmigration: 'no word for another socket' },
       server: { retry: 'no option for Retry' },
     },
   ),
@@ -130,8 +135,12 @@ const QUINN: Peer = {
 
 const LSQUIC: Peer = {
   ...contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
-    client: {},
-    server: { retry: 'the option for Retry does nothing' },
+    client: { connectionmigration: 'no word for another socket' },
+    server: {
+      retry: 'the option for Retry does nothing',
+      'rebind-port': 'sends nothing to a new address',
+      'rebind-addr': 'sends nothing to a new address',
+    },
   }),
   updatesKeys: false,
 }
@@ -139,7 +148,10 @@ const LSQUIC: Peer = {
 const QUICHE: Peer = {
   ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
     client: { versionnegotiation: 'no option for the version' },
-    server: {},
+    server: {
+      'rebind-port': 'does not repeat what was lost at the old address',
+      'rebind-addr': 'does not repeat what was lost at the old address',
+    },
   }),
   updatesKeys: false,
 }

@@ -1,12 +1,19 @@
 /** The cases of the table: files, networks, time. The sizes are those of the public runner. */
 import { TEST_CASES, type TestCase } from './contract.ts'
-import type { Impairment } from './lossy-proxy.ts'
+import type { Impairment } from './proxy.ts'
 
-/** The runner's cases, and one for the end of a connection. */
-export type Case = TestCase | 'close'
+/** The runner's cases, those that it tells neither end of, and one for the end of a connection. */
+export type Case = TestCase | 'close' | 'rebind-port' | 'rebind-addr'
 
 /** In the order of the table. */
-export const CASES: readonly Case[] = ['handshake', 'transfer', 'close', ...TEST_CASES.slice(2)]
+export const CASES: readonly Case[] = [
+  'handshake',
+  'transfer',
+  'close',
+  ...TEST_CASES.slice(2),
+  'rebind-port',
+  'rebind-addr',
+]
 
 /** How a case is played. */
 export interface CasePlan {
@@ -18,6 +25,8 @@ export interface CasePlan {
   /** ms for all of it. */
   readonly timeout: number
   readonly isVerbose?: boolean
+  /** ms: who only receives has nothing to say, and so tells no server of its new address (`PEERS.md`). */
+  readonly keepAlive?: number
 }
 
 const KB = 1024
@@ -48,6 +57,26 @@ export const PLANS: Readonly<Record<Case, CasePlan>> = {
     files: [2 * MB],
     impairment: { loss: 0.02, burst: 3, delay: 15, seed: 9002 },
     timeout: 120_000,
+  },
+  connectionmigration: {
+    testCase: 'connectionmigration',
+    files: [2 * MB],
+    impairment: { loss: 0, burst: 0, delay: 15, seed: 9003 },
+    timeout: TIMEOUT,
+  },
+  'rebind-port': {
+    testCase: 'transfer',
+    files: [10 * MB],
+    impairment: { loss: 0, burst: 0, delay: 15, seed: 9004, rebinding: { of: 'port', every: 2 * MB, times: 4 } },
+    timeout: TIMEOUT,
+    keepAlive: 25,
+  },
+  'rebind-addr': {
+    testCase: 'transfer',
+    files: [10 * MB],
+    impairment: { loss: 0, burst: 0, delay: 15, seed: 9005, rebinding: { of: 'address', every: 2 * MB, times: 4 } },
+    timeout: TIMEOUT,
+    keepAlive: 25,
   },
   versionnegotiation: { testCase: 'versionnegotiation', files: [KB], timeout: TIMEOUT },
 }

@@ -75,7 +75,7 @@ async function tryCell(
   place: { readonly folder: string; readonly certs: string; readonly hasTshark: boolean; readonly isKept: boolean },
   failures: Failure[],
 ): Promise<string> {
-  if (peer.cannot[role === 'client' ? 'server' : 'client'][PLANS[name].testCase] !== undefined) return CAN_NOT
+  if (reasonNot(peer, role === 'client' ? 'server' : 'client', name) !== undefined) return CAN_NOT
   const title = role === 'client' ? `isoquic -> ${peer.name}, ${name}` : `${peer.name} -> isoquic, ${name}`
   const folder = mkdtempSync(join(place.folder, `${title.replace(/\W+/g, '-')}-`))
   const [client, server] = role === 'client' ? [ISOQUIC, peer] : [peer, ISOQUIC]
@@ -86,6 +86,11 @@ async function tryCell(
   if (failure === undefined) return `ok ${seconds.toFixed(1)} s`
   failures.push({ name: title, reason: failure, output })
   return 'FAILED'
+}
+
+/** Why the peer cannot do a case, or what it is told in it. */
+function reasonNot(peer: Peer, role: Role, name: Case): string | undefined {
+  return peer.cannot[role][name] ?? peer.cannot[role][PLANS[name].testCase]
 }
 
 async function tryCapture(folder: string, certs: string, hasTshark: boolean): Promise<CaptureResult> {
@@ -105,9 +110,7 @@ function show(rows: readonly Row[], cases: readonly Case[]): void {
     const roleOfPeer = role === 'client' ? 'server' : 'client'
     for (const [name, cell] of cells) {
       if (cell !== CAN_NOT) continue
-      console.log(
-        `${peer.name} as ${roleOfPeer} can not ${name}: ${peer.cannot[roleOfPeer][PLANS[name].testCase]} (PEERS.md)`,
-      )
+      console.log(`${peer.name} as ${roleOfPeer} can not ${name}: ${reasonNot(peer, roleOfPeer, name)} (PEERS.md)`)
     }
   }
 }

@@ -16,13 +16,21 @@ export class WireFacts {
   retries = 0
   /** Initial packets of the client that carry the token of a Retry packet. */
   initialsWithRetryToken = 0
+  /** For each port of a client, the destination ids of its packets with short headers (RFC 9000 §9.5). */
+  readonly idsByPort: Map<number, Set<string>> = new Map<number, Set<string>>()
+  /** Bytes of the server's ids, which short headers do not tell. */
+  #serverIdLength: number | undefined
   readonly #clientIds = new Set<string>()
   readonly #tokens = new Set<string>()
 
   /** Looks at the first packet of a datagram. */
-  see(bytes: Uint8Array, direction: Direction): void {
+  see(bytes: Uint8Array, direction: Direction, clientPort: number): void {
     const header = parse(bytes)
-    if (header === undefined) return
+    if (header === undefined) {
+      if (direction === 'to-server' && (bytes[0] ?? 0x80) < 0x80) this.#seeShort(bytes, clientPort)
+      return
+    }
+    if (direction === 'to-client' && header.version !== 0) this.#serverIdLength = header.source.length / 2
     if (direction === 'to-server') {
       this.clientVersions.add(header.version)
       this.#clientIds.add(`${header.source}>${header.destination}`)
@@ -33,6 +41,13 @@ export class WireFacts {
       this.retries += 1
       this.#tokens.add(hex(bytes.subarray(header.rest, bytes.length - 16)))
     }
+  }
+
+  #seeShort(bytes: Uint8Array, clientPort: number): void {
+    if (this.#serverIdLength === undefined) return
+    const ids = this.idsByPort.get(clientPort) ?? new Set()
+    this.idsByPort.set(clientPort, ids)
+    ids.add(hex(bytes.subarray(1, 1 + this.#serverIdLength)))
   }
 }
 

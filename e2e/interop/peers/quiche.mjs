@@ -48,6 +48,8 @@ function createConfig(authorities, keys, certificates) {
   config.setInitialMaxStreamsBidi(100)
   config.setInitialMaxStreamsUni(100)
   config.enablePacing(false)
+  config.setActiveConnectionIdLimit(4)
+  config.setDisableActiveMigration(false)
   return config
 }
 
@@ -65,7 +67,8 @@ class Driver {
   onProgress = () => {}
   onEnded = () => {}
   #connection
-  #socket
+  /** By local port. */
+  #sockets = new Map()
   #timer
   #buffer = Buffer.alloc(CHUNK)
   #outgoing = new Map()
@@ -74,15 +77,19 @@ class Driver {
 
   constructor(connection, socket) {
     this.#connection = connection
-    this.#socket = socket
+    this.addSocket(socket)
+  }
+
+  addSocket(socket) {
+    this.#sockets.set(socket.address().port, socket)
   }
 
   get connection() {
     return this.#connection
   }
 
-  receive(bytes, from) {
-    const to = { host, port: this.#socket.address().port }
+  receive(bytes, from, socket) {
+    const to = { host, port: socket.address().port }
     try {
       this.#connection.recv(bytes, { from: { host: from.address, port: from.port }, to })
     } catch (error) {
@@ -143,8 +150,8 @@ class Driver {
       const datagram = Buffer.alloc(quiche.MAX_DATAGRAM_SIZE)
       const sent = this.#connection.send(datagram)
       if (sent === null) break
-      const [length, { to }] = sent
-      this.#socket.send(datagram.subarray(0, length), to.port, to.host)
+      const [length, { from, to }] = sent
+      this.#sockets.get(from.port)?.send(datagram.subarray(0, length), to.port, to.host)
     }
     clearTimeout(this.#timer)
     if (this.#connection.isClosed()) return this.#end()
@@ -181,8 +188,8 @@ async function serve() {
       return
     }
     const known = drivers.get(hex(header.dcid))
-    if (known !== undefined) known.receive(bytes, from)
-    else if (header.ty === quiche.Type.Initial) accept(header, config, socket, from)?.receive(bytes, from)
+    if (known !== undefined) known.receive(bytes, from, socket)
+    else if (header.ty === quiche.Type.Initial) accept(header, config, socket, from)?.receive(bytes, from, socket)
   })
   report('listening', { address: `${host}:${socket.address().port}` })
 }
@@ -217,12 +224,25 @@ function accept(header, config, socket, from) {
   driver.onProgress = () => {
     if (isNew) report('connected', { alpn: Buffer.from(connection.applicationProto()).toString() })
     isNew = false
+    issueIds(connection, (each) => {
+      ids.push(each)
+      drivers.set(each, driver)
+    })
     for (const [stream, request] of driver.finished()) driver.send(stream, answerTo(request.toString()))
   }
   driver.onEnded = () => {
     for (const each of ids) drivers.delete(each)
   }
   return driver
+}
+
+/** quiche issues ids only where it is told to. */
+function issueIds(connection, onIssued) {
+  while (connection.sourceCidsLeft() > 0) {
+    const id = randomBytes(quiche.MAX_CONN_ID_LEN)
+    connection.newSourceCid(id, BigInt(`0x${hex(randomBytes(16))}`), false)
+    onIssued(hex(id))
+  }
 }
 
 function mintToken(original, from) {
@@ -243,7 +263,8 @@ async function download(urls) {
   const config = createConfig(encode(authority()))
   const id = randomBytes(quiche.MAX_CONN_ID_LEN)
   const driver = new Driver(quiche.Connection.connect(serverName, id, local, remote, config), socket)
-  socket.on('message', (bytes, from) => driver.receive(bytes, from))
+  socket.on('message', (bytes, from) => driver.receive(bytes, from, socket))
+  const sockets = [socket]
   let missing = urls.length
   let isNew = true
   driver.onProgress = () => {
@@ -252,6 +273,8 @@ async function download(urls) {
       for (const [index, url] of urls.entries()) driver.send(4 * index, requestFor(url))
     }
     isNew = false
+    issueIds(driver.connection, () => {})
+    if (testCase === 'connectionmigration') void migrate(driver, remote, sockets)
     for (const [stream, bytes] of driver.finished()) {
       save(urls[stream / 4], bytes)
       missing -= 1
@@ -265,7 +288,25 @@ async function download(urls) {
   await ended
   if (missing > 0) throw new Error(`${missing} files are missing`)
   // The datagram with the close must leave first.
-  await new Promise((resolve) => socket.close(resolve))
+  for (const each of sockets) if (each !== undefined) await new Promise((resolve) => each.close(resolve))
+}
+
+/** Asks from another socket, once, as soon as the server has issued an id for it, and moves there when it answers. */
+async function migrate(driver, remote, sockets) {
+  const { connection } = driver
+  for (let event = connection.pathEventNext(); event !== null; event = connection.pathEventNext()) {
+    if (event.type !== 'Validated' || event.local.port !== sockets[1]?.address().port) continue
+    connection.migrate(event.local, remote)
+    report('migrated', { port: event.local.port })
+  }
+  if (sockets.length > 1 || connection.availableDcids() === 0) return
+  sockets.push(undefined)
+  const socket = await bind(0)
+  sockets[1] = socket
+  socket.on('message', (bytes, from) => driver.receive(bytes, from, socket))
+  driver.addSocket(socket)
+  connection.probePath({ host, port: socket.address().port }, remote)
+  driver.pump()
 }
 
 await main(serve, () => downloadAll(download))

@@ -1,6 +1,6 @@
 /**
- * A UDP proxy between a client and a server on loopback, which may delay and drop datagrams as a seed decides, and records
- * what it was given.
+ * A UDP proxy between a client and a server on loopback, which may delay and drop datagrams as a seed decides, give a client
+ * another port or another address as a NAT does, and records what it was given.
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { type Capture, PcapWriter } from './pcap.ts'
@@ -15,6 +15,15 @@ export interface Impairment {
   /** ms in one direction. */
   readonly delay: number
   readonly seed: number
+  readonly rebinding?: Rebinding
+}
+
+/** A NAT that forgets: the server sees the client come from elsewhere, and what it sends to where it was is lost. */
+export interface Rebinding {
+  readonly of: 'port' | 'address'
+  /** Bytes from the server after each of which it happens. */
+  readonly every: number
+  readonly times: number
 }
 
 /** A network that loses nothing. */
@@ -25,10 +34,14 @@ const BUFFER_SIZE = 4 << 20
 
 /** The way of one client's address. */
 interface Flow {
-  readonly socket: Socket
+  /** Where the server sees the client. */
+  socket: Socket
+  readonly address: string
   readonly port: number
   /** For each direction of each flow, so that what befalls one does not depend on the timing of others. */
   readonly fates: Readonly<Record<Direction, Fate>>
+  /** Bytes from the server since the last rebinding. */
+  received: number
 }
 
 /** What decides about the datagrams of one direction. */
@@ -39,15 +52,18 @@ interface Fate {
 }
 
 /** One proxy, for one server. */
-export class LossyProxy {
+export class UdpProxy {
   readonly facts: WireFacts = new WireFacts()
   /** The port that it listens on. */
   readonly port: number
   readonly #socket: Socket
   readonly #serverPort: number
   readonly #impairment: Impairment
-  readonly #flows = new Map<number, Flow>()
+  readonly #flows = new Map<string, Flow>()
   #flowCount = 0
+  /** How often the server saw a client come from elsewhere. */
+  rebindings = 0
+  #left: number
   readonly #pcap = new PcapWriter()
   #isClosed = false
 
@@ -56,13 +72,14 @@ export class LossyProxy {
     this.port = socket.address().port
     this.#serverPort = serverPort
     this.#impairment = impairment
-    socket.on('message', (bytes, from) => this.#onClientDatagram(bytes, from.port))
+    this.#left = impairment.rebinding?.times ?? 0
+    socket.on('message', (bytes, { address, port }) => this.#onClientDatagram(bytes, address, port))
     socket.on('error', () => {})
   }
 
   /** Listens on a port that the system chooses. */
-  static async start(serverPort: number, impairment: Impairment): Promise<LossyProxy> {
-    return new LossyProxy(await bind(), serverPort, impairment)
+  static async start(serverPort: number, impairment: Impairment): Promise<UdpProxy> {
+    return new UdpProxy(await bind(), serverPort, impairment)
   }
 
   /** All datagrams that came in, those that were dropped included. */
@@ -77,34 +94,57 @@ export class LossyProxy {
     this.#flows.clear()
   }
 
-  #onClientDatagram(bytes: Buffer, port: number): void {
+  #onClientDatagram(bytes: Buffer, address: string, port: number): void {
     this.#witness(bytes, 'to-server', port)
-    const flow = this.#flows.get(port)
+    const key = `${address}:${port}`
+    const flow = this.#flows.get(key)
     if (flow !== undefined) return this.#pass(bytes, 'to-server', flow)
     void bind().then((socket) => {
       if (this.#isClosed) return void socket.close()
-      const known = this.#flows.get(port)
+      const known = this.#flows.get(key)
       if (known !== undefined) socket.close()
-      const flowNow = known ?? this.#open(socket, port)
+      const flowNow = known ?? this.#open(socket, address, port)
       this.#pass(bytes, 'to-server', flowNow)
     })
   }
 
-  #open(socket: Socket, port: number): Flow {
+  #open(socket: Socket, address: string, port: number): Flow {
     const seed = this.#impairment.seed + 2 * this.#flowCount++
     const fates = { 'to-server': fate(seed), 'to-client': fate(seed + 1) }
-    const flow: Flow = { socket, port, fates }
-    this.#flows.set(port, flow)
-    socket.on('error', () => {})
-    socket.on('message', (bytes) => {
-      this.#witness(bytes, 'to-client', port)
-      this.#pass(bytes, 'to-client', flow)
-    })
+    const flow: Flow = { socket, address, port, fates, received: 0 }
+    this.#flows.set(`${address}:${port}`, flow)
+    this.#listen(socket, flow)
     return flow
   }
 
+  #listen(socket: Socket, flow: Flow): void {
+    socket.on('error', () => {})
+    socket.on('message', (bytes) => {
+      if (flow.socket !== socket) return
+      this.#witness(bytes, 'to-client', flow.port)
+      this.#pass(bytes, 'to-client', flow)
+      flow.received += bytes.length
+      const { rebinding } = this.#impairment
+      if (rebinding === undefined || this.#left === 0 || flow.received < rebinding.every) return
+      flow.received = 0
+      this.#left -= 1
+      void this.#rebind(flow, rebinding)
+    })
+  }
+
+  async #rebind(flow: Flow, rebinding: Rebinding): Promise<void> {
+    // Every address of 127.0.0.0/8 is this machine's.
+    const socket = await bind(rebinding.of === 'address' ? `127.0.0.${2 + this.rebindings}` : HOST)
+    if (this.#isClosed) return void socket.close()
+    const old = flow.socket
+    flow.socket = socket
+    this.rebindings += 1
+    this.#listen(socket, flow)
+    old.close()
+  }
+
   #witness(bytes: Buffer, direction: Direction, clientPort: number): void {
-    this.facts.see(bytes, direction)
+    this.facts.see(bytes, direction, clientPort)
     if (direction === 'to-server') this.#pcap.add(bytes, clientPort, this.port)
     else this.#pcap.add(bytes, this.port, clientPort)
   }
@@ -125,13 +165,13 @@ export class LossyProxy {
   #send(bytes: Buffer, direction: Direction, flow: Flow): void {
     if (this.#isClosed) return
     if (direction === 'to-server') flow.socket.send(bytes, this.#serverPort, HOST)
-    else this.#socket.send(bytes, flow.port, HOST)
+    else this.#socket.send(bytes, flow.port, flow.address)
   }
 }
 
-async function bind(): Promise<Socket> {
+async function bind(address = HOST): Promise<Socket> {
   const socket = createSocket('udp4')
-  await new Promise<void>((resolve) => socket.bind(0, HOST, resolve))
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve))
   socket.setRecvBufferSize(BUFFER_SIZE)
   socket.setSendBufferSize(BUFFER_SIZE)
   return socket
