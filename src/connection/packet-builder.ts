@@ -163,6 +163,11 @@ export class PacketBuilder implements PacketWriter {
     if (this.#sent !== undefined) this.#sent.isMtuProbe = true
   }
 
+  /** The packet at hand is sent on a path that data is not sent on. */
+  markPathProbe(): void {
+    if (this.#sent !== undefined) this.#sent.isPathProbe = true
+  }
+
   /** Whether a frame asked for an expanded datagram. */
   get wantsExpansion(): boolean {
     return this.#expand

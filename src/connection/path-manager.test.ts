@@ -430,10 +430,8 @@ describe('PathManager: validation', () => {
     const probed = receive(setting, OTHER_HOST, 1, { probing: true })
     answer(setting, flush(setting).get(probed?.id ?? -1))
     expect(probed?.isValidated).toBe(true)
-    expect(probed?.recovery.armsPto).toBe(false)
     receive(setting, OTHER_HOST, 2)
     expect(setting.paths.active).toBe(probed)
-    expect(probed?.recovery.armsPto).toBe(true)
     expect(flush(setting).has(probed?.id ?? -1)).toBe(false)
   })
 

@@ -340,8 +340,6 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     if (isUnintended && !peerIds.hasSpare) peerIds.share(active.id, path.id)
     else peerIds.takeSpare(path.id)
     if (follows && path.carrier === active.carrier) return
-    // Challenges have a timer of their own; that one goes unanswered is no reason to probe elsewhere.
-    path.recovery.beginProbing()
     if (!path.isValidated) this.#validate(path, undefined, now)
   }
 
@@ -404,7 +402,6 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#active = path
     path.wasActive = true
     path.retainedUntil = -Infinity
-    path.recovery.endProbing(now)
     if (path.isValidated && !path.validation.isRunning) path.mtu?.start()
     const { carrier, remoteAddress } = path
     this.#options.emit({ type: 'path-changed', localAddress: carrier.localAddress, remoteAddress })
@@ -440,7 +437,6 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
         const path = this.#create(carrier, remoteAddress, true)
         this.#paths.push(path)
         this.#options.peerIds.takeSpare(path.id)
-        path.recovery.beginProbing()
         this.#validate(path, timeout, now)
         return path
       },

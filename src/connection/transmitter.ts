@@ -240,7 +240,10 @@ export class Transmitter {
   #writeFrames(space: PacketSpaceState, mode: SendMode, path: Path, now: Time): void {
     const { loss, paths } = this.#parts
     const packet = this.#builder
-    if (path !== paths.active) return paths.writeFrames(packet, now)
+    if (path !== paths.active) {
+      packet.markPathProbe()
+      return paths.writeFrames(packet, now)
+    }
     const { acks } = space
     if (acks.wantsToSend || (acks.hasUnacked && mode >= SendMode.probe)) {
       acks.writeFrames(packet, now)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
 import { Pair, type PairOptions } from './test-pair.fixtures.ts'
+import { Traffic } from './traffic.fixtures.ts'
 
 const REBOUND = '192.0.2.1:2000'
 const ELSEWHERE = '198.51.100.9:1000'
@@ -85,6 +86,23 @@ describe('A peer at another address', () => {
     pair.client.address = REBOUND
     send(10_000)
     expect(server.paths.active.remoteAddress).toBe(REBOUND)
+  })
+
+  //= rfc9000#9.4-p1-1
+  test('costs its window one reduction at most, for what was under way; challenges to where it was cost nothing', () => {
+    const { pair, server, client } = connected({ network: { delay: 15 }, client: { keepAlive: 25 } })
+    const traffic = new Traffic(pair)
+    // What goes to an address that the NAT has forgotten is lost.
+    pair.client.add('203.0.113.1:1')
+    traffic.send(client, 'bidirectional', 10, 4_000_000)
+    pair.run(() => traffic.received('client') > 1_000_000)
+    pair.client.address = REBOUND
+    pair.run(() => server.paths.active.remoteAddress === REBOUND, 1000)
+    const before = server.paths.active.recovery.congestionWindow
+    pair.run(() => traffic.completed('client') === 1)
+    const { recovery } = server.paths.active
+    expect(recovery.controller.slowStartThreshold).toBeGreaterThan(before * 0.65)
+    expect(server.stats().ptoCount).toBe(0)
   })
 
   test('may move again and again', () => {

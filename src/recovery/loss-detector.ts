@@ -179,7 +179,7 @@ export class LossDetector {
     if (eliciting < 0) return false
     // RFC 9002 §5.1: the largest must be newly acknowledged, and something ack-eliciting with it.
     const newest = largest >= state.sent.base ? state.sent.at(largest) : undefined
-    if (newest?.path !== undefined && eliciting > 0 && this.#isLargestNew) {
+    if (newest?.path !== undefined && eliciting > 0 && this.#isLargestNew && !newest.isPathProbe) {
       const delay = space === PacketSpace.initial ? 0 : ackDelay
       newest.path.rtt.onSample(now - newest.sentTime, delay, this.handshakeConfirmed, this.maxAckDelay)
     }
@@ -394,7 +394,7 @@ export class LossDetector {
       const isApplication = space === PacketSpace.application
       if (isApplication && !this.handshakeConfirmed) continue
       for (const path of this.#paths) {
-        if (!path.armsPto || !((path.ackElicitingInFlight[space] ?? 0) > 0)) continue
+        if (!((path.ackElicitingInFlight[space] ?? 0) > 0)) continue
         const period = path.rtt.ptoPeriod(isApplication ? this.maxAckDelay : 0, this.#granularity) * backoff
         const time = (path.lastAckElicitingSent[space] ?? 0) + period
         if (time >= earliest) continue
@@ -429,7 +429,7 @@ export class LossDetector {
   }
 
   #elicits(space: PacketSpace): boolean {
-    for (const path of this.#paths) if (path.armsPto && (path.ackElicitingInFlight[space] ?? 0) > 0) return true
+    for (const path of this.#paths) if ((path.ackElicitingInFlight[space] ?? 0) > 0) return true
     return false
   }
 

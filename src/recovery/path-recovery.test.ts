@@ -178,26 +178,29 @@ describe('changes on a live path', () => {
   })
 })
 
-describe('a path that is only probed', () => {
-  test('loses probes without a word to the controller, and arms no PTO, until it carries data', () => {
+describe('probes of a path', () => {
+  //= rfc9000#9.4-p1-1
+  test('are lost without a word to the controller, arm no PTO, and measure no RTT', () => {
     const sender = new Scenario()
-    sender.path.beginProbing()
     const window = sender.path.congestionWindow
-    sender.sendAt(0, 10)
+    sender.send(0, { isPathProbe: true })
+    sender.send(10, { isPathProbe: true })
     expect(sender.loss.nextTimeout()).toBe(Infinity)
-    sender.path.endProbing(1000)
     sender.sendAt(1000, 1001, 1002, 1003)
     sender.ack(1050, [2, 6])
     expect(sender.ledger.lostIn(APP)).toEqual([0, 1])
     expect(sender.path.congestionWindow).toBeGreaterThanOrEqual(window)
     expect(sender.path.isInRecovery).toBe(false)
     expect(sender.path.bytesInFlight).toBe(0)
-    // A loss that comes late after all is no reason to undo anything.
+    // A loss that was none after all is no reason to undo anything.
     sender.ack(1060, [0, 6])
+    const { latest } = sender.path.rtt
+    const probe = sender.send(1100, { isPathProbe: true })
+    sender.ack(1900, [probe, probe + 1])
+    expect(sender.path.rtt.latest).toBe(latest)
     sender.sendAt(2000, 2001, 2002, 2003)
     expect(sender.loss.nextTimeout()).toBeLessThan(Infinity)
-    sender.ack(2050, [9, 10])
+    sender.ack(2050, [probe + 4, probe + 5])
     expect(sender.path.isInRecovery).toBe(true)
-    expect(sender.path.congestionWindow).toBeLessThan(window)
   })
 })

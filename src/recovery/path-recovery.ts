@@ -43,11 +43,7 @@ export class PathRecovery {
   readonly pacer: Pacer
   /** DPLPMTUD of this path; it puts itself here. */
   mtu: MtuDiscovery | undefined = undefined
-  /** `false`: packets here arm no PTO, as on a path that is only being validated and has a timer of its own (RFC 9000 §8.2.1). */
-  armsPto = true
-  /** What was sent before only probed the path: its loss says nothing of congestion (RFC 9000 §9.4). */
-  #probedUntil: Time = -Infinity
-  /** For `LossDetector` alone: of each packet number space. */
+  /** For `LossDetector` alone: of each packet number space, without probes of paths, which have a timer of their own (RFC 9000 §9.4). */
   readonly ackElicitingInFlight: number[] = [0, 0, 0]
   readonly lastAckElicitingSent: Time[] = [0, 0, 0]
   readonly newestAckedSentTime: Time[] = [-Infinity, -Infinity, -Infinity]
@@ -167,25 +163,13 @@ export class PathRecovery {
     if (this.hasWindowFor(this.#maxDatagramSize)) this.#sampler.onAppLimited()
   }
 
-  /** Nothing but probes is sent here until {@link endProbing}: they arm no PTO, and their loss reduces no window. */
-  beginProbing(): void {
-    this.armsPto = false
-    this.#probedUntil = Infinity
-  }
-
-  /** From now on the path carries data. */
-  endProbing(now: Time): void {
-    this.armsPto = true
-    if (this.#probedUntil === Infinity) this.#probedUntil = now
-  }
-
   // What follows is called by LossDetector.
 
   /** A packet in flight leaves. */
   onPacketSent(packet: SentPacket, now: Time): void {
     packet.hadRttSample = this.rtt.hasSample
     this.#sampler.onPacketSent(packet, now)
-    if (packet.ackEliciting) {
+    if (packet.ackEliciting && !packet.isPathProbe) {
       this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) + 1
       this.lastAckElicitingSent[packet.space] = now
     }
@@ -228,7 +212,8 @@ export class PathRecovery {
       this.mtu?.onProbeLost(packet.size, now)
       return
     }
-    if (packet.sentTime < this.#probedUntil) {
+    // RFC 9000 §9.4: nor is that of a probe to an address where nobody may be any more.
+    if (packet.isPathProbe) {
       packet.lossEpoch = -1
       return
     }
@@ -304,7 +289,7 @@ export class PathRecovery {
   }
 
   #leaveFlight(packet: SentPacket): void {
-    if (packet.ackEliciting) {
+    if (packet.ackEliciting && !packet.isPathProbe) {
       this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) - 1
     }
   }

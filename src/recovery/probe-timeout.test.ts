@@ -97,11 +97,9 @@ describe('which spaces have one', () => {
     expect(sender.loss.nextTimeout()).toBeGreaterThan(1200)
   })
 
-  test('packets of a path that is only being validated arm none', () => {
+  test('probes of another path arm none, which have a timer of their own', () => {
     const sender = measured()
-    const other = new Scenario().path
-    other.armsPto = false
-    sender.send(1000, { path: other })
+    sender.send(1000, { path: new Scenario().path, isPathProbe: true })
     expect(sender.loss.nextTimeout()).toBe(NEVER)
     sender.send(1010)
     expect(sender.loss.nextTimeout()).toBe(1010 + 325)

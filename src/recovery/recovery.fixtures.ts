@@ -98,6 +98,7 @@ export interface Sending {
   readonly padded?: boolean
   readonly path?: PathRecovery
   readonly isMtuProbe?: boolean
+  readonly isPathProbe?: boolean
   /** It leaves as ECT(0). */
   readonly isMarked?: boolean
 }
@@ -128,6 +129,7 @@ export class Scenario {
     const packet = this.loss.beginPacket(space, sending.path ?? this.path)
     packet.size = sending.size ?? 1200
     packet.isMtuProbe = sending.isMtuProbe ?? false
+    packet.isPathProbe = sending.isPathProbe ?? false
     if (sending.isMarked === true) packet.ecn = (sending.path ?? this.path).ecn
     packet.ackEliciting = sending.ackEliciting ?? sending.padded !== true
     packet.inFlight = packet.ackEliciting || sending.padded === true

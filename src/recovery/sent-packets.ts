@@ -43,6 +43,8 @@ export class SentPacket implements SampledPacket {
   inFlight = false
   /** A probe of DPLPMTUD, whose loss says nothing of congestion (RFC 9000 §14.4). */
   isMtuProbe = false
+  /** It only probes a path, or answers there (RFC 9000 §9.1): its fate says nothing of the path that data is sent on (§9.4). */
+  isPathProbe = false
   /** Its frames were given back by a PTO and need not be given back again. */
   isRepeated = false
   /** An RTT sample existed when it was sent (RFC 9002 §7.6.2). */
@@ -139,6 +141,7 @@ export class SentPacket implements SampledPacket {
     this.ackEliciting = false
     this.inFlight = false
     this.isMtuProbe = false
+    this.isPathProbe = false
     this.isRepeated = false
     this.hadRttSample = false
     this.keyGeneration = -1

@@ -110,7 +110,8 @@ export class SpaceRecovery {
     let bytes = 0
     for (let number = sent.nextLive(sent.base); number < sent.next; number = sent.nextLive(number + 1)) {
       const packet = sent.at(number)
-      const isFit = packet.state === PacketState.outstanding && packet.ackEliciting && !packet.isMtuProbe
+      const isFit =
+        packet.state === PacketState.outstanding && packet.ackEliciting && !packet.isMtuProbe && !packet.isPathProbe
       if (!isFit || packet.isRepeated) continue
       if (!packet.giveBack(now)) continue
       bytes += packet.size
