@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
 import { Pair, type PairOptions } from './test-pair.fixtures.ts'
-import { Traffic } from './traffic.fixtures.ts'
+import { forSeeds, Traffic } from './traffic.fixtures.ts'
 
 const REBOUND = '192.0.2.1:2000'
 const ELSEWHERE = '198.51.100.9:1000'
@@ -150,6 +150,43 @@ describe('A peer at another address', () => {
     expect(server.paths.active.remoteAddress).toBe('192.0.2.1:1000')
     send(50_000)
     expect(server.state).toBe('connected')
+  })
+
+  //= rfc9000#9.3.3-p4-1
+  //= rfc9000#9.3.3-p5-1
+  test('that somebody has who forwards packets faster, is left as soon as a genuine packet comes first', () => {
+    forSeeds(5, (seed) => {
+      let pair: Pair | undefined
+      let left = 0
+      const setting = connected({
+        seed,
+        network: { delay: 20 },
+        // Copies of the client's packets arrive at once, from the attacker, who hands the answers on.
+        tap: (bytes, from, _now, { address }) => {
+          if (left === 0 || pair === undefined) return true
+          if (from === 'client') {
+            left -= 1
+            pair.inject(bytes.slice(), 'server', ELSEWHERE)
+            return true
+          }
+          if (address !== ELSEWHERE) return true
+          pair.inject(bytes.slice(), 'client', pair.server.address)
+          return false
+        },
+      })
+      pair = setting.pair
+      const { server, client, send } = setting
+      send(50_000)
+      left = 30
+      send(200_000)
+      expect(left).toBe(0)
+      expect(pair.server.of('path-changed').some(({ remoteAddress }) => remoteAddress === ELSEWHERE)).toBe(true)
+      send(50_000)
+      pair.run(() => false, 5000)
+      expect(server.paths.active.remoteAddress).toBe('192.0.2.1:1000')
+      expect([server.paths.paths.length, client.paths.paths.length]).toEqual([1, 1])
+      expect([client.state, server.state]).toEqual(['connected', 'connected'])
+    })
   })
 
   //= rfc9000#9-p6-1
