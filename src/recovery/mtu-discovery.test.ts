@@ -189,6 +189,18 @@ describe('black holes', () => {
     expect(mtu.current).toBe(1452)
   })
 
+  test('losses that become known one after the other are one round, if all had left before the first was known', () => {
+    const { mtu, sender } = found()
+    const first = sender.send(1000, { size: 1452 })
+    for (let i = 1; i < 8; i++) sender.send(1000 + i, { size: 1452 })
+    const last = sender.send(1009, { size: 200 })
+    // The time threshold passes for one packet after the other, without an acknowledgement in between.
+    sender.ack(1059, [last, last + 1])
+    while (sender.loss.outstanding(APP) > 0) sender.fire()
+    expect(sender.ledger.lostIn(APP)).toContain(first)
+    expect(mtu.current).toBe(1452)
+  })
+
   test('losses of small packets say nothing', () => {
     const { mtu, sender } = found()
     for (let round = 1; round <= 10; round++) {

@@ -162,9 +162,10 @@ export class MtuDiscovery {
   }
 
   /** A packet that was no probe is lost. */
-  onPacketLost(size: number, now: Time): void {
-    if (size <= BASE_MTU || this.#current === BASE_MTU || now === this.#lastLossTime) return
-    // What is lost at one time is one round, however much: congestion loses much at a time, a black hole loses every time.
+  onPacketLost(size: number, sentTime: Time, now: Time): void {
+    // What had left before a loss became known belongs to its round: congestion, and reordering, lose much within a round trip;
+    // a black hole loses in each.
+    if (size <= BASE_MTU || this.#current === BASE_MTU || sentTime <= this.#lastLossTime) return
     this.#lastLossTime = now
     this.#lossRounds += 1
     if (this.#lossRounds >= BLACK_HOLE_ROUNDS) this.#onBlackHole()

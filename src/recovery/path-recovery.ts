@@ -226,7 +226,7 @@ export class PathRecovery {
     packet.lossEpoch = this.#lossEpoch
     this.#epochLosses += 1
     this.#controller.onPacketLost(packet, this.#sampler.totalLost, now)
-    this.mtu?.onPacketLost(packet.size, now)
+    this.mtu?.onPacketLost(packet.size, packet.sentTime, now)
   }
 
   /** The peer reports CE marks; `sentTime` is that of the newest packet acknowledged with them (RFC 9002 §7.1, Appendix B.7). */
