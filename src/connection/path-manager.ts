@@ -13,6 +13,7 @@ import { FrameType, type PathChallengeFrame, type PathResponseFrame } from '../w
 import type { FrameOwner, FrameSource, PacketWriter, PathId } from '../wire/packet-content.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { followCarrier, settleSize } from './datagram-size.ts'
+import { LeftPaths } from './left-paths.ts'
 import { isSpare, Migration, MigrationError, type PathRequest, type PathTable } from './migration.ts'
 import { differsInPort, MIN_DATAGRAM_SIZE, Path, type PathState } from './path.ts'
 import { PathCandidates } from './path-candidates.ts'
@@ -29,9 +30,6 @@ const MIN_PROBE_SIZE = 66
 /** RFC 9000 §8.2.4: a validation may take so many PTOs. */
 const VALIDATION_PTOS = 3
 
-/** A path that a client has left is listened to for so many PTOs: the server may still send there, and ask (RFC 9000 §9.3.3). */
-const LEAVING_PTOS = 3
-
 /** Path ids are used again after 2^30, when nobody remembers. */
 const PATH_ID_MASK = 0x3fff_ffff
 
@@ -40,6 +38,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   readonly #options: PathManagerOptions
   readonly #paths: Path[]
   readonly #candidates = new PathCandidates()
+  readonly #left: LeftPaths
   readonly #migration: Migration | undefined
   #active: Path
   #lastValidated: Path
@@ -60,6 +59,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#active.wasActive = true
     this.#active.isAnnounced = true
     this.#lastValidated = this.#active
+    this.#left = new LeftPaths((recovery) => options.pto(recovery))
     this.#wanted = undefined
     this.#loss = undefined
     this.#paths = [this.#active]
@@ -160,7 +160,10 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
       if (path !== this.#wanted) this.#wanted = undefined
     }
     path.onDestination(packet.buffer, packet.start + 1, packet.destinationLength)
-    if (path === this.#active) return
+    if (path === this.#active) {
+      if (!probing) this.#left.onNonProbing(path, this.#paths, now)
+      return
+    }
     if (this.#candidates.has(path)) {
       // A late packet from an address that the peer has left is no news of a path.
       if (!(probing || isNewest || path.responses.length > 0)) return
@@ -365,14 +368,12 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   #moveTo(path: Path, now: Time): void {
     const old = this.#active
     if (path === old) return
-    const { onMoved, pto } = this.#options
     path.validation.stop()
     this.#adoptRecovery(path, old, now)
     this.#activate(path, now)
     this.#lastValidated = path
-    old.retainedUntil = now + LEAVING_PTOS * Math.max(pto(old.recovery), pto(path.recovery))
-    if (old.purpose === 'spare') old.purpose = undefined
-    onMoved?.(now)
+    this.#left.onMoved(old, this.#paths, now)
+    this.#options.onMoved?.(now)
     this.#tidy(now)
   }
 

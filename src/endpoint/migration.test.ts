@@ -421,7 +421,7 @@ describe('From one transport to another', () => {
       traffic.send(client, 'bidirectional', total, total)
       let rebindings = 0
       let isMoved = false
-      const step = total / 12
+      const step = total / 14
       const done = runChecked(pair, () => {
         const progress = traffic.received('server') + traffic.received('client')
         if (rebindings < 20 && progress > step * (rebindings + 1)) {
