@@ -8,7 +8,7 @@ import { ReceiveWindow, SendWindow } from './flow-control.ts'
 /** The credit of a connection, beside that of each stream; owner of MAX_DATA and DATA_BLOCKED. */
 export class ConnectionCredit implements FrameSource {
   /** What we may send; spent by the streams as they send bytes for the first time. */
-  readonly send: SendWindow = new SendWindow(0)
+  send: SendWindow = new SendWindow(0)
   /** What the peer may send; the streams count here what they receive and what is read of it. */
   readonly receive: ReceiveWindow
   readonly #rtt: () => Duration
@@ -28,6 +28,12 @@ export class ConnectionCredit implements FrameSource {
   /** MAX_DATA or initial_max_data of the peer (RFC 9000 §19.9); a limit that is no higher is ignored. */
   onMaxData(maximum: number): void {
     if (this.send.raise(maximum)) this.#blocked.clear()
+  }
+
+  /** Nothing was spent after all, and nothing granted. */
+  restart(): void {
+    this.send = new SendWindow(0)
+    this.#blocked.clear()
   }
 
   /** A stream has bytes to send, and the connection no credit: says so once for each limit (RFC 9000 §19.12). */

@@ -261,6 +261,11 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     if (this.#stop?.wantsToSend || this.#limit?.wantsToSend) queueControl(this.#context, this)
   }
 
+  /** What there is to be said may be, whatever held it back. */
+  release(): void {
+    if (this.#stop?.wantsToSend || this.#limit?.wantsToSend) queueControl(this.#context, this)
+  }
+
   /** Changes what the window may grow to. */
   setMaximumWindow(bytes: number): void {
     this.#window.setMaximum(bytes)

@@ -139,6 +139,17 @@ export class SendBuffer implements ByteSource {
     else this.#buffer.releaseAbove(reliable)
   }
 
+  /** Nothing that was sent has arrived, or will: it counts as not sent. Returns how many bytes of it are to be sent anew. */
+  rewind(): number {
+    const unsent = this.unsent
+    this.#end = Math.min(this.#end, this.#reliable)
+    this.#sent = 0
+    this.#base = 0
+    this.#acked = undefined
+    this.#lost = undefined
+    return this.#end - unsent
+  }
+
   /** Lets all bytes go. Counts stay as they are but for `end`, which falls back to what was sent. */
   discard(): void {
     this.#buffer.releaseAll()

@@ -14,18 +14,18 @@ import {
 } from '../wire/frame.ts'
 import { streamPayloadRoom } from '../wire/frame-encode.ts'
 import type { FrameOwner, PacketWriter } from '../wire/packet-content.ts'
-import { SendWindow } from './flow-control.ts'
 import type { StreamPriority } from './scheduler.ts'
 import type { BudgetWaiter } from './send-budget.ts'
 import { SendBuffer } from './send-buffer.ts'
 import type { Stream } from './stream.ts'
 import { type ControlSource, queueControl, type StreamContext } from './stream-context.ts'
+import { StreamCredit } from './stream-credit.ts'
 import { checkErrorCode, StreamClosedError, StreamStateError } from './stream-error.ts'
 
 /** RFC 9000 §3.1: Ready, Send, Data Sent, Data Recvd, Reset Sent, Reset Recvd. A reset counts as sent when it is decided, RESET_STREAM_AT as FIN does. */
 export type SendState = 'ready' | 'send' | 'dataSent' | 'dataReceived' | 'resetSent' | 'resetReceived'
 
-/** The frames that a sending half writes and is told the fate of. */
+/** What a sending half writes. */
 export type SendStreamFrame = StreamFrame | ResetStreamFrame | ResetStreamAtFrame | StreamDataBlockedFrame
 
 // A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet. With its header
@@ -41,7 +41,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   controlQueued = false
   readonly #stream: Stream
   readonly #context: StreamContext
-  readonly #window: SendWindow
+  readonly #credit: StreamCredit
   readonly #buffer: SendBuffer
   readonly #highWaterMark: number
   #state: SendState = 'ready'
@@ -54,8 +54,6 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /** RESET_STREAM_AT with the smallest reliable size so far; sent when the bytes that its final size counts have been. */
   #resetAt: Latest<ResetStreamAtFrame> | undefined
   #resetCode: bigint | undefined
-  /** Made when the stream is blocked first. */
-  #blocked: Latest<StreamDataBlockedFrame> | undefined
   #stopCode: bigint | undefined
   #written = 0
   #closed: Error | undefined
@@ -65,7 +63,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     this.id = stream.id
     this.#stream = stream
     this.#context = context
-    this.#window = new SendWindow(limit)
+    this.#credit = new StreamCredit(stream.id, limit)
     this.#buffer = new SendBuffer(context.pages)
     this.#highWaterMark = highWaterMark
   }
@@ -166,8 +164,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   }
 
   /**
-   * Gives the stream up: RESET_STREAM goes out, bytes not acknowledged are dropped (RFC 9000 §3.1). Does nothing where
-   * the stream was reset before, all has arrived, or the connection is over.
+   * Gives the stream up: RESET_STREAM goes out, the rest is dropped (RFC 9000 §3.1). Does nothing where it was before.
    * @throws RangeError for a code that a varint cannot carry, or another one than {@link resetAt} was given.
    */
   reset(code: bigint): void {
@@ -207,9 +204,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   /** RFC 9000 §19.10: a limit that is no higher is ignored, and so is any once nothing new is to be sent. */
   onMaxStreamData(maximum: number): void {
-    if (!this.#window.raise(maximum) || !this.#isLive()) return
-    this.#blocked?.clear()
-    this.#schedule()
+    if (this.#credit.raise(maximum) && this.#isLive()) this.#schedule()
   }
 
   /** RFC 9000 §3.5: answered by a reset with the same code, unless all has arrived or a reset is under way. */
@@ -234,10 +229,10 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
       if (resetAt.wantsToSend) return false
       this.#state = 'dataSent'
     }
-    const blocked = this.#blocked
-    if (blocked?.wantsToSend) {
-      blocked.writeWith(packet, this)
-      if (blocked.wantsToSend) return false
+    const credit = this.#credit
+    if (credit.wantsToSend) {
+      credit.writeWith(packet, this)
+      if (credit.wantsToSend) return false
       if (this.#state === 'ready') this.#state = 'send'
     }
     return true
@@ -262,10 +257,10 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const connection = this.#context.credit.send
     const offset = buffer.sent
     // RFC 9000 §4.1: never beyond either limit.
-    const wanted = Math.min(buffer.unsent, this.#window.available, connection.available)
+    const wanted = Math.min(buffer.unsent, this.#credit.available, connection.available)
     const room = streamPayloadRoom(packet.remaining, this.id, offset, wanted)
     if (room < Math.min(wanted, LEAST_CUT)) return false
-    this.#window.take(room)
+    this.#credit.take(room)
     connection.take(room)
     buffer.onSent(room)
     this.#writeStream(packet, offset, room)
@@ -308,8 +303,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   onLost(frame: SendStreamFrame, now: Time): void {
     if (this.#closed !== undefined) return
     if (frame.type === FrameType.stream) {
-      // RFC 9000 §13.3: after a reset no STREAM frame is needed.
-      if (!this.#isLive()) return
+      if (!this.#isLive()) return // RFC 9000 §13.3: after a reset no STREAM frame is needed.
       this.#buffer.onLost(frame.offset, frame.length)
       if (frame.fin && !this.#finAcked && this.#resetAt === undefined) this.#finPending = true
       this.#schedule()
@@ -321,11 +315,31 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
       // Reliable-stream-reset section 4: not once all has arrived.
       if (this.#isLive()) this.#resetAt?.onLost(frame, now)
     } else {
-      // RFC 9000 §13.3: again only while blocked on the same limit, which a higher one has cleared.
-      this.#blocked?.onLost(frame, now)
+      this.#credit.onLost(frame, now)
     }
-    if (this.#reset?.wantsToSend || this.#resetAt?.wantsToSend || this.#blocked?.wantsToSend)
-      queueControl(this.#context, this)
+    this.#queueControl()
+  }
+
+  /** 0-RTT was refused: what was sent has not arrived, and is to be sent anew, as soon as there is credit (RFC 9001 §4.6.2). */
+  rewind(): void {
+    this.#credit.restart()
+    if (this.#reset !== undefined) this.#buffer.truncate(0)
+    this.#context.budget.add(this.#buffer.rewind())
+    if (this.#reset !== undefined) this.#sendReset(this.#resetCode ?? 0n, 0)
+    else if (this.#resetAt?.frame) this.#resetAt.set({ ...this.#resetAt.frame, finalSize: this.#buffer.end })
+    if (this.#state === 'dataSent') this.#state = 'send'
+    this.#finPending = this.#finished
+  }
+
+  /** What there is to be sent may be, whatever held it back. */
+  release(): void {
+    if (this.#isLive()) this.#schedule()
+    this.#queueControl()
+  }
+
+  #queueControl(): void {
+    const { wantsToSend } = this.#credit
+    if (wantsToSend || this.#reset?.wantsToSend || this.#resetAt?.wantsToSend) queueControl(this.#context, this)
   }
 
   /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
@@ -337,13 +351,10 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   /** Throws if the parts contradict one another. For tests. */
   checkInvariants(): void {
-    this.#window.checkInvariants()
+    this.#credit.checkInvariants(this.#buffer.sent)
     this.#buffer.checkInvariants()
-    if (this.#window.used !== this.#buffer.sent) {
-      throw new Error(`Stream ${this.id} sent ${this.#buffer.sent} bytes on a credit of ${this.#window.used}`)
-    }
-    const { repairs, fresh } = this.#context
-    const live = this.#isLive()
+    const { held, repairs, fresh } = this.#context
+    const live = this.#isLive() && !held?.has(this.id)
     if (repairs.has(this) !== (live && this.#wantsRepair()))
       throw new Error(`Stream ${this.id}: repairs are not scheduled`)
     if (fresh.has(this) !== (live && this.#wantsFresh()))
@@ -381,12 +392,13 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   }
 
   #wantsFresh(): boolean {
-    return this.#buffer.unsent > 0 && this.#window.available > 0
+    return this.#buffer.unsent > 0 && this.#credit.available > 0
   }
 
   /** Takes the places that what is to be sent entitles to. */
   #schedule(): void {
-    const { repairs, fresh } = this.#context
+    const { held, repairs, fresh } = this.#context
+    if (held?.has(this.id)) return
     if (this.#wantsRepair()) repairs.add(this)
     else repairs.remove(this)
     if (this.#wantsFresh()) {
@@ -394,11 +406,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
       return
     }
     fresh.remove(this)
-    if (this.#buffer.unsent > 0 && this.#window.block()) {
-      this.#blocked ??= new Latest()
-      this.#blocked.set({ type: FrameType.streamDataBlocked, streamId: this.id, limit: this.#window.limit })
-      queueControl(this.#context, this)
-    }
+    if (this.#buffer.unsent > 0 && this.#credit.block()) queueControl(this.#context, this)
   }
 
   #writeStream(packet: PacketWriter, offset: number, length: number): void {
@@ -441,7 +449,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     this.#wantsWritable = false
     budget.forget(this)
     budget.release(queued - buffer.unsent)
-    if (buffer.unsent === 0) this.#blocked?.clear()
+    if (buffer.unsent === 0) this.#credit.unblock()
     this.#schedule()
     queueControl(this.#context, this)
   }
@@ -452,8 +460,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const finalSize = this.#buffer.sent
     this.#resetCode = code
     this.#resetAt?.clear()
-    this.#reset = new Once()
-    this.#reset.send({ type: FrameType.resetStream, streamId: this.id, errorCode: code, finalSize })
+    this.#sendReset(code, finalSize)
     this.#state = 'resetSent'
     this.#wantsWritable = false
     this.#finPending = false
@@ -463,8 +470,13 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     repairs.remove(this)
     fresh.remove(this)
     // RFC 9000 §3.3: none of these after a reset.
-    this.#blocked?.clear()
+    this.#credit.unblock()
     queueControl(this.#context, this)
+  }
+
+  #sendReset(errorCode: bigint, finalSize: number): void {
+    this.#reset = new Once()
+    this.#reset.send({ type: FrameType.resetStream, streamId: this.id, errorCode, finalSize })
   }
 
   /** Tells a waiting writer, once half of the stream's mark is free and the connection has room too. */

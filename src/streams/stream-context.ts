@@ -13,6 +13,8 @@ import type { Stream } from './stream.ts'
 
 /** A half of a stream that has control frames to send. */
 export interface ControlSource {
+  /** Of its stream. */
+  readonly id: number
   /** Whether it stands in the queue of {@link StreamContext}. */
   controlQueued: boolean
   /** Writes what it has to say; `false`: there was too little room, it wants to be asked again. */
@@ -33,6 +35,8 @@ export interface StreamContext {
   /** Halves of streams with control frames. */
   readonly control: Deque<ControlSource>
   readonly deadlines: StreamDeadlines<Stream>
+  /** Streams of which nothing may be sent for now: the peer, which let them be opened by 0-RTT, allows fewer after all. */
+  held: ReadonlySet<number> | undefined
   /** The peer takes RESET_STREAM_AT (its transport parameter reset_stream_at). */
   canResetAt: boolean
   emit(event: StreamEvent): void
@@ -44,7 +48,7 @@ export interface StreamContext {
 
 /** Puts `source` into the queue of those with control frames, once. */
 export function queueControl(context: StreamContext, source: ControlSource): void {
-  if (source.controlQueued) return
+  if (source.controlQueued || context.held?.has(source.id)) return
   source.controlQueued = true
   context.control.push(source)
 }

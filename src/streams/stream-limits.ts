@@ -28,7 +28,9 @@ export class StreamLimits implements FrameSource {
   /** What we grant to the peer. */
   readonly incoming: IncomingStreamLimit
   /** What the peer grants to us, in streams. */
-  readonly #outgoing = new SendWindow(0)
+  #outgoing = new SendWindow(0)
+  /** Streams opened under an earlier limit that is void, and not allowed by this one yet. */
+  #waiting = 0
   readonly #maxStreams = new Latest<MaxStreamsFrame>()
   readonly #blocked = new Latest<StreamsBlockedFrame>()
   /** Somebody was refused since the limit was raised last. */
@@ -42,6 +44,11 @@ export class StreamLimits implements FrameSource {
 
   /** How many streams we have opened. */
   get opened(): number {
+    return this.#outgoing.used + this.#waiting
+  }
+
+  /** How many of them the peer allows: all, but after {@link restart}. */
+  get allowed(): number {
     return this.#outgoing.used
   }
 
@@ -64,9 +71,20 @@ export class StreamLimits implements FrameSource {
   onMaxStreams(maximum: number): boolean {
     if (!this.#outgoing.raise(maximum)) return false
     this.#blocked.clear()
+    const granted = Math.min(this.#waiting, this.#outgoing.available)
+    this.#outgoing.take(granted)
+    this.#waiting -= granted
+    if (this.#waiting > 0) return false
     const wanted = this.#wanted
     this.#wanted = false
     return wanted
+  }
+
+  /** The limit under which streams were opened is void, and no other known: the first `opened` of them wait for one. */
+  restart(opened: number): void {
+    this.#outgoing = new SendWindow(0)
+    this.#waiting = opened
+    this.#blocked.clear()
   }
 
   get wantsToSend(): boolean {

@@ -81,6 +81,7 @@ export class StreamSet implements FrameSource {
       fresh: new Scheduler<SendStream>(),
       control: new Deque<ControlSource>(),
       deadlines: new StreamDeadlines<Stream>(),
+      held: undefined,
       canResetAt: false,
       emit: (event) => options.emit(event),
       rtt: () => options.rtt(),
@@ -138,6 +139,42 @@ export class StreamSet implements FrameSource {
     }
     this.#raiseStreams(this.#bidirectional, parameters.initialMaxStreamsBidi)
     this.#raiseStreams(this.#unidirectional, parameters.initialMaxStreamsUni)
+  }
+
+  /**
+   * 0-RTT was refused, so nothing of ours has arrived, and the limits that were remembered are void (RFC 9001 §4.6.2). All is
+   * sent anew under those of the handshake; streams beyond them wait. Where nothing may be sent anew, the streams end, and
+   * calls on them throw a StreamClosedError whose cause is `error`.
+   */
+  restart(parameters: PeerStreamParameters, error: Error | undefined): void {
+    const { control, credit, fresh, repairs } = this.#context
+    repairs.clear()
+    fresh.clear()
+    for (let source = control.shift(); source !== undefined; source = control.shift()) source.controlQueued = false
+    credit.restart()
+    if (error !== undefined) this.#dropAll(error)
+    for (const limits of [this.#bidirectional, this.#unidirectional]) {
+      limits.restart(error === undefined ? limits.opened : 0)
+    }
+    this.#sendLimits = { bidiOfPeer: 0, bidiOfOurs: 0, uniOfOurs: 0 }
+    this.#context.held = this.#beyondLimits()
+    for (const stream of this.#streams.values()) stream.send?.rewind()
+    this.onPeerParameters(parameters)
+  }
+
+  #dropAll(error: Error): void {
+    for (const stream of this.#streams.values()) stream.close(error)
+    this.#streams.clear()
+    this.#recent = undefined
+    this.#context.budget.clear()
+    this.#context.deadlines.clearAll()
+  }
+
+  /** Streams that were opened and are not allowed for now; `undefined`: none. */
+  #beyondLimits(): Set<number> | undefined {
+    const held = new Set<number>()
+    for (const { id } of this.#streams.values()) if (streamIndex(id) >= this.#limitsOf(id).allowed) held.add(id)
+    return held.size === 0 ? undefined : held
   }
 
   /** Changes limits at run time. */
@@ -388,7 +425,20 @@ export class StreamSet implements FrameSource {
   }
 
   #raiseStreams(limits: StreamLimits, maximum: number): void {
-    if (limits.onMaxStreams(maximum)) this.#context.emit({ type: 'streams-available', direction: limits.direction })
+    const isAwaited = limits.onMaxStreams(maximum)
+    if (this.#context.held !== undefined) this.#releaseHeld(this.#context.held)
+    if (isAwaited) this.#context.emit({ type: 'streams-available', direction: limits.direction })
+  }
+
+  /** Lets go what of the streams that were held back is allowed now. */
+  #releaseHeld(held: ReadonlySet<number>): void {
+    this.#context.held = this.#beyondLimits()
+    for (const id of held) {
+      if (this.#context.held?.has(id)) continue
+      const stream = this.#streams.get(id)
+      stream?.send?.release()
+      stream?.receive?.release()
+    }
   }
 
   #retire(stream: Stream): void {
