@@ -86,6 +86,7 @@ export function createPathParts(
     granularity: init.timerGranularity,
     ecn: carrier.properties.ecn,
     onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),
+    random: init.random,
   })
   return {
     recovery,

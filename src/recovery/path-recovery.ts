@@ -2,6 +2,7 @@
  * What loss recovery knows of one path: RTT, congestion controller, pacer, bytes in flight, and which losses belong to one
  * congestion event. Packet number spaces are shared by paths, these are not (RFC 9000 §9.4, RFC 9002 §5, §7).
  */
+import type { RandomSource } from '../base/random.ts'
 import type { Duration, Time } from '../base/time.ts'
 import type { ObservedMetrics } from '../wire/observer.ts'
 import type { PathId } from '../wire/packet-content.ts'
@@ -34,6 +35,8 @@ export interface PathRecoveryOptions {
   readonly ecn?: boolean
   /** Told of what becomes of them. */
   readonly onEcnState?: EcnStateListener | undefined
+  /** For controllers that need randomness. */
+  readonly random?: RandomSource | undefined
 }
 
 /** Recovery's side of one path. */
@@ -52,6 +55,7 @@ export class PathRecovery {
   readonly #initialWindow: number | undefined
   readonly #minimumWindow: number | undefined
   #ecn: PathEcn | undefined
+  readonly #random: RandomSource | undefined
   readonly #sampler = new RateSampler(new SentPacket())
   // When the newest congestion event began; packets sent up to then belong to it (RFC 9002 §7.3.2).
   #recoveryStart: Time = -Infinity
@@ -66,6 +70,7 @@ export class PathRecovery {
     this.#maxDatagramSize = options.maxDatagramSize ?? 1200
     this.#initialWindow = options.initialWindow
     this.#minimumWindow = options.minimumWindow
+    this.#random = options.random
     this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT)
     this.#ecn = options.ecn === true ? new PathEcn(options.onEcnState) : undefined
     this.#controller = options.controller(this.#controllerOptions(undefined))
@@ -299,6 +304,7 @@ export class PathRecovery {
       maxDatagramSize: this.#maxDatagramSize,
       initialWindow: this.#initialWindow,
       minimumWindow: this.#minimumWindow,
+      random: this.#random,
       inherited:
         old === undefined
           ? undefined

@@ -2,6 +2,7 @@
  * The contract of congestion controllers. One controller serves one path; it is told facts and yields a window. RTT and time
  * are arguments, pacing and the decision what is lost happen elsewhere. RFC 9002 §7.
  */
+import type { RandomSource } from '../../base/random.ts'
 import type { Time } from '../../base/time.ts'
 import type { RttEstimator } from '../rtt.ts'
 
@@ -64,6 +65,8 @@ export interface ControllerOptions {
   readonly initialWindow?: number | undefined
   /** bytes; RFC 9002's if absent. */
   readonly minimumWindow?: number | undefined
+  /** Randomness, for algorithms that spread what they do in time; no other source may be used. */
+  readonly random?: RandomSource | undefined
   /** The window and threshold of the controller that this one replaces on a live path: it starts from no more than that. */
   readonly inherited?: { readonly congestionWindow: number; readonly slowStartThreshold: number } | undefined
 }

@@ -1,0 +1,38 @@
+/** BBR's outputs: pacing rate and congestion window, from model and state (draft-ietf-ccwg-bbr §5.6). */
+import type { Flow } from './flow.ts'
+import { isProbeBw, Phase, pacingGain, windowGain } from './phase.ts'
+
+/** BBR.PacingMarginPercent: packets leave a little more slowly than the path delivers. */
+const PACING_MARGIN = 0.99
+
+/** InitPacingRate: the window in a round trip; `rtt` in ms. */
+export function initialPacingRate(window: number, rtt: number): number {
+  return (pacingGain(Phase.startup) * window) / rtt
+}
+
+/** SetPacingRateWithGain */
+export function setPacingRate(flow: Flow, gain: number): void {
+  const rate = gain * flow.bandwidth * PACING_MARGIN
+  // Until the pipe was full once the rate only rises: samples may be low for want of data.
+  if (rate > 0 && (flow.fullPipe.wasReached || rate > flow.pacingRate)) flow.pacingRate = rate
+}
+
+/** SetCwnd; `probeRttWindow` holds in ProbeRTT. */
+export function setWindow(flow: Flow, probeRttWindow: number): void {
+  const most = flow.quantized(flow.bdpMultiple(windowGain(flow.phase)) + flow.aggregation.extra)
+  let { window } = flow
+  if (flow.fullPipe.wasReached) window = Math.min(window + flow.newlyAcked, most)
+  else if (window < most || flow.delivered < flow.limits.initial) window += flow.newlyAcked
+  window = Math.max(window, flow.minPipe)
+  if (flow.phase === Phase.probeRtt) window = Math.min(window, probeRttWindow)
+  flow.window = Math.min(window, windowBound(flow))
+}
+
+/** The bound of BoundCwndForModel. */
+function windowBound(flow: Flow): number {
+  const { phase } = flow
+  let bound = Infinity
+  if (phase === Phase.probeRtt || phase === Phase.cruise) bound = flow.inflightWithHeadroom
+  else if (isProbeBw(phase)) bound = flow.inflightLongTerm
+  return Math.max(Math.min(bound, flow.inflightShortTerm), flow.minPipe)
+}
