@@ -1,4 +1,4 @@
-/** The client for pages: `connect` alone, no server; its handshake is loaded when it connects. */
+/** The client for pages: `connect` alone, no server; the stack and its handshake are loaded when it connects. */
 export { QuicConnection } from './api/connection.ts'
 export {
   QuicApplicationError,

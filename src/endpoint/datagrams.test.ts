@@ -116,7 +116,7 @@ describe('Datagrams between two ends', () => {
     client.checkInvariants()
   })
 
-  //= rfc9221#5.2-p2-1
+  //= rfc9221#5.2-p1-1
   test('that nobody answers are probed for by PING, and are lost only once something later is acknowledged', () => {
     const sent: string[] = []
     let isDark = false
