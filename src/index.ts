@@ -3,13 +3,14 @@
 export { connect } from './api/client.ts'
 export type { ClientCertificateOptions } from './api/client-certificates.ts'
 export type { ClientCertificates } from './api/client-identity.ts'
+export type { CongestionControl } from './api/congestion.ts'
 export {
   type CloseOptions,
   QuicConnection,
   type QuicReadyInfo,
-  type SendQueue,
 } from './api/connection.ts'
 export type { CreateStreamOptions } from './api/connection-streams.ts'
+export type { ConfigureOptions } from './api/controls.ts'
 export { QuicDatagrams, type SendDatagramOptions, SentDatagram } from './api/datagrams.ts'
 export { QuicEndpoint } from './api/endpoint.ts'
 export type { ConnectOptions, EndpointCoreOptions } from './api/endpoint-core.ts'
@@ -32,6 +33,7 @@ export type { CertificateOptions, CertificateSource, Certificates } from './api/
 export type { CommonOptions } from './api/options.ts'
 export type { PathOptions, QuicPath } from './api/paths.ts'
 export type { PreferredAddressOptions } from './api/preferred-address.ts'
+export type { SendQueue } from './api/send-queue.ts'
 export {
   type ListenOptions,
   listen,
@@ -40,21 +42,24 @@ export {
   type ServerCloseOptions,
 } from './api/server.ts'
 export type { ServerCertificates } from './api/server-identity.ts'
+export type { ServeHandlers } from './api/serving.ts'
+export type { QuicConnectionStats, QuicDatagramStats, QuicStats, QuicStreamStats } from './api/stats.ts'
 export {
   type DeadlineOptions,
   QuicStream,
   type QuicStreamDeadline,
-  type QuicStreamStats,
   type ResetAtOptions,
 } from './api/stream.ts'
 export type { TrustOptions, VerifyCertificates } from './api/trust.ts'
 export type { ConnectionOptions } from './connection/config.ts'
 export type { ConnectionState } from './connection/connection.ts'
+export type { ConnectionInspection } from './connection/inspection.ts'
 export type { MigrationFailure } from './connection/migration.ts'
 export type { PathState } from './connection/path.ts'
-export type { ConnectionStats } from './connection/stats.ts'
+export type { PathStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
 export type { Environment } from './environment.ts'
+export type { CongestionController, ControllerFactory } from './recovery/congestion/controller.ts'
 export type { DatagramStatus } from './streams/datagram.ts'
 export type { DatagramOptions, DatagramSettings } from './streams/datagram-settings.ts'
 export type { StreamPriority } from './streams/scheduler.ts'

@@ -24,7 +24,8 @@ const MEMBERS: readonly [path: string, title: string, type: string][] = [
   [OPTIONS, 'Limits', "NonNullable<import('isoquic').ListenOptions['limits']>"],
   [OPTIONS, 'UDP', "import('isoquic/transports/udp').UdpOptions"],
   [OPTIONS, 'Pipe', "import('isoquic/transports/pipe').PipeOptions"],
-  ['README.md', 'Statistics', "import('isoquic').ConnectionStats"],
+  ['README.md', 'Statistics', "import('isoquic').QuicConnectionStats"],
+  ['README.md', 'Statistics of QUIC', "import('isoquic').QuicStats"],
 ]
 
 describe('tables name each member of a type, and no other', () => {

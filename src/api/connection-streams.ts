@@ -58,6 +58,11 @@ export class ConnectionStreams {
     return this.#incoming[direction].readable
   }
 
+  /** Hands what the peer opens to `consumer`; `undefined`: to those who read. */
+  serve(consumer: ((stream: QuicStream) => void) | undefined): void {
+    for (const direction of DIRECTIONS) this.#incoming[direction].serve(consumer)
+  }
+
   /** Opens a stream as soon as there is a connection and the peer's limit lets it. */
   async create(
     direction: StreamDirection,

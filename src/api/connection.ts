@@ -3,17 +3,22 @@
 import type { ConnectionConfig } from '../connection/config.ts'
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
-import type { ConnectionStats } from '../connection/stats.ts'
+import type { ConnectionInspection } from '../connection/inspection.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
-import { ConnectionStreams, type CreateStreamOptions, endError } from './connection-streams.ts'
+import type { CongestionControl } from './congestion.ts'
+import { ConnectionStreams, type CreateStreamOptions } from './connection-streams.ts'
+import { type ConfigureOptions, ConnectionControls } from './controls.ts'
 import { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { Listeners } from './listeners.ts'
 import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
-import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
+import { type SendQueue, SendQueueWatch } from './send-queue.ts'
+import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } from './serving.ts'
+import { type Abortable, deferred } from './signal.ts'
+import { connectionStatsOf, type QuicConnectionStats } from './stats.ts'
 import type { QuicStream } from './stream.ts'
 
 /** What `ready` fulfils with. */
@@ -29,17 +34,6 @@ export interface CloseOptions {
   /** The application's code; default 0. */
   readonly closeCode?: bigint | number
   readonly reason?: string
-}
-
-/** What waits in front of the network. */
-export interface SendQueue {
-  /** Stream bytes accepted and not yet put into a packet. */
-  readonly queuedBytes: number
-  /** bytes */
-  readonly congestionWindow: number
-  readonly bytesInFlight: number
-  readonly inRecovery: boolean
-  readonly congested: boolean
 }
 
 /** What a connection is made with: what is known of it before its address is. */
@@ -70,9 +64,8 @@ export class QuicConnection {
   readonly #early = deferred<boolean>()
   readonly #gone = deferred<void>()
   readonly #listeners = new Listeners((type, cause) => this.#onListenerError(type, cause))
-  readonly #drained = new Set<Deferred<void>>()
-  readonly #keyUpdates = new Set<Deferred<void>>()
-  readonly #checkDrained = (): boolean => this.#onFlushed()
+  readonly #sendQueue: SendQueueWatch
+  readonly #controls: ConnectionControls
 
   /** @internal Made by `connect`, `listen` and `QuicEndpoint`. */
   constructor(init: QuicConnectionInit) {
@@ -82,6 +75,9 @@ export class QuicConnection {
     const wake = (connection: Connection): void => this.#driver.wake(connection)
     const { promise: started } = this.#started
     this.datagrams = new QuicDatagrams({ started, now: () => this.#driver.now(), wake }, init.config.datagrams)
+    const { config, driver } = init
+    this.#controls = new ConnectionControls({ driver, config, datagrams: this.datagrams, started })
+    this.#sendQueue = new SendQueueWatch(driver, config.congestionThreshold)
     this.#streams = new ConnectionStreams({
       wake: (connection) => this.#driver.wake(connection),
       now: () => this.#driver.now(),
@@ -93,6 +89,8 @@ export class QuicConnection {
   start(connection: Connection): void {
     this.#connection = connection
     this.#paths.start(connection)
+    this.#sendQueue.start(connection)
+    this.#controls.start(connection)
     this.datagrams.start(connection)
     this.#driver.listen(connection, { onConnectionEvent: (event) => this.#onEvent(event) })
     this.#started.resolve(connection)
@@ -220,30 +218,61 @@ export class QuicConnection {
     return this.#streams.create('unidirectional', this.#started.promise, options)
   }
 
+  /**
+   * Hands the streams that the peer opens, and its datagrams, to handlers instead of the readables; those that wait at once. May
+   * be called again at any time, also with none: then what arrives waits to be read. Nothing is lost in the change.
+   * @throws TypeError for a handler that is no function
+   */
+  serve(handlers: ServeHandlers): void {
+    checkHandlers(handlers)
+    this.#streams.serve(streamConsumer(handlers.stream, (error) => this.#onListenerError('stream', error)))
+    this.datagrams.serve(datagramConsumer(handlers.datagram, (error) => this.#onListenerError('datagram', error)))
+  }
+
   /** What waits in front of the network (`contract.md` §3). */
   get sendQueue(): SendQueue {
-    if (this.#connection === undefined) {
-      return { queuedBytes: 0, congestionWindow: 0, bytesInFlight: 0, inRecovery: false, congested: false }
-    }
-    const { queuedBytes, congestionWindow, bytesInFlight, inRecovery } = this.#connection.stats()
-    const congested =
-      queuedBytes > congestionWindow * this.#init.config.congestionThreshold ||
-      (inRecovery && queuedBytes > congestionWindow)
-    return { queuedBytes, congestionWindow, bytesInFlight, inRecovery, congested }
+    return this.#sendQueue.snapshot
   }
 
   /** Fulfils when {@link sendQueue} is not congested. */
   drained(options: Abortable = {}): Promise<void> {
-    if (!this.sendQueue.congested) return Promise.resolve()
-    const waiting = deferred<void>()
-    this.#drained.add(waiting)
-    this.#driver.listenForFlushes(this.#checkDrained)
-    return abortable(waiting.promise, options.signal, () => this.#drained.delete(waiting))
+    return this.#sendQueue.drained(options)
   }
 
-  /** Numbers of this moment. */
-  async getStats(): Promise<ConnectionStats> {
-    return (await this.#started.promise).stats(this.#driver.now())
+  /** Numbers of this moment; after the end, of the last one. */
+  async getStats(): Promise<QuicConnectionStats> {
+    return connectionStatsOf(await this.#started.promise, this.sendQueue, this.#driver.now())
+  }
+
+  /** Everything of note about the connection, as plain data, for debugging; `undefined` before its address is known. */
+  inspect(): ConnectionInspection | undefined {
+    return this.#connection?.inspect(this.#driver.now())
+  }
+
+  /**
+   * Asks the peer for a sign of life, ahead of all other data; asks again where that is lost. Fulfils with the round trip in ms,
+   * the peer's delay included; rejects with the connection's error.
+   */
+  ping(options: Abortable = {}): Promise<number> {
+    return this.#controls.ping(options)
+  }
+
+  /**
+   * Changes settings of the running connection; credit that the peer was given stays given.
+   * @throws TypeError for what cannot be changed, RangeError for a value out of bounds; then nothing was changed
+   */
+  configure(options: ConfigureOptions): void {
+    this.#controls.configure(options)
+  }
+
+  /** What decides how much may be in flight: a name, or one's own. */
+  get congestionControl(): CongestionControl {
+    return this.#controls.congestionControl
+  }
+
+  /** Changes it at once: bytes in flight, RTT and pacing go on, and the window is at first no larger than it was. */
+  set congestionControl(congestionControl: CongestionControl) {
+    this.configure({ congestionControl })
   }
 
   /** Keying material of the TLS session (RFC 8446 §7.5). @throws Error before `ready` */
@@ -265,16 +294,8 @@ export class QuicConnection {
    * acknowledged a packet under them. Before a key has protected too much this happens by itself. Rejects with an
    * `InvalidStateError` before the handshake is confirmed, and until the keys in use are.
    */
-  async updateKeys(): Promise<void> {
-    const connection = this.#connection
-    if (connection?.closeReason !== undefined) throw endError(connection)
-    if (connection?.updateKeys(this.#driver.now()) !== true) {
-      throw new DOMException('Keys cannot be updated before those in use are confirmed', 'InvalidStateError')
-    }
-    const confirmed = deferred<void>()
-    this.#keyUpdates.add(confirmed)
-    this.#driver.wake(connection)
-    return confirmed.promise
+  updateKeys(): Promise<void> {
+    return this.#controls.updateKeys()
   }
 
   /**
@@ -324,8 +345,9 @@ export class QuicConnection {
       case 'handshake-confirmed':
         return this.#confirmed.resolve()
       case 'keys-updated':
-        for (const each of this.#keyUpdates) each.resolve()
-        return this.#keyUpdates.clear()
+        return this.#controls.onKeysUpdated()
+      case 'pong':
+        return this.#controls.onPong(event.id, event.rtt)
       case 'closing':
         return this.#onClosing(event.reason)
       case 'draining':
@@ -370,15 +392,6 @@ export class QuicConnection {
     void this.close()
   }
 
-  /** `false`: nobody waits any more. */
-  #onFlushed(): boolean {
-    if (this.#drained.size > 0 && !this.sendQueue.congested) {
-      for (const each of this.#drained) each.resolve()
-      this.#drained.clear()
-    }
-    return this.#drained.size > 0
-  }
-
   #onConnected(event: Extract<ConnectionEvent, { type: 'connected' }>): void {
     const { alpn, version, resumed, earlyDataAccepted } = event
     this.#early.resolve(earlyDataAccepted)
@@ -401,9 +414,7 @@ export class QuicConnection {
     this.#streams.end(error, info !== undefined)
     this.#paths.end(error)
     this.datagrams.onEnd(error, info !== undefined)
-    for (const waiting of [this.#drained, this.#keyUpdates]) {
-      for (const each of waiting) each.reject(error)
-      waiting.clear()
-    }
+    this.#sendQueue.end(error)
+    this.#controls.end(error)
   }
 }

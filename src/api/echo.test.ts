@@ -29,7 +29,7 @@ describe('A client and a server', () => {
       await stage.environment.until(written)
       await stage.environment.until(stream.closed)
     }
-    expect(await client.getStats()).toMatchObject({ streams: 0, queuedBytes: 0 })
+    expect(await client.getStats()).toMatchObject({ quic: { streams: [], queuedBytes: 0 } })
     await stage.environment.until(client.close())
     await stage.environment.until(server.close())
   })

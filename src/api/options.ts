@@ -4,9 +4,12 @@ import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig
 import type { CryptoProvider } from '../crypto/provider.ts'
 import type { Environment } from '../environment.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
+import { type CongestionControl, controllerOf } from './congestion.ts'
 
 /** What both roles can be told. The options of a connection (`ConnectionOptions`) stand beside these in the same object. */
-export interface CommonOptions extends ConnectionOptions {
+export interface CommonOptions extends Omit<ConnectionOptions, 'congestionControl'> {
+  /** Default: `'cubic'`. */
+  readonly congestionControl?: CongestionControl | undefined
   /** Application protocols, best first (RFC 7301). */
   readonly alpn: readonly string[]
   /** Default: the engine of the runtime. */
@@ -42,6 +45,8 @@ export function connectionConfig(options: CommonOptions, own: readonly string[])
   ) {
     throw new TypeError(`alpn must be an array of at least one protocol name, got ${JSON.stringify(options.alpn)}`)
   }
+  const { congestionControl } = options
+  if (congestionControl !== undefined) rest['congestionControl'] = controllerOf(congestionControl)
   return validateConnectionConfig(rest)
 }
 

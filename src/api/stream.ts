@@ -10,6 +10,7 @@ import { checkKeys } from './known-keys.ts'
 import { ReadableAdapter, type ReadableHost } from './receive-stream.ts'
 import { WritableAdapter, type WritableHost } from './send-stream.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
+import { type QuicStreamStats, streamStatsOf } from './stats.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -44,15 +45,6 @@ export interface QuicStreamDeadline {
 }
 
 const DEADLINE_CODE = 0xff
-
-/** Numbers of one stream, in bytes. */
-export interface QuicStreamStats {
-  readonly bytesWritten: number
-  readonly bytesSent: number
-  readonly bytesAcknowledged: number
-  readonly bytesReceived: number
-  readonly bytesRead: number
-}
 
 /**
  * One stream (RFC 9000 §2). A unidirectional one has only one half: the other half's members throw, and `readable` or
@@ -276,14 +268,7 @@ export class QuicStream {
 
   /** Numbers of this moment. */
   getStats(): QuicStreamStats {
-    const { send, receive } = this.#stream
-    return {
-      bytesWritten: send?.bytesWritten ?? 0,
-      bytesSent: send?.bytesSent ?? 0,
-      bytesAcknowledged: send?.bytesAcknowledged ?? 0,
-      bytesReceived: receive?.bytesReceived ?? 0,
-      bytesRead: receive?.bytesRead ?? 0,
-    }
+    return streamStatsOf(this.#stream)
   }
 
   // ── Called by the connection ──────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
 import { devCertificate } from '../api/dev.ts'
 import { listen } from '../api/server.ts'
-import type { ConnectionStats } from '../connection/stats.ts'
+import type { QuicStats } from '../api/stats.ts'
 import { get, HQ_ISOQUIC, serveConnection } from './hq.ts'
 import { formatBytes, Progress } from './progress.ts'
 import { table } from './table.ts'
@@ -36,7 +36,7 @@ async function serve(folder: string): Promise<void> {
   for await (const connection of server) {
     serveConnection(connection, folder).catch(() => {})
     // The sender knows the losses and the window.
-    process.on('message', () => void connection.getStats().then((stats) => process.send?.(stats)))
+    process.on('message', () => void connection.getStats().then(({ quic }) => process.send?.(quic)))
   }
 }
 
@@ -72,9 +72,9 @@ async function download(connection: QuicConnection, path: string): Promise<strin
 }
 
 /** The numbers of the server's end. */
-function senderStats(server: ChildProcess): Promise<ConnectionStats> {
-  const answer = new Promise<ConnectionStats>((resolve) => {
-    server.once('message', (message) => resolve(message as ConnectionStats))
+function senderStats(server: ChildProcess): Promise<QuicStats> {
+  const answer = new Promise<QuicStats>((resolve) => {
+    server.once('message', (message) => resolve(message as QuicStats))
   })
   server.send('stats')
   return answer

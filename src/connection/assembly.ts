@@ -29,6 +29,7 @@ import {
 } from './parts.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
+import { Pings } from './pings.ts'
 
 /** Everything that a connection consists of before its handshake. */
 export interface ConnectionParts {
@@ -42,6 +43,7 @@ export interface ConnectionParts {
   readonly paths: PathManager
   readonly closing: Closing
   readonly idle: Idle
+  readonly pings: Pings
   /** Of a client. */
   readonly negotiation: Negotiation | undefined
   readonly tls: TlsSession
@@ -76,6 +78,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     integrity: new IntegrityCounter(),
     events: new EventQueue(observer, now),
     counters: packetCounters(),
+    pathSettings: { congestionControl: config.congestionControl, pacing: config.pacing },
     peerParameters: undefined,
   }
   const { events } = context
@@ -100,6 +103,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     paths,
     closing: new Closing({ emit: (event) => listener.onClosingEvent(event) }),
     idle: new Idle({ ...config, now, pto }),
+    pings: new Pings({ onPong: (id, rtt) => events.push({ type: 'pong', id, rtt }) }),
     negotiation: role === 'client' ? createNegotiation(init) : undefined,
     tls: init.createTls(() => ownParameters(init)),
     arena: init.arena,
@@ -124,10 +128,7 @@ function createPaths(
     random,
     peerIds,
     usesPreferredAddress: config.preferredAddressPolicy === 'use',
-    createParts: (id, via) =>
-      createPathParts(id, via, init, context.peerParameters?.maxUdpPayloadSize, (mtu, recovery) =>
-        listener.onMtu(mtu, recovery),
-      ),
+    createParts: (id, via) => createPathParts(id, via, init, context, (mtu, recovery) => listener.onMtu(mtu, recovery)),
     datagramSize: (via) => fixedDatagramSize(via, context.peerParameters?.maxUdpPayloadSize),
     pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
     emit: (event) => context.events.push(event),

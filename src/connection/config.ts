@@ -172,7 +172,7 @@ export function validateConnectionConfig(options: ConnectionOptions = {}): Conne
   for (const [key, value] of Object.entries(options)) {
     if (!Object.hasOwn(DEFAULTS, key)) throw new TypeError(`Unknown connection option ${key}`)
     if (value === undefined) continue
-    check(key as keyof ConnectionConfig, value)
+    checkConnectionOption(key as keyof ConnectionConfig, value)
     given[key] = value
   }
   const config: ConnectionConfig = { ...DEFAULTS, ...given }
@@ -213,7 +213,8 @@ export function transportParametersOf(config: ConnectionConfig, role: Role, ids:
   }
 }
 
-function check(key: keyof ConnectionConfig, value: unknown): void {
+/** @throws TypeError, RangeError for a value that the option `key` does not take. */
+export function checkConnectionOption(key: keyof ConnectionConfig, value: unknown): void {
   const bounds = INTEGERS[key]
   if (bounds !== undefined) return checkInteger(value, key, bounds[0], bounds[1])
   switch (key) {

@@ -3,6 +3,7 @@
  * owns no frame, reads no clock, and calls nobody but through what it was given.
  */
 import { NEVER, type Time } from '../base/time.ts'
+import type { CongestionAlgorithm } from '../recovery/congestion/controller.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
@@ -18,12 +19,14 @@ import { Establishment } from './establishment.ts'
 import type { CloseReason, ConnectionEvent } from './events.ts'
 import type { Handshake, HandshakeComplete } from './handshake.ts'
 import type { ApplicationClose, ConnectionInit } from './init.ts'
+import { type ConnectionInspection, inspect } from './inspection.ts'
 import type { PathRequest } from './migration.ts'
 import { observeKeyUpdate, observeStart } from './observation.ts'
 import { MIN_DATAGRAM_SIZE } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import { PacketReceiver, toTransportError } from './receiver.ts'
-import { type ConnectionStats, statsOf } from './stats.ts'
+import { checkReconfiguration, type Reconfiguration, reconfigure } from './reconfiguration.ts'
+import { type ConnectionStats, type PathStats, pathStatsOf, statsOf } from './stats.ts'
 import { type OutgoingDatagram, Transmitter } from './transmitter.ts'
 
 /** Where a connection stands in its life. */
@@ -216,6 +219,28 @@ export class Connection {
     return true
   }
 
+  /** Asks the peer for a sign of life, ahead of all other data: the event `pong` brings the number that is returned. */
+  ping(): number {
+    return this.#parts.pings.request()
+  }
+
+  /** Nobody waits for that `pong` any more. */
+  cancelPing(id: number): void {
+    this.#parts.pings.cancel(id)
+  }
+
+  /** Changes what can be changed while the connection runs. @throws TypeError, RangeError, and then nothing was changed */
+  configure(changes: Reconfiguration, now: Time): void {
+    this.#parts.context.events.now = now
+    if (this.#parts.closing.state === 'open') reconfigure(this.#parts, changes, now)
+    else checkReconfiguration(changes, this.#parts.context.config)
+  }
+
+  /** The algorithm of the paths. */
+  get congestionControl(): CongestionAlgorithm {
+    return this.#parts.context.pathSettings.congestionControl
+  }
+
   /** `false`: an earlier rotation is under way. */
   rotateConnectionIds(): boolean {
     return this.#parts.localIds.rotate()
@@ -223,8 +248,18 @@ export class Connection {
 
   /** The numbers at `now`; without it, at the time of the last call that named one. */
   stats(now: Time = this.#parts.context.events.now): ConnectionStats {
-    const { context, loss } = this.#parts
-    return statsOf(context.counters, loss, this.paths.active, this.streams, this.datagrams.stats(now))
+    return statsOf(this.#parts, now)
+  }
+
+  /** The numbers of each path, the oldest first. */
+  pathStats(): PathStats[] {
+    return pathStatsOf(this.#parts)
+  }
+
+  /** Everything of note, as plain data. */
+  inspect(now: Time): ConnectionInspection {
+    const { isComplete: isHandshakeComplete, isConfirmed: isHandshakeConfirmed } = this.#parts.handshake
+    return inspect(this.#parts, { alpn: this.completion?.alpn, isHandshakeComplete, isHandshakeConfirmed }, now)
   }
 
   /** A datagram that ends in a token of the peer's arrived (RFC 9000 §10.3.1). */
@@ -360,6 +395,7 @@ export class Connection {
     if (event.type === 'draining') return
     this.streams.close(new Error('The connection is closed'))
     this.datagrams.close()
+    this.#parts.pings.close()
     if (event.type !== 'closed') return
     this.#receiver.close()
     this.#parts.localIds.close()

@@ -7,6 +7,7 @@ import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import type { ConnectionConfig } from './config.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { PathSettings } from './reconfiguration.ts'
 
 /** Facts and tools common to all parts of a connection. */
 export interface ConnectionContext {
@@ -22,6 +23,8 @@ export interface ConnectionContext {
   /** What the application is still to be told. */
   readonly events: EventQueue
   readonly counters: PacketCounters
+  /** May change while the connection runs. */
+  readonly pathSettings: PathSettings
   /** Checked and in force; `undefined` until they have come. */
   peerParameters: TransportParameters | undefined
 }

@@ -72,6 +72,8 @@ export type ConnectionEvent =
   | { readonly type: 'session-ticket'; readonly session: Resumption }
   /** The peer has acknowledged a packet under new keys: an update, whoever began it, is confirmed (RFC 9001 §6.1). */
   | { readonly type: 'keys-updated' }
+  /** A PING that was asked for is answered, `rtt` ms after it was sent. */
+  | { readonly type: 'pong'; readonly id: number; readonly rtt: Duration }
   /** The connection has left `open`: nothing is sent or delivered any more. Exactly once, before `closed`. */
   | { readonly type: 'closing'; readonly reason: CloseReason }
   /** The peer knows of the end as well (RFC 9000 §10.2.2). At most once, after `closing`. */

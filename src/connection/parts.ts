@@ -13,6 +13,7 @@ import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
 import { encodeTransportParameters } from '../wire/transport-parameters.ts'
 import { type ConnectionConfig, transportParametersOf } from './config.ts'
+import type { ConnectionContext } from './context.ts'
 import { fixedDatagramSize } from './datagram-size.ts'
 import type { EventQueue } from './event-queue.ts'
 import type { ConnectionInit } from './init.ts'
@@ -62,19 +63,21 @@ export function ownParameters(init: ConnectionInit): Uint8Array {
 
 /**
  * Recovery and MTU discovery of a new path (RFC 9000 §9.4, §14.3).
- * @param peerMaxUdpPayload bytes; `undefined`: the path is the first one, and begins with Initial packets.
+ * @param context without the peer's parameters the path is the first one, and begins with Initial packets.
  */
 export function createPathParts(
   id: PathId,
   carrier: Carrier,
   init: ConnectionInit,
-  peerMaxUdpPayload: number | undefined,
+  context: Pick<ConnectionContext, 'pathSettings' | 'peerParameters'>,
   onMtu: (mtu: number, recovery: PathRecovery) => void,
 ): PathParts {
   const { config } = init
+  const { pathSettings, peerParameters } = context
+  const peerMaxUdpPayload = peerParameters?.maxUdpPayloadSize
   const recovery = new PathRecovery({
     id,
-    controller: controllerFactory(config.congestionControl),
+    controller: controllerFactory(pathSettings.congestionControl),
     maxDatagramSize:
       peerMaxUdpPayload === undefined
         ? MIN_DATAGRAM_SIZE
@@ -82,7 +85,7 @@ export function createPathParts(
     initialRtt: config.initialRtt,
     initialWindow: config.initialWindow,
     minimumWindow: config.minimumWindow,
-    pacing: config.pacing && !carrier.properties.congestionControlled,
+    pacing: pathSettings.pacing && !carrier.properties.congestionControlled,
     granularity: init.timerGranularity,
     ecn: carrier.properties.ecn,
     onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),

@@ -28,6 +28,7 @@ import type { PacketSpaceState, PacketSpaces } from './packet-space.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
+import type { Pings } from './pings.ts'
 
 /** A flight of datagrams; one reused object, valid until the next poll. */
 export interface OutgoingDatagram {
@@ -51,6 +52,7 @@ export interface TransmitterParts {
   readonly paths: PathManager
   readonly closing: Closing
   readonly idle: Idle
+  readonly pings: Pings
   readonly negotiation: Negotiation | undefined
   readonly arena: Arena
 }
@@ -264,8 +266,10 @@ export class Transmitter {
   }
 
   #writeData(space: PacketSpaceState, now: Time): void {
+    const isApplication = space.space === PacketSpace.application
+    if (isApplication && this.#parts.pings.wantsToSend) this.#parts.pings.writeFrames(this.#builder, now)
     if (space.crypto.wantsToSend) space.crypto.writeFrames(this.#builder, now)
-    if (space.space === PacketSpace.application) this.#writeApplicationFrames(now)
+    if (isApplication) this.#writeApplicationFrames(now)
   }
 
   #writeApplicationFrames(now: Time): void {
@@ -292,7 +296,7 @@ export class Transmitter {
   }
 
   #spaceWants(space: PacketSpaceState, mode: SendMode, path: Path): boolean {
-    const { datagrams, handshake, idle, localIds, loss, paths, peerIds, streams } = this.#parts
+    const { datagrams, handshake, idle, localIds, loss, paths, peerIds, pings, streams } = this.#parts
     const isApplication = space.space === PacketSpace.application
     if (mode === SendMode.none) return false
     if (path !== paths.active) return isApplication && mode >= SendMode.probe && paths.next() === path
@@ -307,6 +311,7 @@ export class Transmitter {
       localIds.wantsToSend ||
       peerIds.wantsToSend ||
       idle.wantsToSend ||
+      pings.wantsToSend ||
       (paths.wantsToSend && paths.next() === path)
     )
   }

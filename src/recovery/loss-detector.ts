@@ -81,6 +81,8 @@ export class LossDetector {
   packetsLost = 0
   /** Of the lost ones, those that were acknowledged after all. */
   spuriousLosses = 0
+  /** Bytes of the lost ones, less those of the spurious. */
+  bytesLost = 0
   /** The highest key generation among the packets that the last ACK frame acknowledged anew; -1: none (RFC 9001 §6.2). */
   ackedKeyGeneration = -1
 
@@ -294,7 +296,10 @@ export class LossDetector {
   #onLateAck(state: SpaceRecovery, packet: SentPacket, path: PathRecovery, now: Time): void {
     // A loss that was none does not belong to a run of losses; what came before it is no longer in a row with what follows.
     state.run.break()
-    if (packet.lossEpoch >= 0 && !packet.isMtuProbe) this.spuriousLosses += 1
+    if (packet.lossEpoch >= 0 && !packet.isMtuProbe) {
+      this.spuriousLosses += 1
+      this.bytesLost -= packet.size
+    }
     path.onLateAck(packet, now)
   }
 
@@ -331,7 +336,10 @@ export class LossDetector {
     state.outstanding -= 1
     packet.ecn?.onPacketLost(now)
     if (packet.inFlight) {
-      if (!packet.isMtuProbe) this.packetsLost += 1
+      if (!packet.isMtuProbe) {
+        this.packetsLost += 1
+        this.bytesLost += packet.size
+      }
       packet.path?.onPacketLost(packet, now)
       if (this.#observer !== undefined) observeLoss(this.#observer, packet, trigger, now)
     }

@@ -17,6 +17,7 @@ export class SendBuffer implements ByteSource {
   #base = 0
   /** All below was sent at least once. */
   #sent = 0
+  #sentAgain = 0
   #end = 0
   /** Nothing above is sent any more, the first time or again. */
   #reliable = Infinity
@@ -59,6 +60,11 @@ export class SendBuffer implements ByteSource {
     return this.#lost !== undefined && !this.#lost.isEmpty
   }
 
+  /** Bytes put into a packet again, each time counted. */
+  get sentAgain(): number {
+    return this.#sentAgain
+  }
+
   /** The first byte to send again; 0 if there is none. */
   get lostStart(): number {
     return this.#lost?.min ?? 0
@@ -87,6 +93,7 @@ export class SendBuffer implements ByteSource {
   /** `length` bytes from {@link lostStart} on were put into a packet again. */
   onSentAgain(length: number): void {
     const start = this.lostStart
+    this.#sentAgain += length
     this.#lost?.remove(start, start + length)
   }
 

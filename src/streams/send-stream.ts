@@ -97,6 +97,11 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     return this.#buffer.sent
   }
 
+  /** Bytes sent again, each time counted. */
+  get bytesRetransmitted(): number {
+    return this.#buffer.sentAgain
+  }
+
   /** Bytes at the beginning of the stream that are known to have arrived, without a gap. */
   get bytesAcknowledged(): number {
     return this.#buffer.acknowledged
@@ -411,15 +416,8 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   #writeStream(packet: PacketWriter, offset: number, length: number): void {
     const fin = this.#finished && !this.#finAcked && offset + length === this.#buffer.end
-    const frame: StreamFrame = {
-      type: FrameType.stream,
-      buffer: EMPTY,
-      start: 0,
-      length,
-      streamId: this.id,
-      offset,
-      fin,
-    }
+    const { id: streamId } = this
+    const frame: StreamFrame = { type: FrameType.stream, buffer: EMPTY, start: 0, length, streamId, offset, fin }
     packet.writePayload(frame, this.#buffer, this)
     if (fin) {
       this.#finPending = false

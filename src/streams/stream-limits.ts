@@ -52,6 +52,11 @@ export class StreamLimits implements FrameSource {
     return this.#outgoing.used
   }
 
+  /** How many streams the peer ever lets us open. */
+  get limit(): number {
+    return this.#outgoing.limit
+  }
+
   /** Opens a stream of ours: its index; `undefined` at the peer's limit, of which the peer is told once. */
   open(): number | undefined {
     const outgoing = this.#outgoing

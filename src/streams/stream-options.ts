@@ -35,9 +35,48 @@ export interface StreamSetOptions {
 }
 
 /** What can be changed while the connection runs. Credit already given stays given. */
-export type StreamReconfiguration = Partial<
-  Pick<StreamLimitOptions, 'maxReceiveWindow' | 'maxIncomingBidirectionalStreams' | 'maxIncomingUnidirectionalStreams'>
->
+export interface StreamReconfiguration {
+  readonly maxReceiveWindow?: number | undefined
+  readonly maxIncomingBidirectionalStreams?: number | undefined
+  readonly maxIncomingUnidirectionalStreams?: number | undefined
+}
+
+/** Bytes of all streams of a connection. */
+export interface StreamTotals {
+  /** Sent for the first time. */
+  readonly bytesSent: number
+  /** At the beginnings of the streams, without a gap. */
+  readonly bytesAcknowledged: number
+  readonly bytesRetransmitted: number
+  /** As far as the furthest byte of each stream. */
+  readonly bytesReceived: number
+  readonly bytesRead: number
+}
+
+/** Streams of one kind: how many were opened, of how many. */
+export interface StreamCount {
+  readonly limit: number
+  readonly opened: number
+}
+
+/** What either side may still send and open (RFC 9000 §4). */
+export interface StreamCredit {
+  /** Bytes on all streams, as the peer limits us. */
+  readonly sendLimit: number
+  readonly sendUsed: number
+  /** Bytes on all streams, as we limit the peer. */
+  readonly receiveLimit: number
+  /** Bytes that are granted beyond what was read. */
+  readonly receiveWindow: number
+  readonly received: number
+  readonly consumed: number
+  /** Of the peer. */
+  readonly incomingBidirectional: StreamCount
+  readonly incomingUnidirectional: StreamCount
+  /** Of ours. */
+  readonly outgoingBidirectional: StreamCount
+  readonly outgoingUnidirectional: StreamCount
+}
 
 /** What the peer said that bears on streams. */
 export type PeerStreamParameters = Pick<

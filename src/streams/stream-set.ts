@@ -36,14 +36,17 @@ import { Scheduler } from './scheduler.ts'
 import { SendBudget } from './send-budget.ts'
 import type { SendStream } from './send-stream.ts'
 import { Stream } from './stream.ts'
+import { creditOf, StreamAccounts } from './stream-accounts.ts'
 import type { ControlSource, StreamContext } from './stream-context.ts'
 import { StreamClosedError } from './stream-error.ts'
 import { StreamLimits } from './stream-limits.ts'
 import type {
   PeerStreamParameters,
+  StreamCredit,
   StreamLimitOptions,
   StreamReconfiguration,
   StreamSetOptions,
+  StreamTotals,
 } from './stream-options.ts'
 
 const STREAM_HIGH_WATER_MARK = 262_144
@@ -64,6 +67,7 @@ export class StreamSet implements FrameSource {
   /** The stream of the last frame, which is as a rule that of the next. */
   #recent: Stream | undefined
   #closed: Error | undefined
+  readonly #accounts = new StreamAccounts()
 
   constructor(options: StreamSetOptions) {
     const { role, limits } = options
@@ -97,6 +101,16 @@ export class StreamSet implements FrameSource {
   /** Bytes accepted from the application and not put into a packet yet. */
   get queuedBytes(): number {
     return this.#context.budget.queued
+  }
+
+  /** The bytes of all streams since the connection began, those of streams that have ended included. */
+  totals(): StreamTotals {
+    return this.#accounts.totals(this.#context.credit, this.#streams.values())
+  }
+
+  /** What either side may still send and open. */
+  get credit(): StreamCredit {
+    return creditOf(this.#context.credit, this.#bidirectional, this.#unidirectional)
   }
 
   /** A stream that has not ended. */
@@ -318,7 +332,10 @@ export class StreamSet implements FrameSource {
   close(error: Error): void {
     if (this.#closed !== undefined) return
     this.#closed = error
-    for (const stream of this.#streams.values()) stream.close(error)
+    for (const stream of this.#streams.values()) {
+      this.#accounts.onEnded(stream)
+      stream.close(error)
+    }
     this.#streams.clear()
     this.#recent = undefined
     this.#context.repairs.clear()
@@ -443,6 +460,7 @@ export class StreamSet implements FrameSource {
 
   #retire(stream: Stream): void {
     if (!this.#streams.delete(stream.id)) return
+    this.#accounts.onEnded(stream)
     this.#context.deadlines.clear(stream)
     if (this.#recent === stream) this.#recent = undefined
     if (stream.isLocal) return
