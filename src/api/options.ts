@@ -1,7 +1,7 @@
 /** Options of `connect` and `listen`: names, checks, and what the rooms below make of them. */
 import type { RandomSource } from '../base/random.ts'
 import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
-import type { CryptoProvider } from '../crypto/provider.ts'
+import type { CryptoProvider, KeyExchange } from '../crypto/provider.ts'
 import type { Environment } from '../environment.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
 import { type CongestionControl, controllerOf } from './congestion.ts'
@@ -18,8 +18,11 @@ export interface CommonOptions extends Omit<ConnectionOptions, 'congestionContro
   readonly environment?: Environment
   /** Takes lines of the NSS key log: whoever has them can read the connection. */
   readonly keyLog?: (line: string) => void
-  /** Key-agreement groups to use, NamedGroup code points, best first. */
-  readonly groups?: readonly number[]
+  /**
+   * Key-agreement groups to use, best first: NamedGroup code points of the engine's, or groups of one's own, as
+   * `x25519MlKem768` of `isoquic/crypto/ml-kem`. A client sends a share of the first.
+   */
+  readonly groups?: readonly (number | KeyExchange)[]
   /** Cipher suites to use, by name, best first, such as `TLS_CHACHA20_POLY1305_SHA256`; default: the engine's. */
   readonly cipherSuites?: readonly string[]
   /** Makes an observer for each connection: a qlog writer, say, by `qlogTo` of `isoquic/qlog`. */
@@ -79,13 +82,26 @@ export function tlsCommon(
   readonly keyLog: ((line: string) => void) | undefined
   readonly groups: readonly number[] | undefined
 } {
+  const { groups } = options
+  const own = (groups ?? []).filter((group) => typeof group !== 'number')
+  for (const group of own) checkGroup(group)
   return {
-    crypto,
+    crypto: own.length === 0 ? crypto : { ...crypto, groups: [...own, ...crypto.groups] },
     suites: cipherSuites(options, crypto),
     random: environment.random,
     wallClock: () => environment.wallClock(),
     alpn: options.alpn,
     keyLog: options.keyLog,
-    groups: options.groups,
+    groups: groups?.map((group) => (typeof group === 'number' ? group : group.group)),
   }
+}
+
+/** @throws TypeError for what is no group */
+function checkGroup(group: unknown): void {
+  const isGroup =
+    typeof group === 'object' &&
+    group !== null &&
+    ['group', 'generate', 'respond'].every((member) => member in group) &&
+    typeof (group as KeyExchange).group === 'number'
+  if (!isGroup) throw new TypeError(`groups must hold code points and groups, got ${String(group)}`)
 }

@@ -4,6 +4,8 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { equalBytes } from '../base/bytes.ts'
+import { randomBytes } from '../base/random.ts'
+import { CIPHERTEXT_LENGTH, ENCAPSULATION_KEY_LENGTH, hybridGroup, type MlKem768 } from '../crypto/hybrid-group.ts'
 import { diffieHellmanGroup, X25519 } from '../crypto/key-exchange.ts'
 import { noblePackets } from '../crypto/noble/packets.ts'
 import type { CryptoProvider, PacketProvider } from '../crypto/provider.ts'
@@ -37,6 +39,23 @@ export function quickCrypto(packets: PacketProvider = noblePackets): CryptoProvi
     ],
     createSigner: () => ({ schemes: [ECDSA_SECP256R1_SHA256], sign: (_scheme, message) => sha256(message) }),
   }
+}
+
+/** The same with shares of the size of X25519MLKEM768: a ClientHello then takes several datagrams. */
+export function quickHybridCrypto(): CryptoProvider {
+  return { ...quickCrypto(), groups: [hybridGroup(quickKem, quickGroup), quickGroup] }
+}
+
+/** The ciphertext is the secret, and the key is noise. */
+const quickKem: MlKem768 = {
+  generate: (random) => ({
+    encapsulationKey: randomBytes(random, ENCAPSULATION_KEY_LENGTH),
+    decapsulate: (ciphertext) => ciphertext.slice(0, 32),
+  }),
+  encapsulate: (_key, random) => {
+    const ciphertext = randomBytes(random, CIPHERTEXT_LENGTH)
+    return { ciphertext, secret: ciphertext.slice(0, 32) }
+  },
 }
 
 function encode(value: bigint): Uint8Array {

@@ -1,6 +1,7 @@
 /** The client's states up to ServerHello, with a HelloRetryRequest on the way or not (RFC 8446 §4.1.3, §4.1.4, §A.1). */
 import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { hashLength } from '../crypto/hkdf.ts'
+import { DecapsulationError } from '../crypto/hybrid-group.ts'
 import type { CipherSuite } from '../crypto/provider.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { WaitEncryptedExtensions } from './client-flight-states.ts'
@@ -86,7 +87,7 @@ export class WaitServerHello implements State {
     return whenDone(
       () => pending.share.agree(entry.share),
       (shared) => this.#agreed(suite, entry, shared, message, psk),
-      (cause) => new TlsAlert(AlertDescription.illegalParameter, 'The key share of the server is invalid', { cause }),
+      shareAlert,
     )
   }
 
@@ -123,6 +124,14 @@ function checkPskMode(psk: ClientPsk | undefined, hasShare: boolean, offer: Clie
       `ServerHello selects a key ${hasShare ? 'with' : 'without'} a key exchange, not offered`,
     )
   }
+}
+
+/** RFC 8446 §4.2.8.2, draft-ietf-tls-ecdhe-mlkem §3.1.2: the fault is the share's, unless it is ours. */
+function shareAlert(cause: unknown): TlsAlert {
+  if (cause instanceof DecapsulationError) {
+    return new TlsAlert(AlertDescription.internalError, 'The key share of the server could not be used', { cause })
+  }
+  return new TlsAlert(AlertDescription.illegalParameter, 'The key share of the server is invalid', { cause })
 }
 
 /** What holds for ServerHello and HelloRetryRequest alike (RFC 8446 §4.1.3, §4.1.4). Returns the suite. */

@@ -43,4 +43,6 @@ export const NamedGroup = {
   secp256r1: 0x0017,
   secp384r1: 0x0018,
   x25519: 0x001d,
+  /** draft-ietf-tls-ecdhe-mlkem §5. */
+  x25519MlKem768: 0x11ec,
 } as const

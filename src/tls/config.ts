@@ -45,7 +45,10 @@ export interface TlsClientConfig extends TlsConfig {
    * @param peer always `undefined` here: a client speaks first.
    */
   parameters(peer: Uint8Array | undefined): Uint8Array
-  /** Groups of which the first ClientHello has a key share: the best one alone if left out. More cost bytes, fewer a round trip. */
+  /**
+   * Groups of which the first ClientHello has a key share; if left out the best one, and beside X25519MLKEM768 X25519, where
+   * that is in use. More cost bytes, fewer a round trip.
+   */
   readonly shares?: readonly number[] | undefined
   /** Whether reserved values keep the server's extension points open (RFC 8701); they do unless this is `false`. */
   readonly grease?: boolean | undefined

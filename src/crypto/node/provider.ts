@@ -4,4 +4,12 @@ import { nodePackets } from './packets.ts'
 import { nodePublicKey } from './public-key.ts'
 
 /** The provider of Node. */
-export const node: CryptoProvider = { ...nodePackets, ...nodePublicKey }
+export const node: CryptoProvider = {
+  ...nodePackets,
+  // Not copied: what groups there are is found out at the first use.
+  get groups() {
+    return nodePublicKey.groups
+  },
+  verifiers: nodePublicKey.verifiers,
+  createSigner: nodePublicKey.createSigner,
+}

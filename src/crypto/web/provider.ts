@@ -2,7 +2,7 @@
  * Public-key work by Web Crypto: pages, Workers, and any host with `crypto.subtle`. No packets: their protection must be
  * synchronous.
  */
-import type { PublicKeyProvider } from '../provider.ts'
+import type { KeyExchange, PublicKeyProvider } from '../provider.ts'
 import { ALL_SCHEMES, verifiersOf } from '../signature-schemes.ts'
 import { webGroups } from './groups.ts'
 
@@ -12,8 +12,12 @@ import { webGroups } from './groups.ts'
  * @param subtle asked for at each use, so that importing this does nothing.
  */
 export function webProvider(subtle: () => SubtleCrypto): PublicKeyProvider {
+  let groups: readonly KeyExchange[] | undefined
   return {
-    groups: webGroups(subtle),
+    get groups() {
+      groups ??= webGroups(subtle)
+      return groups
+    },
     verifiers: verifiersOf(ALL_SCHEMES, async (scheme, spki, message, signature) => {
       const { webVerify } = await import('./signatures.ts')
       return await webVerify(subtle(), scheme, spki, message, signature)
