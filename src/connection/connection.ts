@@ -311,6 +311,7 @@ export class Connection {
   /** @throws Error where the books do not balance; for tests. */
   checkInvariants(): void {
     this.#parts.loss.checkInvariants()
+    for (const space of this.#parts.spaces.all) space.acks.checkInvariants()
     this.streams.checkInvariants()
     this.datagrams.checkInvariants()
   }

@@ -116,13 +116,14 @@ export class Pair implements SideListener {
   readonly server: Side
   /** The link between the first ports: `there` leads to the server. */
   readonly link: Duplex
+  /** The server's certificate and its key. */
+  readonly identity: Identity
   /** Called after each event; for applications that answer at once. */
   onEvent: (side: Side, connection: Connection, event: ConnectionEvent) => void = () => {}
   /** Called for each incoming connection instead of accepting it. */
   onIncomingConnection: ((incoming: IncomingConnection) => void) | undefined = undefined
   readonly #options: PairOptions
   readonly #crypto: CryptoProvider
-  readonly #identity: Identity
   readonly #observer: { readonly [R in Role]: ObserverFactory | undefined }
   readonly #randoms: { readonly [R in Role]: SeededRandom }
   readonly #ledger: PacketNumberLedger | undefined
@@ -133,7 +134,7 @@ export class Pair implements SideListener {
     const { link = DEFAULT_LINK, recordEvents = true } = options
     this.network = new Network({ seed: options.seed, start: START, trace: options.trace })
     this.#crypto = cryptoOf(options)
-    this.#identity = pairIdentity(this.#crypto)
+    this.identity = pairIdentity(this.#crypto)
     this.#ledger = options.checkInvariants === true ? new PacketNumberLedger() : undefined
     this.#randoms = { client: this.network.random.fork('client'), server: this.network.random.fork('server') }
     this.#observer = { client: this.#observerOf('client'), server: this.#observerOf('server') }
@@ -266,7 +267,7 @@ export class Pair implements SideListener {
         createTls: (parameters) =>
           createServerSession({
             ...this.#tls('server'),
-            selectIdentity: () => this.#identity,
+            selectIdentity: () => this.identity,
             ...this.#options.serverTls,
             parameters,
           }),

@@ -1,0 +1,4 @@
+import { blackholeAndRevival } from './blackhole-and-revival.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(blackholeAndRevival)

@@ -1,0 +1,4 @@
+import { bufferbloat } from './bufferbloat.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(bufferbloat)

@@ -1,0 +1,4 @@
+import { bursts } from './bursts.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(bursts)

@@ -1,0 +1,20 @@
+/** The congestion controllers under which everything is simulated: the one list of them. */
+import type { CongestionAlgorithm } from '../../src/recovery/congestion/controller.ts'
+
+/** A congestion controller and what tables call it. */
+export interface Controller {
+  readonly name: string
+  /** The value of the option `congestionControl`. */
+  readonly algorithm: CongestionAlgorithm
+}
+
+/** Every controller that the library has. */
+export const CONTROLLERS: readonly Controller[] = [
+  { name: 'newreno', algorithm: 'newreno' },
+  { name: 'cubic', algorithm: 'cubic' },
+]
+
+/** Each controller with itself and with each other one, in one order. */
+export function controllerPairs(): readonly (readonly [Controller, Controller])[] {
+  return CONTROLLERS.flatMap((one, index) => CONTROLLERS.slice(index).map((other) => [one, other] as const))
+}

@@ -1,0 +1,4 @@
+import { lateTimers } from './late-timers.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(lateTimers)

@@ -1,0 +1,28 @@
+/** All standing simulations: the one list of them. */
+import { blackholeAndRevival } from './blackhole-and-revival.ts'
+import { bufferbloat } from './bufferbloat.ts'
+import { bursts } from './bursts.ts'
+import { corruption } from './corruption.ts'
+import { keyUpdate } from './key-update.ts'
+import { lateTimers } from './late-timers.ts'
+import { longRtt } from './long-rtt.ts'
+import { migration } from './migration.ts'
+import { mtuDrop } from './mtu-drop.ts'
+import { natRebinding } from './nat-rebinding.ts'
+import type { Phenomenon } from './phenomenon.ts'
+import { reordering } from './reordering.ts'
+
+/** In the order of the table that `npm run simulate` ends with. */
+export const PHENOMENA: readonly Phenomenon[] = [
+  longRtt,
+  blackholeAndRevival,
+  natRebinding,
+  migration,
+  corruption,
+  reordering,
+  bursts,
+  mtuDrop,
+  lateTimers,
+  keyUpdate,
+  bufferbloat,
+]

@@ -1,0 +1,4 @@
+import { reordering } from './reordering.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(reordering)

@@ -1,0 +1,17 @@
+/** Runs of phenomena whose failures say how to have them again. */
+import type { Duration } from '../../src/base/time.ts'
+import type { Controller } from './controllers.ts'
+import type { Phenomenon } from './phenomenon.ts'
+
+/** As `phenomenon.run`. @throws Error with the command that replays the run */
+export function replayed(phenomenon: Phenomenon, seed: number, controller: Controller): Duration {
+  try {
+    return phenomenon.run(seed, controller)
+  } catch (error) {
+    const { name } = phenomenon
+    const command = `ISOQUIC_SEED=${seed} npm run simulate -- --only ${name} --controller ${controller.name}`
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${name}, again: ${command}`, {
+      cause: error,
+    })
+  }
+}
