@@ -49,7 +49,7 @@ const WHERE: readonly (readonly [Stage, ProtectedPacketType])[] = [
 const FRAMES: readonly Rule[] = [
   // ── Frames as such (RFC 9000 §12.4) ──
   //= rfc9000#12.4-p16-1
-  ...[0x1f, 0x20, 0x2f, 0x32, 0x3f].map(
+  ...[0x20, 0x21, 0x2f, 0x32, 0x3f].map(
     (type): Rule => ({
       name: `a frame of the unknown type 0x${type.toString(16)}`,
       steps: () => [[[type, 0, 0]]],

@@ -69,6 +69,14 @@ export const FRAMES: { readonly [K in Exclude<keyof typeof FrameType, 'ackEcn'>]
     reason: text,
   }),
   handshakeDone: fc.record({ type: is(FrameType.handshakeDone) }),
+  immediateAck: fc.record({ type: is(FrameType.immediateAck) }),
+  ackFrequency: fc.record({
+    type: is(FrameType.ackFrequency),
+    sequenceNumber: number,
+    threshold: number,
+    maxAckDelay: number,
+    reorderingThreshold: number,
+  }),
   datagram: fc.record({ type: is(FrameType.datagram), ...payload }),
 }
 

@@ -31,6 +31,8 @@ const REQUIRED: Readonly<Record<keyof typeof FRAMES, readonly [name: string, ...
   connectionCloseTransport: ['connection_close', 'error_space', 'error'],
   connectionCloseApplication: ['connection_close', 'error_space', 'error'],
   handshakeDone: ['handshake_done'],
+  immediateAck: ['unknown', 'frame_type_bytes', 'raw'],
+  ackFrequency: ['unknown', 'frame_type_bytes', 'raw'],
   datagram: ['datagram', 'raw'],
 }
 

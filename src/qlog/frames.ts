@@ -1,7 +1,16 @@
 /** Frames as qlog shows them (draft-ietf-quic-qlog-quic-events-13 §8.13). */
 import { toHex } from '../base/bytes.ts'
 import type { RangeSet } from '../base/range-set.ts'
-import { type AckFrame, type Frame, type FramePayload, FrameType } from '../wire/frame.ts'
+import { Writer } from '../base/writer.ts'
+import {
+  type AckFrame,
+  type AckFrequencyFrame,
+  type Frame,
+  type FramePayload,
+  FrameType,
+  type ImmediateAckFrame,
+} from '../wire/frame.ts'
+import { encodeFrame, frameSize } from '../wire/frame-encode.ts'
 import { alertOf, TransportErrorCode } from '../wire/transport-error.ts'
 import { milliseconds, type QlogObject, uint64 } from './schema.ts'
 
@@ -96,6 +105,9 @@ export function frameData(frame: Frame, ackDelayExponent: number): QlogObject {
       return { frame_type: 'handshake_done' }
     case FrameType.datagram:
       return { frame_type: 'datagram', raw: payload(frame) }
+    case FrameType.immediateAck:
+    case FrameType.ackFrequency:
+      return unnamed(frame)
   }
 }
 
@@ -107,6 +119,14 @@ export function transportError(code: bigint): { readonly error: string; readonly
     if (value === code && code <= TransportErrorCode.NO_VIABLE_PATH) return { error: name.toLowerCase() }
   }
   return { error: 'unknown', error_code: uint64(code) }
+}
+
+/** The drafts of qlog have no name for it: its bytes say what it says, and are no secret (§8.13.23). */
+function unnamed(frame: ImmediateAckFrame | AckFrequencyFrame): QlogObject {
+  const writer = new Writer(frameSize(frame))
+  encodeFrame(writer, frame)
+  const bytes = writer.finish()
+  return { frame_type: 'unknown', frame_type_bytes: frame.type, raw: { length: bytes.length, data: toHex(bytes) } }
 }
 
 function applicationError(code: bigint): QlogObject {

@@ -17,6 +17,7 @@ import {
   type Frame,
   FrameType,
   type HandshakeDoneFrame,
+  type ImmediateAckFrame,
   isAllowedIn,
   type PaddingFrame,
   type PingFrame,
@@ -45,6 +46,7 @@ export class FrameDecoder {
   readonly #padding: PaddingFrame = { type: FrameType.padding, length: 0 }
   readonly #ping: PingFrame = { type: FrameType.ping }
   readonly #handshakeDone: HandshakeDoneFrame = { type: FrameType.handshakeDone }
+  readonly #immediateAck: ImmediateAckFrame = { type: FrameType.immediateAck }
   readonly #ack: AckFrame = { type: FrameType.ack, ranges: new RangeSet(), ackDelay: 0, ecn: undefined }
   readonly #ecn: EcnCounts = { ect0: 0, ect1: 0, ce: 0 }
   readonly #ackBounds: number[] = []
@@ -92,9 +94,8 @@ export class FrameDecoder {
       return undefined
     }
     this.#frameStart = reader.offset
-    const type = reader.uint8()
+    const type = this.#readType()
     this.#type = type
-    if (type >= 0x40) this.#refuseLongType()
     if (this.#packetType !== PacketType.oneRtt) this.#checkAllowed(type)
     const frame = this.#decode(type)
     if (!reader.ok) throw this.#malformed('is malformed')
@@ -153,6 +154,16 @@ export class FrameDecoder {
         return this.#handshakeDone
       case FrameType.resetStreamAt:
         return this.#decodeResetStreamAt()
+      case FrameType.immediateAck:
+        return this.#immediateAck
+      case FrameType.ackFrequency:
+        return {
+          type,
+          sequenceNumber: reader.varintSaturated(),
+          threshold: reader.varintSaturated(),
+          maxAckDelay: reader.varintSaturated(),
+          reorderingThreshold: reader.varintSaturated(),
+        }
       case FrameType.datagram:
       case FrameType.datagram | 1:
         return this.#decodeDatagram((type & 0x01) !== 0)
@@ -297,7 +308,20 @@ export class FrameDecoder {
     throw this.#error(code, `Frame of type 0x${this.rawType.toString(16)} ends at ${offset + BigInt(length)}`)
   }
 
-  /** Every type known here has one byte; a longer one is unknown, unless it is the long form of a shorter one. */
+  #readType(): number {
+    const reader = this.#reader
+    const first = reader.uint8()
+    if (first < 0x40) return first
+    // The one type of two bytes that is known here.
+    if (first === 0x40 && reader.bytes[reader.offset] === FrameType.ackFrequency && reader.remaining > 0) {
+      reader.skip(1)
+      return FrameType.ackFrequency
+    }
+    this.#type = first
+    return this.#refuseLongType()
+  }
+
+  /** A longer type is unknown, unless it is the long form of a shorter one. */
   #refuseLongType(): never {
     const reader = this.#reader
     reader.offset = this.#frameStart
@@ -336,9 +360,10 @@ export class FrameDecoder {
 
 function isKnown(type: number): boolean {
   return (
-    type <= FrameType.handshakeDone ||
+    type <= FrameType.immediateAck ||
     type === FrameType.resetStreamAt ||
     type === FrameType.datagram ||
-    type === (FrameType.datagram | 1)
+    type === (FrameType.datagram | 1) ||
+    type === FrameType.ackFrequency
   )
 }

@@ -22,6 +22,7 @@ export function frameSize(frame: Frame): number {
       return frame.length
     case FrameType.ping:
     case FrameType.handshakeDone:
+    case FrameType.immediateAck:
       return 1
     case FrameType.ack:
       return ackFixedSize(frame) + ackRangesSize(frame.ranges, frame.ranges.size)
@@ -68,6 +69,14 @@ export function frameSize(frame: Frame): number {
       return 1 + varintSize(frame.errorCode) + reasonSize(frame.reason)
     case FrameType.datagram:
       return 1 + varintSize(frame.length) + frame.length
+    case FrameType.ackFrequency:
+      return (
+        2 +
+        varintSize(frame.sequenceNumber) +
+        varintSize(frame.threshold) +
+        varintSize(frame.maxAckDelay) +
+        varintSize(frame.reorderingThreshold)
+      )
   }
 }
 
@@ -99,6 +108,13 @@ export function encodeFrame(writer: Writer, frame: Frame): void {
       writer.varint(frame.offset)
       writer.varint(frame.length)
       return
+    case FrameType.ackFrequency:
+      writer.varint(frame.type)
+      writer.varint(frame.sequenceNumber)
+      writer.varint(frame.threshold)
+      writer.varint(frame.maxAckDelay)
+      writer.varint(frame.reorderingThreshold)
+      return
     default:
       writer.uint8(frame.type)
       encodeFields(writer, frame)
@@ -113,6 +129,7 @@ type PlainFrame = Exclude<
       | typeof FrameType.ack
       | typeof FrameType.stream
       | typeof FrameType.datagram
+      | typeof FrameType.ackFrequency
       | typeof FrameType.crypto
   }
 >
@@ -122,6 +139,7 @@ function encodeFields(writer: Writer, frame: PlainFrame): void {
   switch (frame.type) {
     case FrameType.ping:
     case FrameType.handshakeDone:
+    case FrameType.immediateAck:
       return
     case FrameType.resetStream:
       writer.varint(frame.streamId)

@@ -58,6 +58,7 @@ const GOOD: readonly (readonly [string, string])[] = [
   ['STREAMS_BLOCKED', '17 4400'],
   ['NEW_CONNECTION_ID', `18 05 03 08 ${ID_8} ${TOKEN}`],
   ['RETIRE_CONNECTION_ID', '19 4005'],
+  ['ACK_FREQUENCY', '40af 05 08 4410 03'],
   ['PATH_CHALLENGE', `1a ${ID_8}`],
   ['PATH_RESPONSE', `1b ${ID_8}`],
   ['CONNECTION_CLOSE', '1c 0a 4006 03 616263'],
@@ -72,7 +73,8 @@ describe('each frame cut at each byte', () => {
     for (let end = 1; end < whole.length; end++) {
       expect(errorOf(whole.subarray(0, end))).toEqual({
         name: 'FRAME_ENCODING_ERROR',
-        frameType: BigInt(whole[0] ?? 0),
+        // Of a type of two bytes the first alone is not the type.
+        frameType: whole[0] === 0x40 && end > 1 ? BigInt(FrameType.ackFrequency) : BigInt(whole[0] ?? 0),
       })
     }
   })
@@ -205,10 +207,10 @@ describe('each packet', () => {
   //# Like STREAM frames, DATAGRAM frames contain application data and MUST
   //# be protected with either 0-RTT or 1-RTT keys.
   test('holds a frame that may stand in it, or is a PROTOCOL_VIOLATION that names the frame', () => {
-    const frames = [...GOOD.map(([, hex]) => hex), '00', '01', '1e', '08 04', '30']
+    const frames = [...GOOD.map(([, hex]) => hex), '00', '01', '1e', '1f', '08 04', '30']
     for (const packetType of PACKETS) {
       for (const hex of frames) {
-        const type = Number.parseInt(hex.slice(0, 2), 16)
+        const type = hex.startsWith('40af') ? FrameType.ackFrequency : Number.parseInt(hex.slice(0, 2), 16)
         const expected = isAllowedIn(type, packetType)
           ? undefined
           : { name: 'PROTOCOL_VIOLATION', frameType: BigInt(type) }
@@ -219,7 +221,7 @@ describe('each packet', () => {
 })
 
 describe('frame types', () => {
-  const known = new Set([...Array(0x1f).keys(), 0x24, 0x30, 0x31])
+  const known = new Set([...Array(0x20).keys(), 0x24, 0x30, 0x31])
 
   //= rfc9000#12.4-p16-1
   //# An endpoint MUST treat the receipt of a frame of unknown type as a
@@ -255,6 +257,8 @@ describe('frame types', () => {
       ['80000001', 1n],
       ['c000000000000001', 1n],
       ['403f', 0x3fn],
+      ['800000af', 0xafn],
+      ['c0000000000000af', 0xafn],
       ['80003fff', 0x3fffn],
       ['c00000003fffffff', 0x3fffffffn],
     ] as const) {

@@ -41,6 +41,13 @@ const TABLE: readonly (readonly [Frame, string, boolean, boolean])[] = [
   [{ type: FrameType.connectionCloseTransport, errorCode: 0n, frameType: 0n, reason: '' }, 'IH01', false, false],
   [{ type: FrameType.connectionCloseApplication, errorCode: 0n, reason: '' }, '__01', false, false],
   [{ type: FrameType.handshakeDone }, '___1', true, false],
+  [{ type: FrameType.immediateAck }, '___1', true, false],
+  [
+    { type: FrameType.ackFrequency, sequenceNumber: 0, threshold: 1, maxAckDelay: 0, reorderingThreshold: 1 },
+    '___1',
+    true,
+    false,
+  ],
   //= draft-ietf-quic-reliable-stream-reset#4-p7-1
   [{ type: FrameType.resetStreamAt, streamId: 0, errorCode: 0n, finalSize: 0, reliableSize: 0 }, '__01', true, false],
   [{ type: FrameType.datagram, ...payload }, '__01', true, false],

@@ -31,8 +31,10 @@ export const FrameType = {
   connectionCloseTransport: 0x1c,
   connectionCloseApplication: 0x1d,
   handshakeDone: 0x1e,
+  immediateAck: 0x1f,
   resetStreamAt: 0x24,
   datagram: 0x30,
+  ackFrequency: 0xaf,
 } as const
 
 type T = typeof FrameType
@@ -183,6 +185,21 @@ export interface ResetStreamAtFrame {
   /** Bytes from the beginning of the stream that are delivered all the same; at most `finalSize`. */
   readonly reliableSize: number
 }
+/** Draft ack-frequency §5. */
+export interface ImmediateAckFrame {
+  readonly type: T['immediateAck']
+}
+/** Draft ack-frequency §4. */
+export interface AckFrequencyFrame {
+  readonly type: T['ackFrequency']
+  readonly sequenceNumber: number
+  /** Ack-eliciting packets that may be received without an acknowledgement. */
+  readonly threshold: number
+  /** Microseconds. */
+  readonly maxAckDelay: number
+  /** Packets; 0: what comes out of order is not acknowledged at once. */
+  readonly reorderingThreshold: number
+}
 /** RFC 9221 §4. */
 export interface DatagramFrame extends FramePayload {
   readonly type: T['datagram']
@@ -213,6 +230,8 @@ export type Frame =
   | TransportCloseFrame
   | ApplicationCloseFrame
   | HandshakeDoneFrame
+  | ImmediateAckFrame
+  | AckFrequencyFrame
   | ResetStreamAtFrame
   | DatagramFrame
 
@@ -261,6 +280,9 @@ export function isAllowedIn(frameType: number, packetType: ProtectedPacketType):
         case FrameType.retireConnectionId:
         case FrameType.pathResponse:
         case FrameType.handshakeDone:
+        // Draft ack-frequency §3: its transport parameter is not remembered.
+        case FrameType.immediateAck:
+        case FrameType.ackFrequency:
           return false
         default:
           return true
