@@ -2,6 +2,7 @@
 import type { Arena } from '../base/arena.ts'
 import type { Duration } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
+import { AckFrequency } from '../recovery/ack-frequency.ts'
 import { LossDetector } from '../recovery/loss-detector.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
@@ -36,6 +37,7 @@ export interface ConnectionParts {
   readonly context: ConnectionContext
   readonly spaces: PacketSpaces
   readonly loss: LossDetector
+  readonly ackFrequency: AckFrequency
   readonly streams: StreamSet
   readonly datagrams: DatagramQueue
   readonly localIds: LocalIds
@@ -94,8 +96,9 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
   const pto = (): Duration => paths.active.recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY)
   return {
     context,
-    spaces: new PacketSpaces((space) => ackTracker(space, config), init.pages),
+    spaces: new PacketSpaces((space) => ackTracker(space, init), init.pages),
     loss,
+    ackFrequency: new AckFrequency(loss, config.ackFrequency),
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
     localIds: createLocalIds(init, (id) => paths.onLocalIdRetired(id.bytes, events.now)),
     datagrams: createDatagrams(init, events, paths, peerIds),

@@ -28,6 +28,7 @@ describe('validateConnectionConfig', () => {
       activeConnectionIdLimit: 4,
       maxAckDelay: 25,
       ackDelayExponent: 3,
+      ackFrequency: true,
       congestionControl: 'cubic',
       pacing: true,
       initialWindow: undefined,

@@ -58,6 +58,11 @@ export interface ConnectionConfig {
   readonly maxAckDelay: Duration
   /** Delays in our ACK frames are multiples of 2 to this power, in µs; 0 to 20. Default 3 (RFC 9000 §18.2). */
   readonly ackDelayExponent: number
+  /**
+   * Lets the peer say when it wants acknowledgements, and tells it in bulk transfers that fewer will do
+   * (draft-ietf-quic-ack-frequency). Default `true`.
+   */
+  readonly ackFrequency: boolean
   /** Default `'cubic'`. */
   readonly congestionControl: CongestionAlgorithm
   /** Default `true`. */
@@ -87,7 +92,7 @@ export interface ConnectionConfig {
 /** A {@link ConnectionConfig} of which everything may be left out. */
 export type ConnectionOptions = { readonly [K in keyof ConnectionConfig]?: ConnectionConfig[K] | undefined }
 
-/** The connection ids of the handshake, which transport parameters prove (RFC 9000 §7.3). */
+/** What transport parameters say beside the options, the connection ids of the handshake above all (RFC 9000 §7.3). */
 export interface HandshakeIds {
   /** The Source Connection ID of our first Initial packet. */
   readonly initialSource: ConnectionId
@@ -97,6 +102,8 @@ export interface HandshakeIds {
   readonly retrySource?: ConnectionId | undefined
   /** Server: the stateless reset token of `initialSource`, 16 bytes. */
   readonly statelessResetToken?: Uint8Array | undefined
+  /** ms, of draft-ietf-quic-ack-frequency §3; absent: the peer has no say in when we acknowledge. */
+  readonly minAckDelay?: Duration | undefined
   /** Server: where it would rather be reached. */
   readonly preferredAddress?: PreferredAddress | undefined
 }
@@ -123,6 +130,7 @@ const DEFAULTS: ConnectionConfig = {
   activeConnectionIdLimit: 4,
   maxAckDelay: 25,
   ackDelayExponent: 3,
+  ackFrequency: true,
   congestionControl: 'cubic',
   pacing: true,
   initialWindow: undefined,
@@ -201,6 +209,7 @@ export function transportParametersOf(config: ConnectionConfig, role: Role, ids:
     activeConnectionIdLimit: config.activeConnectionIdLimit,
     maxDatagramFrameSize: config.maxDatagramFrameSize,
     resetStreamAt: config.resetStreamAt,
+    minAckDelay: ids.minAckDelay,
     initialSourceConnectionId: ids.initialSource,
   }
   if (role === 'client') return parameters
@@ -218,6 +227,7 @@ export function checkConnectionOption(key: keyof ConnectionConfig, value: unknow
   const bounds = INTEGERS[key]
   if (bounds !== undefined) return checkInteger(value, key, bounds[0], bounds[1])
   switch (key) {
+    case 'ackFrequency':
     case 'pacing':
     case 'disableActiveMigration':
     case 'spinBit':

@@ -1,5 +1,6 @@
 /** From a decoded frame to the one object that reads it. Which frame may stand in which packet the decoder has judged (RFC 9000 §12.4). */
 import type { Duration, Time } from '../base/time.ts'
+import type { AckFrequency } from '../recovery/ack-frequency.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
@@ -45,6 +46,7 @@ export interface FrameReaders {
   readonly context: ConnectionContext
   readonly spaces: PacketSpaces
   readonly loss: LossDetector
+  readonly ackFrequency: AckFrequency
   readonly streams: StreamSet
   readonly datagrams: DatagramQueue
   readonly handshake: Handshake
@@ -111,6 +113,10 @@ export class Dispatcher {
         return to.paths.onPathResponse(frame, now)
       case FrameType.newToken:
         return this.#onNewToken(frame)
+      case FrameType.immediateAck:
+        return to.spaces.application.acks.onImmediateAck()
+      case FrameType.ackFrequency:
+        return to.spaces.application.acks.onAckFrequency(frame)
       case FrameType.handshakeDone:
         return to.handshake.onHandshakeDone(now)
       case FrameType.connectionCloseTransport:
@@ -145,7 +151,9 @@ export class Dispatcher {
     // RFC 9002 §6.2.2.1: an acknowledged Handshake packet tells a client that the server has proven its address.
     if (packet.space === PacketSpace.handshake) to.loss.peerValidatedAddress = true
     to.loss.onAckReceived(packet.space, frame, delay, packet.receivedAt)
-    if (packet.space === PacketSpace.application) this.#onOneRttAck(packet)
+    if (packet.space !== PacketSpace.application) return
+    this.#onOneRttAck(packet)
+    to.ackFrequency.update(to.paths.active.recovery, packet.receivedAt)
   }
 
   /** RFC 9001 §6.1: an update is confirmed by the acknowledgement of a packet under the new keys. */

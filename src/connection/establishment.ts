@@ -91,7 +91,7 @@ export class Establishment {
   }
 
   #onPeerParameters(bytes: Uint8Array, now: Time): void {
-    const { context, datagrams, idle, localIds, loss, negotiation, paths, peerIds, streams } = this.#parts
+    const { ackFrequency, context, datagrams, idle, localIds, negotiation, paths, peerIds, streams } = this.#parts
     const { role, observer } = context
     const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
     const peerSource = this.#peerSource
@@ -103,7 +103,7 @@ export class Establishment {
     })
     context.peerParameters = parameters
     observer?.parametersSet?.('remote', parameters, now)
-    loss.maxAckDelay = parameters.maxAckDelay
+    ackFrequency.onPeerParameters(parameters.minAckDelay, parameters.maxAckDelay)
     idle.onPeerParameters(parameters.maxIdleTimeout)
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
     streams.onPeerParameters(parameters)

@@ -134,6 +134,11 @@ export class PacketBuilder implements PacketWriter {
     return this.#sent?.frameCount === 0
   }
 
+  /** Frames of the packet at hand. */
+  get frameCount(): number {
+    return this.#sent?.frameCount ?? 0
+  }
+
   /** Whether the packet at hand must be acknowledged. */
   get isAckEliciting(): boolean {
     return this.#sent?.ackEliciting ?? false

@@ -28,8 +28,14 @@ import type { PeerIds } from './peer-ids.ts'
 export const GRANULARITY: Duration = 1
 
 /** The acknowledgement state of one space. */
-export function ackTracker(space: PacketSpace, config: ConnectionConfig): AckTracker {
-  return new AckTracker({ space, maxAckDelay: config.maxAckDelay, ackDelayExponent: config.ackDelayExponent })
+export function ackTracker(space: PacketSpace, init: ConnectionInit): AckTracker {
+  const { ackDelayExponent, maxAckDelay } = init.config
+  return new AckTracker({ space, maxAckDelay, ackDelayExponent, minAckDelay: minAckDelay(init) })
+}
+
+/** What we offer of draft-ietf-quic-ack-frequency §3: no timer is finer than its host's; `undefined`: nothing. */
+function minAckDelay({ config, timerGranularity }: ConnectionInit): Duration | undefined {
+  return config.ackFrequency && timerGranularity <= config.maxAckDelay ? timerGranularity : undefined
 }
 
 /** A client's side of Retry and Version Negotiation. */
@@ -51,6 +57,7 @@ export function ownParameters(init: ConnectionInit): Uint8Array {
     initialSource: init.localId,
     originalDestination: isServer ? init.originalDestination : undefined,
     retrySource: init.retrySource,
+    minAckDelay: minAckDelay(init),
     statelessResetToken: isServer ? init.host.resetToken(init.localId) : undefined,
     preferredAddress: preferred && {
       ...preferred,

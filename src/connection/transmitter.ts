@@ -8,6 +8,7 @@
 import type { Arena } from '../base/arena.ts'
 import { NEVER, type Time } from '../base/time.ts'
 import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import type { AckFrequency } from '../recovery/ack-frequency.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import { SendMode, sendMode } from '../recovery/send-mode.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
@@ -44,6 +45,7 @@ export interface OutgoingDatagram {
 export interface TransmitterParts {
   readonly spaces: PacketSpaces
   readonly loss: LossDetector
+  readonly ackFrequency: AckFrequency
   readonly handshake: Handshake
   readonly streams: StreamSet
   readonly datagrams: DatagramQueue
@@ -80,6 +82,8 @@ export class Transmitter {
   readonly #outgoing: { -readonly [K in keyof OutgoingDatagram]: OutgoingDatagram[K] }
   readonly #header: { -readonly [K in keyof HeaderFields]: HeaderFields[K] }
   #slot = -1
+  // The path whose packets have been sent since it became the active one.
+  #usedPath: Path
   /** When the pacer lets the next datagram go; NEVER where pacing holds nothing back. */
   nextSendTime: Time = NEVER
 
@@ -89,6 +93,7 @@ export class Transmitter {
     this.#builder = new PacketBuilder(parts.loss, context.observer)
     this.#batch = new PacketBatchBuffer(parts.arena.bytes, MAX_FLIGHT * 4)
     const path = parts.paths.active
+    this.#usedPath = path
     this.#outgoing = { bytes: parts.arena.bytes, segmentSize: 0, to: path.remoteAddress, via: path.carrier, ecn: 0 }
     this.#header = {
       version: context.version,
@@ -240,7 +245,7 @@ export class Transmitter {
 
   /** Asks the sources of a packet, the most urgent first. */
   #writeFrames(space: PacketSpaceState, mode: SendMode, path: Path, now: Time): void {
-    const { loss, paths } = this.#parts
+    const { ackFrequency, loss, paths } = this.#parts
     const packet = this.#builder
     if (path !== paths.active) {
       packet.markPathProbe()
@@ -252,17 +257,20 @@ export class Transmitter {
       this.#context.counters.acksSent += 1
     }
     if (mode < SendMode.probe) return
-    this.#writeData(space, now)
     const isProbe = loss.probes(space.space) > 0
-    if (isProbe && !packet.isAckEliciting) {
+    if (isProbe || path !== this.#usedPath) ackFrequency.writeImmediateAck(packet)
+    const written = packet.frameCount
+    this.#writeData(space, now)
+    if (isProbe && packet.frameCount === written) {
       // RFC 9002 §6.2.4: the second probe is for the loss of the first, so it says the same. A ClientHello above all: what
       // servers make of an Initial packet without one, where it is the first to arrive, differs.
       loss.repeatForProbe(space.space, now)
       this.#writeData(space, now)
     }
     // RFC 9002 §6.2.4: a probe is ack-eliciting, if need be by a PING.
-    if (isProbe && !packet.isAckEliciting) packet.write(PING, NOBODY)
+    if (isProbe && packet.frameCount === written) packet.write(PING, NOBODY)
     else if (acks.wantsPing && !packet.isEmpty) acks.writePing(packet)
+    if (packet.isAckEliciting) this.#usedPath = path
   }
 
   #writeData(space: PacketSpaceState, now: Time): void {
@@ -273,16 +281,23 @@ export class Transmitter {
   }
 
   #writeApplicationFrames(now: Time): void {
-    const { datagrams, handshake, idle, localIds, paths, peerIds, streams } = this.#parts
+    const { ackFrequency, datagrams, handshake, idle, localIds, paths, peerIds, streams } = this.#parts
     const packet = this.#builder
+    if (ackFrequency.wantsToSend) ackFrequency.writeFrames(packet, now)
     if (paths.wantsToSend) paths.writeFrames(packet, now)
     if (handshake.wantsToSend) handshake.writeFrames(packet, now)
     if (streams.wantsToSendControl) streams.writeControlFrames(packet, now)
     if (localIds.wantsToSend) localIds.writeFrames(packet)
     if (peerIds.wantsToSend) peerIds.writeFrames(packet)
-    if (idle.wantsToSend) idle.writeFrames(packet)
+    if (idle.wantsToSend) {
+      idle.writeFrames(packet)
+      ackFrequency.writeImmediateAck(packet)
+    }
+    if (!datagrams.wantsToSend && !streams.wantsToSendData) return
     if (datagrams.wantsToSend) datagrams.writeFrames(packet, now)
     if (streams.wantsToSendData) streams.writeFrames(packet, now)
+    const isLast = !datagrams.wantsToSend && !streams.wantsToSendData
+    if (isLast && ackFrequency.wantsEndAcked(paths.active.recovery)) ackFrequency.writeImmediateAck(packet)
   }
 
   /** Whether any space has something that may go out on `path` now. */
@@ -394,6 +409,7 @@ export class Transmitter {
     if (builder.beginPacket(PacketType.oneRtt, this.#header)) {
       builder.markMtuProbe()
       builder.write(PING, NOBODY)
+      this.#parts.ackFrequency.writeImmediateAck(builder)
       builder.endPacket()
       used = builder.endDatagram(size, this.#batch, now)
       path.mtu?.onProbeSent(now)

@@ -128,7 +128,8 @@ describe('Datagrams between two ends', () => {
     sent.length = 0
     const message = send(pair, client, Uint8Array.of(1))
     pair.run(() => sent.length >= 3, 5000)
-    expect(sent.slice(0, 3)).toEqual([`${FrameType.datagram}`, `${FrameType.ping}`, `${FrameType.ping}`])
+    const probe = `${FrameType.immediateAck} ${FrameType.ping}`
+    expect(sent.slice(0, 3)).toEqual([`${FrameType.datagram}`, probe, probe])
     expect([message.status, client.datagrams.stats(pair.now).lostOutgoing]).toEqual(['sent', 0])
     isDark = false
     pair.run(() => false, 5000)

@@ -1,7 +1,6 @@
 /** Frames as qlog shows them (draft-ietf-quic-qlog-quic-events-13 §8.13). */
 import { toHex } from '../base/bytes.ts'
 import type { RangeSet } from '../base/range-set.ts'
-import { Writer } from '../base/writer.ts'
 import {
   type AckFrame,
   type AckFrequencyFrame,
@@ -10,7 +9,7 @@ import {
   FrameType,
   type ImmediateAckFrame,
 } from '../wire/frame.ts'
-import { encodeFrame, frameSize } from '../wire/frame-encode.ts'
+import { frameSize } from '../wire/frame-encode.ts'
 import { alertOf, TransportErrorCode } from '../wire/transport-error.ts'
 import { milliseconds, type QlogObject, uint64 } from './schema.ts'
 
@@ -121,12 +120,9 @@ export function transportError(code: bigint): { readonly error: string; readonly
   return { error: 'unknown', error_code: uint64(code) }
 }
 
-/** The drafts of qlog have no name for it: its bytes say what it says, and are no secret (§8.13.23). */
+/** The drafts of qlog have no name for it (§8.13.23). */
 function unnamed(frame: ImmediateAckFrame | AckFrequencyFrame): QlogObject {
-  const writer = new Writer(frameSize(frame))
-  encodeFrame(writer, frame)
-  const bytes = writer.finish()
-  return { frame_type: 'unknown', frame_type_bytes: frame.type, raw: { length: bytes.length, data: toHex(bytes) } }
+  return { frame_type: 'unknown', frame_type_bytes: frame.type, raw: { length: frameSize(frame) } }
 }
 
 function applicationError(code: bigint): QlogObject {
