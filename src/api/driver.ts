@@ -98,7 +98,10 @@ export class Driver {
   #onTransportClosed(transport: DatagramTransport, error: Error | undefined): void {
     this.#transports.delete(transport)
     this.#full.delete(transport)
-    this.endpoint.onCarrierClosed(transport, this.now(), error)
+    const now = this.now()
+    // Whose time was up before, ended for that reason: at two ends of a pipe it is up at the same moment.
+    if (this.endpoint.nextTimeout() <= now) this.endpoint.onTimeout(now)
+    this.endpoint.onCarrierClosed(transport, now, error)
     this.onClosed(transport)
     this.schedule()
   }
