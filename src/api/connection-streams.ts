@@ -119,6 +119,14 @@ export class ConnectionStreams {
     for (const direction of DIRECTIONS) this.#onAvailable(direction)
   }
 
+  /** What was written by 0-RTT was for a protocol that the server did not choose: those streams have ended. */
+  onDropped(): void {
+    const reason = 'The server refused early data, and chose another protocol than it was for'
+    const error = new QuicStreamError(reason, 0n, { side: 'remote' })
+    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
+    this.#streams.clear()
+  }
+
   /** The connection is over. `clean`: the incoming streams end; else they fail with `error`, as everything else does. */
   end(error: QuicError, clean: boolean): void {
     for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)

@@ -342,6 +342,8 @@ export class QuicConnection {
     switch (event.type) {
       case 'connected':
         return this.#onConnected(event)
+      case 'early-data':
+        return this.#onEarlyData(event)
       case 'handshake-confirmed':
         return this.#confirmed.resolve()
       case 'keys-updated':
@@ -397,6 +399,11 @@ export class QuicConnection {
     this.#early.resolve(earlyDataAccepted)
     this.#ready.resolve({ alpn, version, resumed, earlyDataAccepted })
     this.#streams.onConnected()
+  }
+
+  #onEarlyData({ isAccepted, isResent }: Extract<ConnectionEvent, { type: 'early-data' }>): void {
+    this.#early.resolve(isAccepted)
+    if (!isAccepted && !isResent) this.#streams.onDropped()
   }
 
   #onClosing(reason: CloseReason): void {

@@ -25,8 +25,8 @@ import {
   createNegotiation,
   createPathParts,
   createStreams,
+  createTls,
   GRANULARITY,
-  ownParameters,
 } from './parts.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
@@ -96,7 +96,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
   const pto = (): Duration => paths.active.recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY)
   return {
     context,
-    spaces: new PacketSpaces((space) => ackTracker(space, init), init.pages),
+    spaces: new PacketSpaces(init.version, (space) => ackTracker(space, init), init.pages),
     loss,
     ackFrequency: new AckFrequency(loss, config.ackFrequency),
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
@@ -108,7 +108,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     idle: new Idle({ ...config, now, pto }),
     pings: new Pings({ onPong: (id, rtt) => events.push({ type: 'pong', id, rtt }) }),
     negotiation: role === 'client' ? createNegotiation(init) : undefined,
-    tls: init.createTls(() => ownParameters(init)),
+    tls: createTls(init, context),
     arena: init.arena,
     pto,
   }

@@ -9,7 +9,7 @@ import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
-import { PacketSpace } from '../wire/packet-type.ts'
+import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportError } from '../wire/transport-error.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
@@ -70,6 +70,8 @@ export class Connection {
     this.#receiver = this.#createReceiver(init)
     this.#transmitter = new Transmitter(parts.context, this.#parts)
     this.#parts.handshake.installInitialKeys(init.retrySource?.bytes ?? init.originalDestination.bytes)
+    // With 0-RTT streams can be opened at once, so that what is written goes with the ClientHello.
+    if (init.session !== undefined) this.#catchUp(init.now)
   }
 
   #createReceiver(init: ConnectionInit): PacketReceiver {
@@ -120,6 +122,7 @@ export class Connection {
     for (const space of spaces.all) if (space.acks.nextTimeout() <= now) space.acks.onTimeout(now)
     const keys = spaces.oneRtt
     if (keys !== undefined && keys.nextTimeout() <= now) keys.onTimeout(now)
+    if (spaces.early.nextTimeout() <= now) this.#parts.handshake.discardEarly(now)
     if (this.paths.nextTimeout() <= now) this.paths.onTimeout(now)
     const mtu = this.paths.active.mtu
     if (mtu !== undefined && mtu.nextTimeout() <= now) mtu.onTimeout(now)
@@ -156,6 +159,7 @@ export class Connection {
       this.datagrams.nextTimeout(),
       this.paths.nextTimeout(),
       this.#parts.spaces.oneRtt?.nextTimeout() ?? NEVER,
+      this.#parts.spaces.early.nextTimeout(),
       this.paths.active.mtu?.nextTimeout() ?? NEVER,
       this.#transmitter.nextSendTime,
     )
@@ -348,6 +352,7 @@ export class Connection {
     if (packet.path === undefined) return
     if (packet.space === PacketSpace.application) {
       this.paths.onPacketProcessed(packet.path, packet, now)
+      if (packet.type === PacketType.oneRtt) this.#parts.spaces.early.onOneRttPacket(now, this.#parts)
     } else if (packet.space === PacketSpace.handshake && this.#parts.context.role === 'server') {
       // RFC 9000 §8.1: a Handshake packet proves the address. RFC 9001 §4.9.1: the Initial keys have served.
       packet.path.markValidated()

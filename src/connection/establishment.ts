@@ -4,6 +4,7 @@
  * RFC 9001 §4.1. The messages themselves are TLS's, the keys those of `handshake.ts`.
  */
 import type { Time } from '../base/time.ts'
+import type { Resumption } from '../tls/resumption.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { LongHeader } from '../wire/long-header.ts'
 import { PacketSpace, PacketType } from '../wire/packet-type.ts'
@@ -14,6 +15,7 @@ import { Handshake, type HandshakeComplete } from './handshake.ts'
 import type { ConnectionInit } from './init.ts'
 import { observeUnprotected } from './observation.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
+import { checkAccepted, rememberedParameters, type StoredSession } from './stored-session.ts'
 
 /** The beginning of one connection. */
 export class Establishment {
@@ -21,15 +23,20 @@ export class Establishment {
   /** There are keys that were not there before: packets that came early may be tried again. Whoever does so clears it. */
   keysChanged = false
   readonly #host: ConnectionInit['host']
+  readonly #session: StoredSession | undefined
   readonly #parts: ConnectionParts
   /** The source id of the peer's first Initial packet, once there was one (RFC 9000 §7.2). */
   #peerSource: ConnectionId | undefined
   #completion: HandshakeComplete | undefined
+  /** Client: the session that 0-RTT data relies on, once there may be some. */
+  #early: StoredSession | undefined
+  #isEarlyDataAccepted = false
 
   constructor(init: ConnectionInit, parts: ConnectionParts) {
     const { context, loss, spaces, tls } = parts
     this.#host = init.host
     this.#parts = parts
+    this.#session = init.session
     this.#peerSource = context.role === 'server' ? init.peerId : undefined
     this.#completion = undefined
     this.handshake = new Handshake(context, spaces, loss, tls, {
@@ -37,6 +44,9 @@ export class Establishment {
         this.keysChanged = true
       },
       onPeerParameters: (bytes, at) => this.#onPeerParameters(bytes, at),
+      onEarlyDataPossible: (at) => this.#onEarlyDataPossible(at),
+      onEarlyDataDecided: (isAccepted, at) => this.#onEarlyDataDecided(isAccepted, at),
+      onTicket: (session) => this.#onTicket(session),
       onHandshakeComplete: (event) => this.#onHandshakeComplete(event),
       onHandshakeConfirmed: (at) => this.#onHandshakeConfirmed(at),
     })
@@ -81,6 +91,9 @@ export class Establishment {
       this.handshake.installInitialKeys(negotiation.originalDestination.bytes)
     }
     loss.resendSpace(PacketSpace.initial, now)
+    // RFC 9000 §17.2.3: the server has dropped what came before Retry; RFC 9369 §4.1: another version has no 0-RTT packets.
+    if (!isRetry) this.handshake.discardEarly(now)
+    loss.resendSpace(PacketSpace.application, now)
   }
 
   /** RFC 9000 §8.1.3, §9.3: a token for the address that was just proven. */
@@ -101,21 +114,72 @@ export class Establishment {
       originalDestination: negotiation?.originalDestination,
       retrySource: negotiation?.retrySource,
     })
+    if (this.#early !== undefined && this.#isEarlyDataAccepted) checkAccepted(this.#early.parameters, parameters)
     context.peerParameters = parameters
     observer?.parametersSet?.('remote', parameters, now)
     ackFrequency.onPeerParameters(parameters.minAckDelay, parameters.maxAckDelay)
     idle.onPeerParameters(parameters.maxIdleTimeout)
     localIds.setPeerLimit(parameters.activeConnectionIdLimit)
-    streams.onPeerParameters(parameters)
-    datagrams.onPeerParameters(parameters)
+    // RFC 9000 §7.4.1: 0-RTT packets keep to what was remembered, to the end of the handshake.
+    if (this.#early === undefined) {
+      streams.onPeerParameters(parameters)
+      datagrams.onPeerParameters(parameters)
+    }
     paths.active.mtu?.setLimit(parameters.maxUdpPayloadSize)
     paths.onPeerParameters(parameters)
     if (parameters.statelessResetToken !== undefined) peerIds.setInitialResetToken(parameters.statelessResetToken)
   }
 
+  /** Client, RFC 9000 §7.4.1: streams may be opened and written under the limits of the last time. Server: 0-RTT is accepted. */
+  #onEarlyDataPossible(now: Time): void {
+    const { context, datagrams, streams } = this.#parts
+    if (context.role === 'server') {
+      this.keysChanged = true
+      context.events.push({ type: 'early-data', isAccepted: true, isResent: false })
+    }
+    if (this.#session === undefined) return
+    this.#early = this.#session
+    const { parameters } = this.#session
+    context.observer?.parametersRestored?.(parameters, now)
+    streams.onPeerParameters(parameters)
+    datagrams.onPeerParameters(parameters)
+    for (const direction of ['bidirectional', 'unidirectional'] as const) {
+      context.events.push({ type: 'streams-available', direction })
+    }
+  }
+
+  #onEarlyDataDecided(isAccepted: boolean, now: Time): void {
+    this.#isEarlyDataAccepted = isAccepted
+    if (isAccepted) return
+    // RFC 9001 §5.6: no more of it; §4.6.2: and none of it was processed.
+    this.handshake.discardEarly(now)
+    this.#parts.loss.refuseSpace(PacketSpace.application, now)
+  }
+
+  /** The limits of this connection take the place of those of the last. */
+  #endEarlyData(early: StoredSession, alpn: string): void {
+    const { context, datagrams, streams } = this.#parts
+    const { peerParameters, events } = context
+    if (peerParameters === undefined) return
+    const isAccepted = this.#isEarlyDataAccepted
+    const isResent = !isAccepted && alpn === early.tls.alpn
+    if (isAccepted) streams.onPeerParameters(peerParameters)
+    // RFC 8446 §4.2.10: what was meant for one protocol is not said in another.
+    else streams.restart(peerParameters, isResent ? undefined : new Error('The server chose another protocol'))
+    datagrams.onPeerParameters(peerParameters)
+    events.push({ type: 'early-data', isAccepted, isResent })
+  }
+
+  #onTicket(tls: Resumption): void {
+    const { events, peerParameters, version } = this.#parts.context
+    if (peerParameters === undefined) return
+    events.push({ type: 'session-ticket', session: { version, parameters: rememberedParameters(peerParameters), tls } })
+  }
+
   #onHandshakeComplete(event: HandshakeComplete): void {
     const { context, idle, paths, pto, spaces } = this.#parts
     this.#completion = event
+    if (this.#early !== undefined) this.#endEarlyData(this.#early, event.alpn)
     idle.onHandshakeComplete()
     paths.onHandshakeComplete()
     spaces.oneRtt?.setPto(pto())

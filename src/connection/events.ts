@@ -3,10 +3,10 @@
 import type { Duration } from '../base/time.ts'
 import type { DatagramEvent } from '../streams/datagram-queue.ts'
 import type { StreamEvent } from '../streams/events.ts'
-import type { Resumption } from '../tls/resumption.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import type { MigrationFailure } from './migration.ts'
+import type { StoredSession } from './stored-session.ts'
 
 /** Why a connection ended. `side` says who ended it. */
 export type CloseReason =
@@ -69,7 +69,14 @@ export type ConnectionEvent =
   | { readonly type: 'mtu-changed'; readonly mtu: number }
   /** A server gave a token for a later connection (RFC 9000 §8.1.3). */
   | { readonly type: 'new-token'; readonly token: Uint8Array }
-  | { readonly type: 'session-ticket'; readonly session: Resumption }
+  /** Client: the next connection to the server can go on from this session (RFC 9001 §4.5). Each is for one use. */
+  | { readonly type: 'session-ticket'; readonly session: StoredSession }
+  /**
+   * Client: whether the server takes what was sent by 0-RTT is known, at the end of the handshake, before `connected`. Where
+   * it does not, `isResent` tells whether it is sent anew (RFC 9001 §4.6.2), or the streams of before have ended since another
+   * protocol was chosen. Server: 0-RTT is accepted, streams may come; where it is not, there is no such event.
+   */
+  | { readonly type: 'early-data'; readonly isAccepted: boolean; readonly isResent: boolean }
   /** The peer has acknowledged a packet under new keys: an update, whoever began it, is confirmed (RFC 9001 §6.1). */
   | { readonly type: 'keys-updated' }
   /** A PING that was asked for is answered, `rtt` ms after it was sent. */

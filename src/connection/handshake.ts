@@ -10,6 +10,7 @@ import { initialSecrets } from '../protection/initial-secrets.ts'
 import { PacketKeys } from '../protection/packet-keys.ts'
 import { Latest, Once } from '../recovery/delivery.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
+import type { Resumption } from '../tls/resumption.ts'
 import type { TlsEvent, TlsSession } from '../tls/session.ts'
 import { FrameType, type HandshakeDoneFrame, type NewTokenFrame } from '../wire/frame.ts'
 import type { FrameSource, PacketWriter } from '../wire/packet-content.ts'
@@ -24,6 +25,11 @@ export interface HandshakeListener {
   /** Packets that waited for keys may be tried again. */
   onKeysInstalled(): void
   onPeerParameters(bytes: Uint8Array, now: Time): void
+  /** 0-RTT packets may be sent, or read. */
+  onEarlyDataPossible(now: Time): void
+  /** Client: whether the server takes them is known. */
+  onEarlyDataDecided(isAccepted: boolean, now: Time): void
+  onTicket(session: Resumption): void
   onHandshakeComplete(event: HandshakeComplete): void
   onHandshakeConfirmed(now: Time): void
 }
@@ -134,6 +140,11 @@ export class Handshake implements FrameSource {
     this.#discard(PacketSpace.initial, now)
   }
 
+  /** No 0-RTT packet is sent or read any more (RFC 9001 §4.9.3). */
+  discardEarly(now: Time): void {
+    if (this.#spaces.early.discard()) this.#context.observer?.keysDiscarded?.(EncryptionLevel.zeroRtt, now)
+  }
+
   #discard(which: PacketSpace, now: Time): void {
     const space = this.#spaces.get(which)
     if (space.isDiscarded) return
@@ -163,8 +174,11 @@ export class Handshake implements FrameSource {
         this.#listener.onHandshakeComplete(event)
         if (this.#context.role === 'server') this.#confirm(now)
         return
+      case 'early-data':
+        this.#listener.onEarlyDataDecided(event.isAccepted, now)
+        return
       case 'ticket':
-        this.#context.events.push({ type: 'session-ticket', session: event.session })
+        this.#listener.onTicket(event.session)
         return
       case 'failed':
         throw event.alert
@@ -183,10 +197,16 @@ export class Handshake implements FrameSource {
       this.#spaces.handshake[direction] = new PacketKeys(engine, suite, version, secret, integrity)
       if (direction === 'write') this.#loss.handshakeKeys = true
       else this.#listener.onKeysInstalled()
+    } else if (level === EncryptionLevel.zeroRtt) {
+      const { early } = this.#spaces
+      early.install(direction, new PacketKeys(engine, suite, early.version, secret, integrity))
+      this.#listener.onEarlyDataPossible(now)
     } else if (level === EncryptionLevel.oneRtt) {
       const keys = this.#spaces.createOneRttKeys(engine, suite, version, integrity)
       if (direction === 'read') keys.installRead(secret)
       else keys.installWrite(secret)
+      // A client has no use for its 0-RTT keys any more; a server that has none has refused, and takes no packets of that kind.
+      if (direction === 'write' && this.#spaces.early.read === undefined) this.discardEarly(now)
     }
     secret.fill(0)
     if (level === EncryptionLevel.oneRtt && direction === 'write') observer?.cipherChosen?.(suite.name, now)

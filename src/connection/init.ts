@@ -5,6 +5,7 @@ import type { Duration, Time } from '../base/time.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
 import type { PagePool } from '../streams/paged-buffer.ts'
 import type { TlsSession } from '../tls/session.ts'
+import type { TicketPolicy } from '../tls/tickets.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { Observer } from '../wire/observer.ts'
@@ -12,6 +13,8 @@ import type { Role } from '../wire/stream-id.ts'
 import type { PreferredAddress } from '../wire/transport-parameters.ts'
 import type { ConnectionConfig } from './config.ts'
 import type { ConnectionIdGenerator } from './local-ids.ts'
+import type { StoredSession } from './stored-session.ts'
+import type { TicketTerms } from './ticket-terms.ts'
 
 /** What the endpoint does for its connections. */
 export interface ConnectionHost {
@@ -59,12 +62,19 @@ export interface ConnectionInit {
   readonly addressValidated: boolean
   /** Client: of an earlier NEW_TOKEN. */
   readonly token?: Uint8Array | undefined
+  /** Client: the session that TLS was told to go on from; its parameters count for 0-RTT. */
+  readonly session?: StoredSession | undefined
+  /** Server: how sessions are resumed; not at all if left out. */
+  readonly tickets?: TicketTerms | undefined
   /** Memory for stream data, shared by the connections of an endpoint. */
   readonly pages: PagePool
   /** ms; how late the host's timers may usually fire. */
   readonly timerGranularity: Duration
-  /** Begins TLS; `parameters` turns the peer's transport parameters (absent at a client) into ours. */
-  createTls(parameters: (peer: Uint8Array | undefined) => Uint8Array): TlsSession
+  /**
+   * Begins TLS; `parameters` turns the peer's transport parameters (absent at a client) into ours, `tickets` are a server's
+   * to hand on.
+   */
+  createTls(parameters: (peer: Uint8Array | undefined) => Uint8Array, tickets?: TicketPolicy | undefined): TlsSession
   readonly now: Time
 }
 

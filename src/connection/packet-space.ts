@@ -6,6 +6,7 @@ import type { AckTracker } from '../recovery/ack-tracker.ts'
 import { CryptoStream } from '../streams/crypto-stream.ts'
 import type { PagePool } from '../streams/paged-buffer.ts'
 import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
+import { EarlyKeys } from './early-keys.ts'
 
 /** One packet number space of a connection. */
 export class PacketSpaceState {
@@ -48,9 +49,13 @@ export class PacketSpaces {
   readonly handshake: PacketSpaceState
   readonly application: PacketSpaceState
   readonly all: readonly PacketSpaceState[]
+  /** Those of 0-RTT, whose packets are in the application space. */
+  readonly early: EarlyKeys
   #oneRtt: KeyPhases | undefined
 
-  constructor(ackOf: (space: PacketSpace) => AckTracker, pages: PagePool) {
+  /** @param version of the client's first packet. */
+  constructor(version: number, ackOf: (space: PacketSpace) => AckTracker, pages: PagePool) {
+    this.early = new EarlyKeys(version)
     this.initial = new PacketSpaceState(PacketSpace.initial, EncryptionLevel.initial, ackOf(PacketSpace.initial), pages)
     this.handshake = new PacketSpaceState(
       PacketSpace.handshake,
@@ -98,5 +103,6 @@ export class PacketSpaces {
   discardAll(): void {
     for (const space of this.all) space.discard()
     this.#oneRtt?.discard()
+    this.early.discard()
   }
 }

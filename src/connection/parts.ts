@@ -1,4 +1,5 @@
 /** Makes the parts of a connection that take more than a constructor call. */
+import { EMPTY } from '../base/bytes.ts'
 import type { Duration } from '../base/time.ts'
 import { AckTracker } from '../recovery/ack-tracker.ts'
 import { controllerFactory } from '../recovery/congestion/algorithms.ts'
@@ -7,6 +8,7 @@ import { PathRecovery } from '../recovery/path-recovery.ts'
 import { DatagramQueue } from '../streams/datagram-queue.ts'
 import { datagramSettings } from '../streams/datagram-settings.ts'
 import { StreamSet } from '../streams/stream-set.ts'
+import type { TlsSession } from '../tls/session.ts'
 import type { Carrier } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { PathId } from '../wire/packet-content.ts'
@@ -23,6 +25,7 @@ import { TAG_LENGTH } from './packet-builder.ts'
 import { MIN_DATAGRAM_SIZE, type PathParts } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
+import { ticketPolicy } from './ticket-terms.ts'
 
 /** ms; loss timers are no finer than this (RFC 9002 §6.1.2). */
 export const GRANULARITY: Duration = 1
@@ -47,6 +50,17 @@ export function createNegotiation(init: ConnectionInit): Negotiation {
     source: init.localId,
     token: init.token,
   })
+}
+
+/** The TLS session; that of a server gives out tickets, if there are terms for them. */
+export function createTls(init: ConnectionInit, context: ConnectionContext): TlsSession {
+  let own = EMPTY
+  const parameters = (): Uint8Array => {
+    own = ownParameters(init)
+    return own
+  }
+  const scope = { originalVersion: init.version, version: () => context.version, parameters: () => own }
+  return init.createTls(parameters, init.tickets && ticketPolicy(init.tickets, scope))
 }
 
 /** Our transport parameters, encoded. */

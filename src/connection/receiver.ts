@@ -199,7 +199,9 @@ export class PacketReceiver {
         this.#listener.onUnprotectedPacket(bytes, at, end, header, now)
         return
       }
-      if (header.version !== this.#context.version) return this.#drop('unexpected_version', end - at, header.type, now)
+      const { early } = this.#spaces
+      const version = header.type === PacketType.zeroRtt ? early.version : this.#context.version
+      if (header.version !== version) return this.#drop('unexpected_version', end - at, header.type, now)
       // RFC 9000 §12.2: packets of one datagram have one destination id; the endpoint routed the first of them.
       const next = header.packetEnd
       if (at > start && !sameDestination(bytes, start, at))
@@ -220,8 +222,12 @@ export class PacketReceiver {
     const header = this.#header
     const type = header.type as ProtectedPacketType
     const space = this.#spaces.get(spaceOf(type))
-    if (type === PacketType.zeroRtt || space.isDiscarded) return this.#drop('key_unavailable', end - at, type, now)
-    if (space.read === undefined) return this.#keep(at, end, type, from, via, ecn, now)
+    const { early } = this.#spaces
+    // RFC 9001 §5.6: a server has none to send, and what was refused is not read, even if it could be (§4.6.2).
+    const isUnwanted = type === PacketType.zeroRtt ? early.isOver || this.#context.role === 'client' : space.isDiscarded
+    if (isUnwanted) return this.#drop('key_unavailable', end - at, type, now)
+    const keys = type === PacketType.zeroRtt ? early.read : space.read
+    if (keys === undefined) return this.#keep(at, end, type, from, via, ecn, now)
     const batch = this.#single
     batch.clear(at)
     batch.append(at, header.numberOffset, end, space.acks.largestReceived)
@@ -230,7 +236,7 @@ export class PacketReceiver {
     batch.ecn[0] = ecn
     this.#context.counters.opens += 1
     try {
-      space.read.unmaskAndOpen(batch, 0, 1)
+      keys.unmaskAndOpen(batch, 0, 1)
       if (batch.status[0] !== PacketStatus.done) return this.#drop('payload_decrypt_error', end - at, type, now)
       this.#context.counters.openedPackets += 1
       this.#process(batch, 0, path, header, now)

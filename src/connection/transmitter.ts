@@ -277,7 +277,19 @@ export class Transmitter {
     const isApplication = space.space === PacketSpace.application
     if (isApplication && this.#parts.pings.wantsToSend) this.#parts.pings.writeFrames(this.#builder, now)
     if (space.crypto.wantsToSend) space.crypto.writeFrames(this.#builder, now)
-    if (isApplication) this.#writeApplicationFrames(now)
+    if (!isApplication) return
+    if (this.#builder.type === PacketType.zeroRtt) this.#writeEarlyFrames(now)
+    else this.#writeApplicationFrames(now)
+  }
+
+  /** What the application has to say, and nothing that answers the server or rests on what it said (RFC 9000 §12.4, §17.2.3). */
+  #writeEarlyFrames(now: Time): void {
+    const { datagrams, idle, streams } = this.#parts
+    const packet = this.#builder
+    if (streams.wantsToSendControl) streams.writeControlFrames(packet, now)
+    if (idle.wantsToSend) idle.writeFrames(packet)
+    if (datagrams.wantsToSend) datagrams.writeFrames(packet, now)
+    if (streams.wantsToSendData) streams.writeFrames(packet, now)
   }
 
   #writeApplicationFrames(now: Time): void {
@@ -319,14 +331,12 @@ export class Transmitter {
     if (mode < SendMode.probe) return false
     if (loss.probes(space.space) > 0 || space.crypto.wantsToSend) return true
     if (!isApplication) return false
+    if (streams.wantsToSend || datagrams.wantsToSend || idle.wantsToSend || pings.wantsToSend) return true
+    if (this.#packetType(space) === PacketType.zeroRtt) return false
     return (
-      streams.wantsToSend ||
-      datagrams.wantsToSend ||
       handshake.wantsToSend ||
       localIds.wantsToSend ||
       peerIds.wantsToSend ||
-      idle.wantsToSend ||
-      pings.wantsToSend ||
       (paths.wantsToSend && paths.next() === path)
     )
   }
@@ -353,7 +363,9 @@ export class Transmitter {
   #packetType(space: PacketSpaceState): ProtectedPacketType | undefined {
     if (space.isDiscarded) return undefined
     if (space.space === PacketSpace.application) {
-      return this.#parts.spaces.oneRtt?.hasWrite === true ? PacketType.oneRtt : undefined
+      const { early, oneRtt } = this.#parts.spaces
+      if (oneRtt?.hasWrite === true) return PacketType.oneRtt
+      return early.write !== undefined && early.version === this.#context.version ? PacketType.zeroRtt : undefined
     }
     if (space.write === undefined) return undefined
     return space.space === PacketSpace.initial ? PacketType.initial : PacketType.handshake
@@ -428,7 +440,8 @@ export class Transmitter {
       let to = from + 1
       while (to < batch.count && batch.type[to] === type) to += 1
       const initialOrHandshake = type === PacketType.initial ? spaces.initial : spaces.handshake
-      const keys = type === PacketType.oneRtt ? spaces.oneRtt : initialOrHandshake.write
+      const earlyOrNot = type === PacketType.zeroRtt ? spaces.early.write : initialOrHandshake.write
+      const keys = type === PacketType.oneRtt ? spaces.oneRtt : earlyOrNot
       // Nothing may leave unprotected, whatever went wrong before.
       if (keys === undefined) throw new Error(`Packets of type ${type} were built without keys`)
       keys.seal(batch, from, to)

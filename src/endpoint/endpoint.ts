@@ -13,6 +13,8 @@ import { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionHost, ConnectionInit } from '../connection/init.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
+import type { StoredSession } from '../connection/stored-session.ts'
+import type { TicketTerms } from '../connection/ticket-terms.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
 import { PagePool } from '../streams/paged-buffer.ts'
@@ -63,6 +65,8 @@ export interface ConnectParameters {
   readonly config: ConnectionConfig
   /** Of an earlier NEW_TOKEN event. */
   readonly token?: Uint8Array | undefined
+  /** The session that `createTls` goes on from: its parameters count for 0-RTT. */
+  readonly session?: StoredSession | undefined
   readonly observer?: ObserverFactory | undefined
   readonly createTls: ConnectionInit['createTls']
 }
@@ -72,6 +76,8 @@ export interface AcceptParameters {
   readonly config: ConnectionConfig
   /** Addresses of carriers of this endpoint where it would rather be reached, literal ones with their port (RFC 9000 §9.6). */
   readonly preferredAddress?: { readonly ipv4?: PathAddress | undefined; readonly ipv6?: PathAddress | undefined }
+  /** How sessions are resumed; not at all if left out. */
+  readonly tickets?: TicketTerms | undefined
   readonly observer?: ObserverFactory | undefined
   readonly createTls: ConnectionInit['createTls']
 }
@@ -154,6 +160,7 @@ export class Endpoint {
       originalDestination: destination,
       addressValidated: true,
       token: parameters.token,
+      session: parameters.session,
       createTls: parameters.createTls,
       ...this.#common(now),
     }))
@@ -226,6 +233,7 @@ export class Endpoint {
       originalDestination: facts.originalDestination,
       retrySource: facts.retrySource,
       addressValidated: facts.addressValidated,
+      tickets: parameters.tickets,
       createTls: parameters.createTls,
       ...this.#common(now),
     }))

@@ -33,21 +33,38 @@ export class IncomingConnection {
   /** Set by the endpoint once it was accepted, refused, asked for Retry or ignored. */
   isDecided = false
   #datagrams: WaitingDatagram[] = []
+  #initials = 0
+  #earlyBytes = 0
 
   constructor(key: string, facts: IncomingFacts) {
     this.key = key
     this.facts = facts
   }
 
-  /** Keeps a copy of the datagram, unless `most` are kept already: the client will send it again. */
+  /** Bytes of the datagrams of {@link addEarlyData}. */
+  get earlyBytes(): number {
+    return this.#earlyBytes
+  }
+
+  /** Keeps a copy of a datagram with an Initial packet, unless `most` are kept already: the client will send it again. */
   addDatagram(bytes: Uint8Array, ecn: Ecn, most: number): void {
-    if (this.#datagrams.length < most) this.#datagrams.push({ bytes: bytes.slice(), ecn })
+    if (this.#initials === most) return
+    this.#initials += 1
+    this.#datagrams.push({ bytes: bytes.slice(), ecn })
+  }
+
+  /** Keeps a copy of a datagram with 0-RTT packets, unless `most` bytes of such are kept already (RFC 9000 §5.2.2). */
+  addEarlyData(bytes: Uint8Array, ecn: Ecn, most: number): void {
+    if (this.#earlyBytes + bytes.length > most) return
+    this.#earlyBytes += bytes.length
+    this.#datagrams.push({ bytes: bytes.slice(), ecn })
   }
 
   /** Hands the datagrams out, in the order of their arrival. */
   takeDatagrams(): readonly WaitingDatagram[] {
     const datagrams = this.#datagrams
     this.#datagrams = []
+    this.#earlyBytes = 0
     return datagrams
   }
 }

@@ -18,6 +18,7 @@ import { Incoming, type IncomingDecision, type IncomingLimits, type RetryPolicy 
 import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
 import { buildRetry, InitialCloser } from './initial-answers.ts'
 import { InitialCheck } from './initial-check.ts'
+import { OvertakenPackets } from './overtaken-packets.ts'
 import { AddressTokens } from './tokens.ts'
 import { VersionNegotiation } from './version-negotiation.ts'
 
@@ -53,8 +54,14 @@ export function createReception(options: ReceptionOptions): Reception {
 /** Incoming connections that may wait for a decision. */
 const MAX_PENDING = 1024
 
-/** Datagrams kept of an incoming connection that waits for a decision. */
+/** Datagrams with Initial packets kept of an incoming connection that waits for a decision. */
 const MAX_PENDING_DATAGRAMS = 4
+
+/** Bytes of 0-RTT packets kept beside them: about what a client may send at first. */
+const MAX_EARLY_DATA = 16_384
+
+/** Bytes of 0-RTT packets kept of all that wait. */
+const MAX_ALL_EARLY_DATA = 1_048_576
 
 /** The door of an endpoint. */
 export class Reception {
@@ -67,6 +74,9 @@ export class Reception {
   readonly #answer: ReceptionOptions['answer']
   readonly #pending = new Map<string, IncomingConnection>()
   readonly #arrived = new Deque<IncomingConnection>()
+  readonly #overtaken = new OvertakenPackets()
+  /** Bytes of 0-RTT packets that wait with their connections. */
+  #earlyBytes = 0
   #incoming: Incoming | undefined
   #negotiation: VersionNegotiation | undefined
 
@@ -118,11 +128,27 @@ export class Reception {
       return
     }
     if (header.type === PacketType.initial) this.#receiveInitial(incoming, bytes, from, via, ecn, now)
+    else if (header.type === PacketType.zeroRtt) this.#receiveEarlyData(bytes, from, ecn)
+  }
+
+  /** RFC 9000 §5.2.2: 0-RTT packets wait, within bounds, for the decision on their connection, or for its Initial packet. */
+  #receiveEarlyData(bytes: Uint8Array, from: PathAddress, ecn: Ecn): void {
+    const key = keyOf(this.#header.destinationId(), from)
+    const waiting = this.#pending.get(key)
+    if (waiting === undefined) this.#overtaken.add(key, bytes, ecn)
+    else this.#addEarlyData(waiting, bytes, ecn)
+  }
+
+  #addEarlyData(incoming: IncomingConnection, bytes: Uint8Array, ecn: Ecn): void {
+    const others = this.#earlyBytes - incoming.earlyBytes
+    incoming.addEarlyData(bytes, ecn, Math.min(MAX_EARLY_DATA, MAX_ALL_EARLY_DATA - others))
+    this.#earlyBytes = others + incoming.earlyBytes
   }
 
   /** Takes the decision on `incoming`, whatever it is. @throws Error when there was one before */
   decide(incoming: IncomingConnection): void {
     if (!this.#pending.delete(incoming.key)) throw new Error('The incoming connection was decided already')
+    this.#earlyBytes -= incoming.earlyBytes
     incoming.isDecided = true
   }
 
@@ -163,7 +189,7 @@ export class Reception {
   #receiveInitial(door: Incoming, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     const header = this.#header
     const destination = header.destinationId()
-    const key = `${destination.key} ${from}`
+    const key = keyOf(destination, from)
     const waiting = this.#pending.get(key)
     if (waiting !== undefined) return waiting.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
     const source = header.sourceId()
@@ -196,6 +222,7 @@ export class Reception {
     door.onOpened(from)
     const incoming = new IncomingConnection(key, facts)
     incoming.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
+    for (const early of this.#overtaken.take(key)) this.#addEarlyData(incoming, early.bytes, early.ecn)
     this.#pending.set(key, incoming)
     this.#arrived.push(incoming)
   }
@@ -226,6 +253,11 @@ export class Reception {
     })
     this.#answer(buildRetry(facts, source, token), facts.remoteAddress, facts.carrier)
   }
+}
+
+/** The name of a connection attempt: two clients may have made up the same id. */
+function keyOf(destination: ConnectionId, from: PathAddress): string {
+  return `${destination.key} ${from}`
 }
 
 function isTokenError(code: bigint): boolean {

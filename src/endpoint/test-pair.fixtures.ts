@@ -9,6 +9,8 @@ import { NEVER, type Time } from '../base/time.ts'
 import { type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
+import type { StoredSession } from '../connection/stored-session.ts'
+import type { TicketTerms } from '../connection/ticket-terms.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import { isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
@@ -48,6 +50,8 @@ export interface PairOptions {
   readonly crypto?: CryptoProvider
   readonly client?: ConnectionOptions
   readonly server?: ConnectionOptions
+  /** How the server resumes sessions. */
+  readonly tickets?: TicketTerms
   readonly clientTls?: Partial<TlsClientConfig>
   readonly serverTls?: Partial<TlsServerConfig>
   readonly listen?: Partial<ListenParameters>
@@ -209,9 +213,14 @@ export class Pair {
   readonly #flying = new Heap<Flying>()
   readonly #crypto: CryptoProvider
   readonly #identity: Identity
+  /** Of the server, for connections from now on. */
+  serverConfig: ConnectionOptions | undefined
+  tickets: TicketTerms | undefined
 
   constructor(options: PairOptions = {}) {
     this.#options = options
+    this.serverConfig = options.server
+    this.tickets = options.tickets
     this.random = new TestRandom(options.seed ?? 1)
     this.network = options.network ?? {}
     this.#crypto = options.crypto ?? noble
@@ -230,15 +239,23 @@ export class Pair {
 
   /** Begins a connection from the client; `options` in place of those of the pair. */
   connect(
-    options: { config?: ConnectionOptions; token?: Uint8Array; tls?: Partial<TlsClientConfig> } = {},
+    options: {
+      config?: ConnectionOptions
+      token?: Uint8Array
+      tls?: Partial<TlsClientConfig>
+      session?: StoredSession
+      earlyData?: boolean
+    } = {},
   ): Connection {
     const { client } = this
+    const { session, earlyData = true } = options
     const connection = client.endpoint.connect(
       {
         carrier: client.carrier,
         remoteAddress: this.server.address,
         config: validateConnectionConfig({ ...this.#options.client, ...options.config }),
         token: options.token,
+        session,
         observer: () => this.#options.clientObserver,
         createTls: (parameters) =>
           createClientSession({
@@ -246,6 +263,7 @@ export class Pair {
             serverName: 'localhost',
             verifier: insecureVerifier,
             ...this.#options.clientTls,
+            ...(session && { resumption: { session: session.tls, earlyData } }),
             ...options.tls,
             parameters,
           }),
@@ -330,13 +348,15 @@ export class Pair {
     const connection = this.server.endpoint.accept(
       incoming,
       {
-        config: validateConnectionConfig(this.#options.server),
+        config: validateConnectionConfig(this.serverConfig),
+        tickets: this.tickets,
         ...(this.#options.preferredAddress && { preferredAddress: this.#options.preferredAddress }),
         observer: () => this.#options.serverObserver,
-        createTls: (parameters) =>
+        createTls: (parameters, tickets) =>
           createServerSession({
             ...this.#tls(),
             selectIdentity: () => this.#identity,
+            tickets,
             ...this.#options.serverTls,
             parameters,
           }),

@@ -83,6 +83,24 @@ export function parametersData(side: 'local' | 'remote', parameters: TransportPa
   }
 }
 
+/** §5.4. */
+export function restoredData(parameters: TransportParameters): QlogObject {
+  return {
+    disable_active_migration: parameters.disableActiveMigration,
+    max_idle_timeout: parameters.maxIdleTimeout,
+    max_udp_payload_size: parameters.maxUdpPayloadSize,
+    active_connection_id_limit: parameters.activeConnectionIdLimit,
+    initial_max_data: parameters.initialMaxData,
+    initial_max_stream_data_bidi_local: parameters.initialMaxStreamDataBidiLocal,
+    initial_max_stream_data_bidi_remote: parameters.initialMaxStreamDataBidiRemote,
+    initial_max_stream_data_uni: parameters.initialMaxStreamDataUni,
+    initial_max_streams_bidi: parameters.initialMaxStreamsBidi,
+    initial_max_streams_uni: parameters.initialMaxStreamsUni,
+    max_datagram_frame_size: parameters.maxDatagramFrameSize,
+    reset_stream_at: parameters.resetStreamAt,
+  }
+}
+
 /** §7.1. */
 export function recoveryData(recovery: ObservedRecovery): QlogObject {
   return {

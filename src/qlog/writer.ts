@@ -33,6 +33,7 @@ import {
   packetHeader,
   parametersData,
   recoveryData,
+  restoredData,
   versionData,
 } from './events.ts'
 import { frameData } from './frames.ts'
@@ -109,6 +110,10 @@ export class QlogWriter implements Observer {
   parametersSet(side: 'local' | 'remote', parameters: TransportParameters, now: Time): void {
     this.#exponents[side] = parameters.ackDelayExponent
     this.#write('parameters_set', parametersData(side, parameters), now)
+  }
+
+  parametersRestored(parameters: TransportParameters, now: Time): void {
+    this.#write('parameters_restored', restoredData(parameters), now)
   }
 
   alpnChosen(alpn: string, now: Time): void {

@@ -231,13 +231,19 @@ export class LossDetector {
   }
 
   /**
-   * The packets of the space were not, and will not be, processed by the peer (Retry, Version Negotiation, refused 0-RTT):
+   * The packets of the space were not, and will not be, processed by the peer (Retry, Version Negotiation):
    * each outstanding frame is lost to its owner. The controller hears nothing. Packet numbers go on.
    */
   resendSpace(space: PacketSpace, now: Time): void {
     this.#of(space).forgetAll(now)
     this.#ptoCount = 0
     this.#lastEvent = now
+  }
+
+  /** As {@link resendSpace}, where the peer said that it will not process them: an acknowledgement would be a lie (RFC 9001 §4.6.2). */
+  refuseSpace(space: PacketSpace, now: Time): void {
+    this.resendSpace(space, now)
+    this.#of(space).refuse()
   }
 
   /** Data goes another way, seen to work: the back-off of the way before is not its own. */

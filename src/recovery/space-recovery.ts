@@ -57,6 +57,8 @@ export class SpaceRecovery {
   probes = 0
   isDiscarded = false
   readonly #skipped: number[] = []
+  /** Packets below were refused; 0: none were. */
+  #refused = 0
 
   constructor(space: PacketSpace) {
     this.space = space
@@ -77,6 +79,12 @@ export class SpaceRecovery {
     const isUnsent = largest >= sent.base && sent.at(largest).state === PacketState.building
     if (largest >= sent.next || isUnsent) throw neverSent(largest, frame)
     for (const number of this.#skipped) if (frame.ranges.has(number)) throw neverSent(number, frame)
+    if (frame.ranges.min < this.#refused) throw violation('Acknowledgement of 0-RTT packets, which were refused', frame)
+  }
+
+  /** The peer has refused all packets so far: it may not acknowledge them. */
+  refuse(): void {
+    this.#refused = this.sent.next
   }
 
   /** Takes what is settled off the books up to the first packet that is not, and notes losses in a row. */
@@ -188,10 +196,11 @@ export class SpaceRecovery {
   }
 }
 
-function neverSent(number: number, { ecn }: AckFrame): TransportError {
-  return new TransportError(
-    TransportErrorCode.PROTOCOL_VIOLATION,
-    `Acknowledgement of packet ${number}, which was never sent`,
-    { frameType: ecn === undefined ? FrameType.ack : FrameType.ackEcn },
-  )
+function neverSent(number: number, frame: AckFrame): TransportError {
+  return violation(`Acknowledgement of packet ${number}, which was never sent`, frame)
+}
+
+function violation(reason: string, { ecn }: AckFrame): TransportError {
+  const frameType = ecn === undefined ? FrameType.ack : FrameType.ackEcn
+  return new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, reason, { frameType })
 }

@@ -145,6 +145,8 @@ export interface Observer {
   versionInformation?(versions: ObservedVersions, now: Time): void
   recoveryParameters?(parameters: ObservedRecovery, now: Time): void
   parametersSet?(side: 'local' | 'remote', parameters: TransportParameters, now: Time): void
+  /** Client: what 0-RTT relies on of the server's parameters of an earlier connection (RFC 9000 §7.4.1). */
+  parametersRestored?(parameters: TransportParameters, now: Time): void
   alpnChosen?(alpn: string, now: Time): void
   /** `suite` by its TLS name, such as `TLS_AES_128_GCM_SHA256`. */
   cipherChosen?(suite: string, now: Time): void
