@@ -7,14 +7,14 @@ export type { CloseReason, ConnectionEvent } from './connection/events.ts'
 export type { ApplicationClose, ConnectionHost, ConnectionInit } from './connection/init.ts'
 export type { ConnectionStats } from './connection/stats.ts'
 export type { OutgoingDatagram } from './connection/transmitter.ts'
-export {
-  type AcceptParameters,
-  ARENA_BYTES,
-  type ConnectParameters,
-  Endpoint,
-  type EndpointEvent,
-  type EndpointOptions,
-} from './endpoint/endpoint.ts'
+export { ARENA_BYTES, Endpoint } from './endpoint/endpoint.ts'
+export type {
+  AcceptParameters,
+  ConnectParameters,
+  EndpointEvent,
+  EndpointOptions,
+} from './endpoint/endpoint-options.ts'
+export type { EndpointStats } from './endpoint/endpoint-stats.ts'
 export { IncomingConnection } from './endpoint/incoming-connection.ts'
 export { type CreateReception, createReception, type ListenParameters } from './endpoint/reception.ts'
 export type { DatagramStatus, OutgoingMessage } from './streams/datagram.ts'

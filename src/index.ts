@@ -30,6 +30,14 @@ export {
   QuicVersionError,
 } from './api/errors.ts'
 export type { CertificateOptions, CertificateSource, Certificates } from './api/identity.ts'
+export {
+  type AcceptOptions,
+  type IncomingDecision,
+  type IncomingPolicy,
+  type IncomingRequest,
+  QuicIncoming,
+  type RetryOption,
+} from './api/incoming.ts'
 export type { CommonOptions } from './api/options.ts'
 export type { PathOptions, QuicPath } from './api/paths.ts'
 export type { PreferredAddressOptions } from './api/preferred-address.ts'
@@ -37,7 +45,6 @@ export type { SendQueue } from './api/send-queue.ts'
 export {
   type ListenOptions,
   listen,
-  QuicIncoming,
   QuicServer,
   type ServerCloseOptions,
 } from './api/server.ts'
@@ -58,6 +65,7 @@ export type { MigrationFailure } from './connection/migration.ts'
 export type { PathState } from './connection/path.ts'
 export type { PathStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
+export type { EndpointStats } from './endpoint/endpoint-stats.ts'
 export type { Environment } from './environment.ts'
 export type { CongestionController, ControllerFactory } from './recovery/congestion/controller.ts'
 export type { DatagramStatus } from './streams/datagram.ts'

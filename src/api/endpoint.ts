@@ -1,4 +1,5 @@
 /** An endpoint of one's own: several connections, and both roles, on one transport. */
+import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
@@ -51,6 +52,21 @@ export class QuicEndpoint {
   /** Takes connections on the same transport, which stays open when the server is closed. */
   listen(options: ListenOptions): Promise<QuicServer> {
     return listenOn(this.#core, options)
+  }
+
+  /** Numbers of this moment, of all that happens on the transport. */
+  stats(): EndpointStats {
+    return this.#core.driver.endpoint.stats()
+  }
+
+  /** As of a server: another key for stateless resets; that which is replaced still serves connections from before. @throws RangeError below 16 bytes */
+  rotateResetKey(key: Uint8Array): void {
+    this.#core.driver.endpoint.rotateResetKey(key)
+  }
+
+  /** As of a server: another key for address tokens; that which is replaced is still taken. @throws RangeError below 32 bytes */
+  rotateTokenKey(key: Uint8Array): void {
+    this.#core.driver.endpoint.rotateTokenKey(key)
   }
 
   /** Closes the transport; every connection on it ends with a `QuicCarrierError`. */

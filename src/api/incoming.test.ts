@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { QuicHandshakeTimeoutError, QuicTransportError } from './errors.ts'
+import type { QuicIncoming } from './incoming.ts'
 import { rejection, Stage, type StageOptions, strays } from './pipe.fixtures.ts'
-import type { QuicIncoming } from './server.ts'
 
 /** A client at the door of a server that decides. */
 async function atTheDoor(options: StageOptions = {}) {

@@ -1,6 +1,7 @@
 /** The server on an endpoint: connections that clients ask for, to iterate over. */
 import type { ConnectionConfig } from '../connection/config.ts'
-import type { IncomingLimits, RetryPolicy } from '../endpoint/incoming.ts'
+import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
+import type { IncomingLimits } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception } from '../endpoint/reception.ts'
 import { type ClientCertificatePolicy, checkConfig, checkVerifiers } from '../tls/config.ts'
@@ -9,7 +10,17 @@ import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { type ClientCertificateOptions, clientCertificatePolicy } from './client-certificates.ts'
 import { QuicConnection } from './connection.ts'
 import { EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
+import {
+  type AcceptOptions,
+  decideBy,
+  type IncomingDecision,
+  QuicIncoming,
+  type RetryOption,
+  retryPolicyOf,
+  turnAway,
+} from './incoming.ts'
 import { IncomingStreams } from './incoming-streams.ts'
+import { checkKeys } from './known-keys.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
 import { type PreferredAddresses, type PreferredAddressOptions, preferredAddressOf } from './preferred-address.ts'
 import { type ServerCertificates, ServerIdentities } from './server-identity.ts'
@@ -20,7 +31,7 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
   /** Asks clients for a certificate. Default: it does not. */
   readonly clientCertificates?: ClientCertificateOptions
   /** When clients must prove their address before anything else; default `'never'` (RFC 9000 §8.1.2). */
-  readonly retry?: RetryPolicy
+  readonly retry?: RetryOption
   /** What is taken at most. */
   readonly limits?: Partial<IncomingLimits>
   /** Where clients are to move to once they are connected (RFC 9000 §9.6). */
@@ -38,48 +49,6 @@ export interface ServerCloseOptions {
   readonly timeout?: number
 }
 
-/** Someone who wants a connection. Undecided within the handshake timeout, it is refused. */
-export class QuicIncoming {
-  readonly remoteAddress: PathAddress
-  /** A token or the carrier proved that the client is where it says. */
-  readonly addressValidated: boolean
-  readonly #incoming: IncomingConnection
-  readonly #server: QuicServer
-
-  /** @internal */
-  constructor(incoming: IncomingConnection, server: QuicServer) {
-    this.remoteAddress = incoming.facts.remoteAddress
-    this.addressValidated = incoming.facts.addressValidated
-    this.#incoming = incoming
-    this.#server = server
-  }
-
-  /** Takes the connection; its `ready` tells when it can carry streams. @throws Error when it was decided before */
-  accept(): QuicConnection {
-    return this.#server.accept(this.#incoming)
-  }
-
-  /** Says no: CONNECTION_REFUSED. */
-  refuse(): void {
-    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.refuse(this.#incoming))
-  }
-
-  /** Refuses, unless something was decided. @internal */
-  turnAway(): void {
-    if (!this.#incoming.isDecided) this.refuse()
-  }
-
-  /** Asks for a proof of the address first. */
-  retry(): void {
-    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.retry(this.#incoming))
-  }
-
-  /** Says nothing. */
-  ignore(): void {
-    this.#server.decide(this.#incoming, (core) => core.driver.endpoint.ignore(this.#incoming))
-  }
-}
-
 /** A server: an async iterable of connections, each as soon as it can carry streams. */
 export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #core: EndpointCore
@@ -95,6 +64,12 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   /** Ends the wait for the decision on an incoming connection. */
   readonly #deadlines = new Map<IncomingConnection, () => void>()
   #closed = false
+  readonly #host = {
+    accept: (incoming: IncomingConnection, options: AcceptOptions | undefined): QuicConnection =>
+      this.#accept(incoming, options),
+    decide: (incoming: IncomingConnection, decision: Exclude<IncomingDecision, 'accept'>): void =>
+      this.#decide(incoming, decision),
+  }
   readonly #preferred: PreferredAddresses | undefined
   /** Beside the first one. */
   readonly #transports = new Set<DatagramTransport>()
@@ -115,7 +90,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#config = config
     const { clientCertificates, limits, retry } = options
     this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
-    core.driver.endpoint.listen({ versions: config.versions, limits, retry }, createReception)
+    core.driver.endpoint.listen({ versions: config.versions, limits, retry: retryPolicyOf(retry) }, createReception)
     core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
     core.driver.onClosed = (transport) => this.#onTransportClosed(transport)
     if (options.preferredAddress !== undefined) this.addTransport(options.preferredAddress.transport)
@@ -172,17 +147,38 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     await this.#identities.set(certificates)
   }
 
-  /** @internal */
-  accept(incoming: IncomingConnection): QuicConnection {
-    this.#onDecision(incoming)
+  /** Numbers of this moment, of all that happens on the transports of the server. */
+  stats(): EndpointStats {
+    return this.#core.driver.endpoint.stats()
+  }
+
+  /**
+   * Makes stateless reset tokens from another key from now on; connections from before can still be reset, with the key that is
+   * replaced (RFC 9000 §10.3.2). After a restart, the server is made with the old key and then given the new one.
+   * @throws RangeError below 16 bytes
+   */
+  rotateResetKey(key: Uint8Array): void {
+    this.#core.driver.endpoint.rotateResetKey(key)
+  }
+
+  /** Seals address tokens with another key from now on; those of the key that is replaced are still taken. @throws RangeError below 32 bytes */
+  rotateTokenKey(key: Uint8Array): void {
+    this.#core.driver.endpoint.rotateTokenKey(key)
+  }
+
+  #accept(incoming: IncomingConnection, given?: AcceptOptions): QuicConnection {
     const { driver, environment, crypto } = this.#core
-    const common = tlsCommon(this.#options, crypto, environment)
+    const options = given === undefined ? this.#options : { ...this.#options, ...acceptOptions(given) }
+    const config = given === undefined ? this.#config : connectionConfig(options, LISTEN_KEYS)
+    const common = tlsCommon(options, crypto, environment)
+    if (given !== undefined) checkConfig(common)
+    this.#onDecision(incoming)
     const core = driver.endpoint.accept(
       incoming,
       {
-        config: this.#config,
+        config,
         ...(this.#preferred && { preferredAddress: this.#preferred }),
-        observer: this.#options.observer,
+        observer: options.observer,
         createTls: (parameters) =>
           createServerSession({
             ...common,
@@ -199,7 +195,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       version: incoming.facts.version,
       localAddress: this.address,
       remoteAddress: incoming.facts.remoteAddress,
-      config: this.#config,
+      config,
     })
     connection.start(core)
     this.#connections.add(connection)
@@ -213,19 +209,21 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#deadlines.delete(incoming)
   }
 
-  /** @internal */
-  decide(incoming: IncomingConnection, decision: (core: EndpointCore) => void): void {
+  #decide(incoming: IncomingConnection, decision: Exclude<IncomingDecision, 'accept'>): void {
+    const { driver } = this.#core
+    turnAway(driver.endpoint, incoming, decision)
     this.#onDecision(incoming)
-    decision(this.#core)
-    this.#core.driver.schedule()
+    driver.schedule()
   }
 
   /**
    * Takes no more connections and closes those that run, or waits for them (`graceful`); then closes the transport, unless
    * the server shares it with others on a `QuicEndpoint`.
-   * Repeated calls are harmless.
+   * Repeated calls are harmless; one that is not graceful ends the wait of one that is.
+   * @throws (rejects with) TypeError, RangeError for wrong options
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
+    checkCloseOptions(options)
     if (!this.#closed) {
       this.#closed = true
       this.#core.driver.endpoint.stopListening()
@@ -255,6 +253,11 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   }
 
   #onIncoming(incoming: IncomingConnection): void {
+    const { retry } = this.#options
+    if (typeof retry === 'function') {
+      const decision = decideBy(retry, incoming, this.#core.driver.endpoint)
+      if (decision !== 'accept') return this.#decide(incoming, decision)
+    }
     // Nobody has said how connections are to be taken: as most do, all of them.
     if (this.#mode === 'incoming') {
       const { environment } = this.#core
@@ -263,11 +266,11 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
         incoming,
         environment.setTimer(late, () => this.#refuseLate(incoming)),
       )
-      return this.#asking.push(new QuicIncoming(incoming, this))
+      return this.#asking.push(new QuicIncoming(incoming, this.#host))
     }
     let connection: QuicConnection
     try {
-      connection = this.accept(incoming)
+      connection = this.#accept(incoming)
     } catch {
       // Something that the application gave, such as an observer, threw: that costs this connection, and no other.
       return
@@ -295,7 +298,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   #refuseLate(incoming: IncomingConnection): void {
     this.#deadlines.delete(incoming)
     if (incoming.isDecided) return
-    this.decide(incoming, (core) => core.driver.endpoint.refuse(incoming))
+    this.#decide(incoming, 'refuse')
   }
 
   async #whenIdle(timeout: number | undefined): Promise<void> {
@@ -309,6 +312,24 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     await Promise.race([all, late])
     cancel()
   }
+}
+
+/** @throws TypeError for a key that is not for one connection alone */
+function acceptOptions(given: AcceptOptions): AcceptOptions {
+  for (const key of Object.keys(given)) {
+    if (LISTEN_KEYS.includes(key) || key === 'crypto' || key === 'environment') {
+      throw new TypeError(`${key} is an option of the server, not of one connection`)
+    }
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+function checkCloseOptions(options: ServerCloseOptions): void {
+  checkKeys(options, ['graceful', 'timeout'])
+  const { timeout } = options
+  if (timeout === undefined) return
+  if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, got ${String(timeout)}`)
+  if (!(timeout >= 0)) throw new RangeError(`timeout must be at least 0, got ${timeout}`)
 }
 
 /**

@@ -5,26 +5,22 @@
  */
 import { Arena } from '../base/arena.ts'
 import { Deque } from '../base/deque.ts'
-import type { RandomSource } from '../base/random.ts'
 import { randomBytes } from '../base/random.ts'
-import type { Duration, Time } from '../base/time.ts'
-import type { ConnectionConfig } from '../connection/config.ts'
+import type { Time } from '../base/time.ts'
 import { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionHost, ConnectionInit } from '../connection/init.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
-import type { StoredSession } from '../connection/stored-session.ts'
-import type { TicketTerms } from '../connection/ticket-terms.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
-import type { PacketEngine } from '../crypto/provider.ts'
 import { PagePool } from '../streams/paged-buffer.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
-import type { ObserverFactory } from '../wire/observer.ts'
 import { isLongHeader } from '../wire/short-header.ts'
 import { hostOf, type SharedByConnections } from './connection-host.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
+import type { AcceptParameters, ConnectParameters, EndpointEvent, EndpointOptions } from './endpoint-options.ts'
+import { doorCounts, type EndpointStats } from './endpoint-stats.ts'
 import { FullCarriers } from './full-carriers.ts'
 import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
 import type { CreateReception, ListenParameters, Reception } from './reception.ts'
@@ -40,52 +36,6 @@ export const ARENA_BYTES: number = 32 * SLOT_SIZE
 
 /** Bytes enough for one connection: a burst, a flight, and one of each to spare. */
 export const SINGLE_ARENA_BYTES: number = 4 * SLOT_SIZE
-
-/** What an endpoint is made of. */
-export interface EndpointOptions {
-  /** Made with an arena of {@link ARENA_BYTES} (or less, for few connections), used by this endpoint alone. */
-  readonly engine: PacketEngine
-  readonly random: RandomSource
-  /** Unix ms, for address tokens. */
-  wallClock(): number
-  /** ms; how late the host's timers may usually fire. */
-  readonly timerGranularity: Duration
-  /** Default: random ids of 8 bytes. */
-  readonly idGenerator?: ConnectionIdGenerator | undefined
-  /** 32 bytes, from which stateless reset tokens are made; the same key after a restart recognises old ids. Default: random. */
-  readonly resetKey?: Uint8Array | undefined
-  /** 32 bytes, for Retry and NEW_TOKEN tokens. Default: random. */
-  readonly tokenKey?: Uint8Array | undefined
-}
-
-/** What a client's connection begins with. */
-export interface ConnectParameters {
-  readonly carrier: Carrier
-  readonly remoteAddress: PathAddress
-  readonly config: ConnectionConfig
-  /** Of an earlier NEW_TOKEN event. */
-  readonly token?: Uint8Array | undefined
-  /** The session that `createTls` goes on from: its parameters count for 0-RTT. */
-  readonly session?: StoredSession | undefined
-  readonly observer?: ObserverFactory | undefined
-  readonly createTls: ConnectionInit['createTls']
-}
-
-/** What a server's connection begins with. */
-export interface AcceptParameters {
-  readonly config: ConnectionConfig
-  /** Addresses of carriers of this endpoint where it would rather be reached, literal ones with their port (RFC 9000 §9.6). */
-  readonly preferredAddress?: { readonly ipv4?: PathAddress | undefined; readonly ipv6?: PathAddress | undefined }
-  /** How sessions are resumed; not at all if left out. */
-  readonly tickets?: TicketTerms | undefined
-  readonly observer?: ObserverFactory | undefined
-  readonly createTls: ConnectionInit['createTls']
-}
-
-/** A fact for the application. */
-export type EndpointEvent =
-  | { readonly type: 'incoming'; readonly incoming: IncomingConnection }
-  | { readonly type: 'connection'; readonly connection: Connection; readonly event: ConnectionEvent }
 
 /** Answers that may wait; more are dropped, as networks do. */
 const MAX_ANSWERS = 256
@@ -115,6 +65,8 @@ export class Endpoint {
   readonly #answers = new Deque<OutgoingDatagram>()
   readonly #full: FullCarriers<Entry>
   #reception: Reception | undefined
+  #tokenKey: Uint8Array | undefined
+  #resetsSent = 0
   #sender: Entry | undefined
   /** What was polled last. */
   #lent: OutgoingDatagram | undefined
@@ -128,12 +80,40 @@ export class Endpoint {
     this.#arena = new Arena(engine.arena, SLOT_SIZE)
     this.#full = new FullCarriers(this.#arena)
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
+    this.#tokenKey = options.tokenKey
     this.#resets = new StatelessReset({ key: options.resetKey ?? randomBytes(random, 32), random })
   }
 
   /** Connections that are not closed. */
   get connectionCount(): number {
     return this.#entries.size
+  }
+
+  /** The numbers of this moment. */
+  stats(): EndpointStats {
+    const reception = this.#reception
+    return {
+      connections: this.#entries.size,
+      handshakes: reception?.handshakes ?? 0,
+      pending: reception?.pending ?? 0,
+      ...(reception?.counts ?? doorCounts()),
+      resets: this.#resetsSent,
+    }
+  }
+
+  /**
+   * Makes stateless reset tokens from `key` from now on, and still answers for the ids of the key before (RFC 9000 §10.3.2).
+   * @throws RangeError below 16 bytes
+   */
+  rotateResetKey(key: Uint8Array): void {
+    this.#resets.rotate(key)
+  }
+
+  /** Seals address tokens with `key` from now on, and still takes those of the key before. @throws RangeError below 32 bytes */
+  rotateTokenKey(key: Uint8Array): void {
+    if (key.length < 32) throw new RangeError(`A token key must have at least 32 bytes, got ${key.length}`)
+    if (this.#reception === undefined) this.#tokenKey = key.slice()
+    else this.#reception.rotateTokenKey(key)
   }
 
   /** The connections that are not closed. */
@@ -171,14 +151,14 @@ export class Endpoint {
    * @param createReception the server's half of an endpoint, `reception.ts`: handed in so that clients do without it.
    */
   listen(parameters: ListenParameters, createReception: CreateReception): void {
-    const { engine, random, tokenKey } = this.#options
+    const { engine, random } = this.#options
     this.#reception ??= createReception({
       engine,
       arena: this.#arena,
       random,
       ids: this.#ids,
       wallClock: () => this.#options.wallClock(),
-      tokenKey: tokenKey ?? randomBytes(random, 32),
+      tokenKey: this.#tokenKey ?? randomBytes(random, 32),
       answer: (bytes, to, via) => this.#answer(bytes, to, via),
     })
     this.#reception.open(parameters)
@@ -201,6 +181,7 @@ export class Endpoint {
       reception.onClosed(facts.remoteAddress, true)
       throw error
     }
+    reception.onAccepted()
     for (const { bytes, ecn } of incoming.takeDatagrams()) {
       connection.receiveDatagram(bytes, facts.remoteAddress, facts.carrier, ecn, now)
     }
@@ -489,7 +470,9 @@ export class Endpoint {
     const { length } = this.#ids
     if (length === 0) return
     const reset = this.#resets.build(bytes.subarray(1, 1 + length), bytes.length, from, now)
-    if (reset !== undefined) this.#answer(reset, from, via)
+    if (reset === undefined) return
+    this.#resetsSent += 1
+    this.#answer(reset, from, via)
   }
 
   #answer(bytes: Uint8Array, to: PathAddress, via: Carrier): void {

@@ -3,6 +3,7 @@ import { idOf, seededRandom, testCarrier } from '../connection/owners.fixtures.t
 import { TransportErrorCode } from '../wire/transport-error.ts'
 import { VERSION_1 } from '../wire/version.ts'
 import { Incoming, type IncomingInitial, type IncomingLimits, type RetryPolicy } from './incoming.ts'
+import { Occupancy } from './occupancy.ts'
 import { AddressTokens } from './tokens.ts'
 
 const CLIENT = '203.0.113.7:50000'
@@ -26,7 +27,8 @@ function setUp(options: { retry?: RetryPolicy; limits?: Partial<IncomingLimits> 
     random: seededRandom(),
     wallClock: () => 1_790_000_000_000,
   })
-  return { tokens, incoming: new Incoming({ tokens, ...options }) }
+  const occupancy = new Occupancy()
+  return { tokens, occupancy, incoming: new Incoming({ tokens, occupancy, ...options }) }
 }
 
 function retryToken(tokens: AddressTokens, remoteAddress = CLIENT): Uint8Array {
@@ -107,34 +109,36 @@ describe('Incoming', () => {
   })
 
   test('asks for a Retry under load only while there is load', () => {
-    const { incoming } = setUp({ retry: 'under-load', limits: { retryThreshold: 2 } })
+    const { incoming, occupancy } = setUp({ retry: 'under-load', limits: { retryThreshold: 2 } })
     expect(incoming.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
-    incoming.onOpened(CLIENT)
-    incoming.onOpened(CLIENT)
+    occupancy.onOpened(CLIENT)
+    occupancy.onOpened(CLIENT)
     expect(incoming.decide(INITIAL, 0)).toEqual({ action: 'retry' })
-    incoming.onHandshakeComplete()
+    occupancy.onHandshakeComplete()
     expect(incoming.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
   })
 
   //= rfc9000#5.2.2-p5-1
   test('refuses what is beyond its limits', () => {
     const refused = { action: 'refuse', code: TransportErrorCode.CONNECTION_REFUSED }
-    const handshakes = setUp({ limits: { maxHandshakes: 1 } }).incoming
-    handshakes.onOpened(CLIENT)
-    expect(handshakes.decide(INITIAL, 0)).toMatchObject(refused)
-    handshakes.onHandshakeComplete()
-    expect(handshakes.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
-    const all = setUp({ limits: { maxConnections: 1 } }).incoming
-    all.onOpened('192.0.2.50:1')
-    all.onHandshakeComplete()
-    expect(all.decide(INITIAL, 0)).toMatchObject(refused)
-    all.onClosed('192.0.2.50:1', false)
-    expect(all.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
-    const ofHost = setUp({ limits: { maxConnectionsPerAddress: 2 } }).incoming
-    ofHost.onOpened('203.0.113.7:1')
-    ofHost.onOpened('203.0.113.7:2')
-    expect(ofHost.decide(INITIAL, 0)).toMatchObject(refused)
-    expect(ofHost.decide({ ...INITIAL, remoteAddress: '203.0.113.8:1' }, 0)).toMatchObject({ action: 'accept' })
+    const handshakes = setUp({ limits: { maxHandshakes: 1 } })
+    handshakes.occupancy.onOpened(CLIENT)
+    expect(handshakes.incoming.decide(INITIAL, 0)).toMatchObject(refused)
+    handshakes.occupancy.onHandshakeComplete()
+    expect(handshakes.incoming.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
+    const all = setUp({ limits: { maxConnections: 1 } })
+    all.occupancy.onOpened('192.0.2.50:1')
+    all.occupancy.onHandshakeComplete()
+    expect(all.incoming.decide(INITIAL, 0)).toMatchObject(refused)
+    all.occupancy.onClosed('192.0.2.50:1', false)
+    expect(all.incoming.decide(INITIAL, 0)).toMatchObject({ action: 'accept' })
+    const ofHost = setUp({ limits: { maxConnectionsPerAddress: 2 } })
+    ofHost.occupancy.onOpened('203.0.113.7:1')
+    ofHost.occupancy.onOpened('203.0.113.7:2')
+    expect(ofHost.incoming.decide(INITIAL, 0)).toMatchObject(refused)
+    expect(ofHost.incoming.decide({ ...INITIAL, remoteAddress: '203.0.113.8:1' }, 0)).toMatchObject({
+      action: 'accept',
+    })
   })
 
   test('drops a flood unread', () => {
@@ -161,12 +165,12 @@ describe('Incoming', () => {
   })
 
   test('counts what is open, and nothing is left when all is closed', () => {
-    const { incoming } = setUp()
-    for (let count = 0; count < 10; count++) incoming.onOpened(`203.0.113.${count}:1`)
-    for (let count = 0; count < 5; count++) incoming.onHandshakeComplete()
-    expect([incoming.handshakes, incoming.connections]).toEqual([5, 10])
-    for (let count = 0; count < 10; count++) incoming.onClosed(`203.0.113.${count}:1`, count >= 5)
-    expect([incoming.handshakes, incoming.connections]).toEqual([0, 0])
+    const { occupancy } = setUp()
+    for (let count = 0; count < 10; count++) occupancy.onOpened(`203.0.113.${count}:1`)
+    for (let count = 0; count < 5; count++) occupancy.onHandshakeComplete()
+    expect([occupancy.handshakes, occupancy.connections]).toEqual([5, 10])
+    for (let count = 0; count < 10; count++) occupancy.onClosed(`203.0.113.${count}:1`, count >= 5)
+    expect([occupancy.handshakes, occupancy.connections]).toEqual([0, 0])
   })
 
   test('rejects limits that are none', () => {

@@ -1,12 +1,12 @@
 /**
  * Decides on Initial packets that would open a connection (RFC 9000 §5.2.2, §8.1): accept, refuse, ask for a Retry, or
- * drop. It counts what is open and holds it to limits; it keeps nothing of a packet, and builds none.
+ * drop. It holds what is open to limits; it keeps nothing of a packet, and builds none.
  */
 import type { Time } from '../base/time.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
-import { hostOf } from '../wire/path-address.ts'
 import { TransportErrorCode } from '../wire/transport-error.ts'
+import type { Occupancy } from './occupancy.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { AddressTokens } from './tokens.ts'
 
@@ -57,6 +57,8 @@ export type IncomingDecision =
 /** What an {@link Incoming} needs. */
 export interface IncomingOptions {
   readonly tokens: AddressTokens
+  /** What there is already. */
+  readonly occupancy: Occupancy
   readonly limits?: Partial<IncomingLimits>
   /** Default `'never'`. */
   readonly retry?: RetryPolicy
@@ -85,26 +87,15 @@ export class Incoming {
   readonly #retry: RetryPolicy
   readonly #initials: RateLimit
   readonly #refusals = new RateLimit(REFUSALS_PER_SECOND)
-  readonly #hosts = new Map<string, number>()
-  #handshakes = 0
-  #connections = 0
+  readonly #occupancy: Occupancy
 
   /** @throws RangeError for a limit that is not a non-negative integer. */
   constructor(options: IncomingOptions) {
     this.#tokens = options.tokens
     this.#limits = completeLimits(options.limits ?? {})
     this.#retry = options.retry ?? 'never'
+    this.#occupancy = options.occupancy
     this.#initials = new RateLimit(this.#limits.maxInitialsPerSecond)
-  }
-
-  /** Connections whose handshake is not complete. */
-  get handshakes(): number {
-    return this.#handshakes
-  }
-
-  /** Connections in all. */
-  get connections(): number {
-    return this.#connections
   }
 
   /** Decides on a packet. Ask once for each: a NEW_TOKEN token is used up by it. */
@@ -132,44 +123,26 @@ export class Incoming {
     }
   }
 
-  /** A connection was opened for a packet that was accepted. */
-  onOpened(remoteAddress: PathAddress): void {
-    const host = hostOf(remoteAddress)
-    this.#handshakes += 1
-    this.#connections += 1
-    this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1)
-  }
-
-  /** The handshake of one of them is complete. */
-  onHandshakeComplete(): void {
-    this.#handshakes -= 1
-  }
-
-  /** One of them is gone. `handshaking`: before its handshake was complete. `remoteAddress`: that of its beginning. */
-  onClosed(remoteAddress: PathAddress, handshaking: boolean): void {
-    const host = hostOf(remoteAddress)
-    const left = (this.#hosts.get(host) ?? 0) - 1
-    if (left > 0) this.#hosts.set(host, left)
-    else this.#hosts.delete(host)
-    this.#connections -= 1
-    if (handshaking) this.#handshakes -= 1
-  }
-
   /** A refusal costs keys and a packet, so a flood is dropped instead. */
   #refuse(code: bigint, reason: string, now: Time): IncomingDecision {
     return this.#refusals.take(now) ? { action: 'refuse', code, reason } : ignore(reason)
   }
 
   #wantsProof(): boolean {
-    return this.#retry === 'always' || (this.#retry === 'under-load' && this.#handshakes >= this.#limits.retryThreshold)
+    return (
+      this.#retry === 'always' ||
+      (this.#retry === 'under-load' && this.#occupancy.handshakes >= this.#limits.retryThreshold)
+    )
   }
 
   #whatIsFull(remoteAddress: PathAddress): string | undefined {
     const { maxHandshakes, maxConnections, maxConnectionsPerAddress } = this.#limits
-    if (this.#handshakes >= maxHandshakes) return 'too many handshakes'
-    if (this.#connections >= maxConnections) return 'too many connections'
-    const ofHost = this.#hosts.get(hostOf(remoteAddress)) ?? 0
-    return ofHost >= maxConnectionsPerAddress ? 'too many connections from this address' : undefined
+    const occupancy = this.#occupancy
+    if (occupancy.handshakes >= maxHandshakes) return 'too many handshakes'
+    if (occupancy.connections >= maxConnections) return 'too many connections'
+    return occupancy.ofHost(remoteAddress) >= maxConnectionsPerAddress
+      ? 'too many connections from this address'
+      : undefined
   }
 }
 

@@ -14,10 +14,12 @@ import { ConnectionId } from '../wire/connection-id.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import { TransportErrorCode } from '../wire/transport-error.ts'
+import { type DoorCounts, doorCounts } from './endpoint-stats.ts'
 import { Incoming, type IncomingDecision, type IncomingLimits, type RetryPolicy } from './incoming.ts'
 import { IncomingConnection, type IncomingFacts } from './incoming-connection.ts'
 import { buildRetry, InitialCloser } from './initial-answers.ts'
 import { InitialCheck } from './initial-check.ts'
+import { Occupancy } from './occupancy.ts'
 import { OvertakenPackets } from './overtaken-packets.ts'
 import { AddressTokens } from './tokens.ts'
 import { VersionNegotiation } from './version-negotiation.ts'
@@ -72,6 +74,9 @@ export class Reception {
   readonly #check: InitialCheck
   readonly #header = new LongHeader()
   readonly #answer: ReceptionOptions['answer']
+  readonly #occupancy = new Occupancy()
+  /** What became of those who came. */
+  readonly counts: DoorCounts = doorCounts()
   readonly #pending = new Map<string, IncomingConnection>()
   readonly #arrived = new Deque<IncomingConnection>()
   readonly #overtaken = new OvertakenPackets()
@@ -94,7 +99,7 @@ export class Reception {
   open(parameters: ListenParameters): void {
     if (this.#incoming !== undefined) throw new Error('The endpoint listens already: close that server first')
     const { versions, limits = {}, retry = 'never' } = parameters
-    this.#incoming = new Incoming({ tokens: this.#tokens, limits, retry })
+    this.#incoming = new Incoming({ tokens: this.#tokens, occupancy: this.#occupancy, limits, retry })
     this.#negotiation = new VersionNegotiation({ versions, random: this.#random })
   }
 
@@ -124,8 +129,9 @@ export class Reception {
     if (header.version === 0) return
     if (!negotiation.accepts(header.version)) {
       const answer = negotiation.answer(bytes, 0, bytes.length, now)
-      if (answer !== undefined) this.#answer(answer, from, via)
-      return
+      if (answer === undefined) return
+      this.counts.versionNegotiations += 1
+      return this.#answer(answer, from, via)
     }
     if (header.type === PacketType.initial) this.#receiveInitial(incoming, bytes, from, via, ecn, now)
     else if (header.type === PacketType.zeroRtt) this.#receiveEarlyData(bytes, from, ecn)
@@ -154,36 +160,60 @@ export class Reception {
 
   /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). */
   refuse(incoming: IncomingConnection): void {
-    this.ignore(incoming)
+    this.#forget(incoming)
     this.#refuse(incoming.facts, TransportErrorCode.CONNECTION_REFUSED, '')
   }
 
   /** Asks the client to prove its address (RFC 9000 §8.1.2). @throws Error when it was proven already */
   retry(incoming: IncomingConnection): void {
     if (incoming.facts.addressValidated) throw new Error('The address is validated already: accept or refuse')
-    this.ignore(incoming)
+    this.#forget(incoming)
     this.#retry(incoming.facts)
   }
 
   /** Forgets it without an answer. */
   ignore(incoming: IncomingConnection): void {
+    this.#forget(incoming)
+    this.counts.ignored += 1
+  }
+
+  #forget(incoming: IncomingConnection): void {
     this.decide(incoming)
-    this.#incoming?.onClosed(incoming.facts.remoteAddress, true)
+    this.#occupancy.onClosed(incoming.facts.remoteAddress, true)
+  }
+
+  /** It is a connection from now on. */
+  onAccepted(): void {
+    this.counts.accepted += 1
+  }
+
+  /** Those whose handshake is under way, and of them those who wait for a decision. */
+  get handshakes(): number {
+    return this.#occupancy.handshakes
+  }
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  /** Seals tokens with `key` from now on, and still takes those of the key before. @throws RangeError below 32 bytes */
+  rotateTokenKey(key: Uint8Array): void {
+    this.#tokens.rotate(key)
   }
 
   /** Forgets those who came over `via`, which is gone. */
   onCarrierClosed(via: Carrier): void {
-    for (const incoming of [...this.#pending.values()]) if (incoming.facts.carrier === via) this.ignore(incoming)
+    for (const incoming of [...this.#pending.values()]) if (incoming.facts.carrier === via) this.#forget(incoming)
   }
 
   /** An accepted connection is through its handshake. */
   onHandshakeComplete(): void {
-    this.#incoming?.onHandshakeComplete()
+    this.#occupancy.onHandshakeComplete()
   }
 
   /** An accepted connection is gone. */
   onClosed(remote: PathAddress, handshaking: boolean): void {
-    this.#incoming?.onClosed(remote, handshaking)
+    this.#occupancy.onClosed(remote, handshaking)
   }
 
   #receiveInitial(door: Incoming, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
@@ -205,7 +235,7 @@ export class Reception {
       },
       now,
     )
-    if (!this.#deserves(decision, bytes)) return
+    if (!this.#deserves(decision, bytes)) return this.#drop()
     const facts: IncomingFacts = {
       version: header.version,
       destination,
@@ -218,8 +248,8 @@ export class Reception {
     }
     if (decision.action === 'refuse') return this.#refuse(facts, decision.code, decision.reason)
     if (decision.action === 'retry') return this.#retry(facts)
-    if (this.#pending.size >= MAX_PENDING) return
-    door.onOpened(from)
+    if (this.#pending.size >= MAX_PENDING) return this.#drop()
+    this.#occupancy.onOpened(from)
     const incoming = new IncomingConnection(key, facts)
     incoming.addDatagram(bytes, ecn, MAX_PENDING_DATAGRAMS)
     for (const early of this.#overtaken.take(key)) this.#addEarlyData(incoming, early.bytes, early.ecn)
@@ -237,12 +267,18 @@ export class Reception {
     return isCheap || this.#check.isAuthentic(bytes, this.#header)
   }
 
+  #drop(): void {
+    this.counts.dropped += 1
+  }
+
   #refuse(facts: IncomingFacts, code: bigint, reason: string): void {
+    this.counts.refused += 1
     const bytes = this.#closer.build(facts, code, reason)
     if (bytes !== undefined) this.#answer(bytes, facts.remoteAddress, facts.carrier)
   }
 
   #retry(facts: IncomingFacts): void {
+    this.counts.retried += 1
     const source = this.#ids.length >= 8 ? this.#ids.generate() : ConnectionId.from(randomBytes(this.#random, 8))
     const token = this.#tokens.sealRetry({
       remoteAddress: facts.remoteAddress,

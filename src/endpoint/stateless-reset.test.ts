@@ -98,6 +98,20 @@ describe('StatelessReset', () => {
     expect(toHex(reset.subarray(-16))).toBe(toHex(maker.tokenOf(ID)))
   })
 
+  test('answers for the key before as well: each has its turn, and a third is forgotten', () => {
+    const maker = resets()
+    const tokens = [maker.tokenOf(ID)]
+    for (const value of [2, 3]) {
+      maker.rotate(new Uint8Array(32).fill(value))
+      tokens.push(maker.tokenOf(ID))
+    }
+    const answers = [0, 1, 2, 3].map(() => toHex(maker.build(ID, 100, PEER, 0)?.subarray(-16) ?? new Uint8Array(0)))
+    const [, before, now] = tokens.map((token) => toHex(token))
+    expect(answers).toEqual([now, before, now, before])
+    expect(() => maker.rotate(new Uint8Array(3))).toThrow(RangeError)
+    expect(maker.tokenOf(ID)).toEqual(tokens[2])
+  })
+
   test('wants a key worth the name', () => {
     expect(() => resets({ key: new Uint8Array(15) })).toThrow(RangeError)
   })

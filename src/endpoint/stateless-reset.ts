@@ -39,8 +39,9 @@ const MAX_HOSTS = 256
 export class StatelessReset {
   readonly #random: RandomSource
   readonly #all: RateLimit
-  readonly #hosts = new Map<string, RateLimit>()
+  readonly #hosts = new Map<string, Host>()
   #key: Uint8Array
+  #previous: Uint8Array | undefined = undefined
 
   /** @throws RangeError when the key is shorter than 16 bytes. */
   constructor(options: StatelessResetOptions) {
@@ -51,7 +52,7 @@ export class StatelessReset {
 
   /** The token of one of our ids, 16 bytes: who knows the key can make it without any state (RFC 9000 §10.3.2). */
   tokenOf(id: Uint8Array): Uint8Array {
-    return hmac('sha256', this.#key, id).slice(0, STATELESS_RESET_TOKEN_LENGTH)
+    return tokenOf(this.#key, id)
   }
 
   /**
@@ -63,33 +64,54 @@ export class StatelessReset {
   build(destination: Uint8Array, triggerSize: number, from: PathAddress, now: Time): Uint8Array | undefined {
     // RFC 9000 §10.3.3: smaller than what caused it, or two endpoints could go on for ever.
     const longest = Math.min(triggerSize - 1, MAX_RESET_LENGTH)
-    if (longest < MIN_RESET_LENGTH || !this.#mayAnswer(from, now)) return undefined
+    if (longest < MIN_RESET_LENGTH) return undefined
+    const host = this.#hostOf(from)
+    if (!host.limit.take(now) || !this.#all.take(now)) return undefined
+    // An id does not tell the key that its token was made with. The peer goes on until it is answered, so each key has its turn.
+    host.answers += 1
+    const key = this.#previous === undefined || host.answers % 2 === 1 ? this.#key : this.#previous
     const isSmall = triggerSize <= SMALL_TRIGGER
     const length = isSmall
       ? longest
       : INCONSPICUOUS_LENGTH + randomInteger(this.#random, longest - INCONSPICUOUS_LENGTH + 1)
     const bytes = randomBytes(this.#random, length)
     bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f)
-    bytes.set(this.tokenOf(destination), length - STATELESS_RESET_TOKEN_LENGTH)
+    bytes.set(tokenOf(key, destination), length - STATELESS_RESET_TOKEN_LENGTH)
     return bytes
   }
 
-  /** Makes tokens from `key` from now on. Connections that run keep theirs; a reset could no longer end them. */
+  /**
+   * Makes tokens from `key` from now on. Resets for ids from before are still sent, with the key before this one; ids that
+   * are older yet can no longer be reset.
+   * @throws RangeError when the key is shorter than 16 bytes.
+   */
   rotate(key: Uint8Array): void {
-    this.#key = checkedKey(key)
+    const next = checkedKey(key)
+    this.#previous = this.#key
+    this.#key = next
   }
 
   /** RFC 9000 §10.3.3: limits of their own for different hosts, so that one cannot use up what others need. */
-  #mayAnswer(from: PathAddress, now: Time): boolean {
-    const host = hostOf(from)
-    let limit = this.#hosts.get(host)
-    if (limit === undefined) {
+  #hostOf(from: PathAddress): Host {
+    const name = hostOf(from)
+    let host = this.#hosts.get(name)
+    if (host === undefined) {
       if (this.#hosts.size === MAX_HOSTS) this.#hosts.clear()
-      limit = new RateLimit(PER_HOST)
-      this.#hosts.set(host, limit)
+      host = { limit: new RateLimit(PER_HOST), answers: 0 }
+      this.#hosts.set(name, host)
     }
-    return limit.take(now) && this.#all.take(now)
+    return host
   }
+}
+
+/** Who is answered. */
+interface Host {
+  readonly limit: RateLimit
+  answers: number
+}
+
+function tokenOf(key: Uint8Array, id: Uint8Array): Uint8Array {
+  return hmac('sha256', key, id).slice(0, STATELESS_RESET_TOKEN_LENGTH)
 }
 
 function checkedKey(key: Uint8Array): Uint8Array {

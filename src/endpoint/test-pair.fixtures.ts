@@ -25,7 +25,8 @@ import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { generateCertificate } from '../x509/generate.ts'
 import { Oid } from '../x509/oids.ts'
 import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
-import { type AcceptParameters, ARENA_BYTES, Endpoint, type EndpointOptions } from './endpoint.ts'
+import { ARENA_BYTES, Endpoint } from './endpoint.ts'
+import type { AcceptParameters, EndpointOptions } from './endpoint-options.ts'
 import { createReception, type ListenParameters } from './reception.ts'
 
 /** What the network does to datagrams: probabilities from 0 to 1, times in ms. */
