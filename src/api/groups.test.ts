@@ -19,7 +19,7 @@ async function connected(server: Partial<ListenOptions>, client: Partial<Connect
   await using _ = await listen(far, { alpn: ['x'], certificate, ...server })
   const trust = { serverCertificateHashes: [certificate.hash] }
   await using connection = await connect(near, { alpn: ['x'], ...trust, ...client })
-  return (await connection.getStats()).bytesSent
+  return (await connection.getStats()).quic.bytesSent
 }
 
 test('a group that is handed in is used where both ends have it', async () => {
