@@ -67,7 +67,14 @@ export type { PathStats } from './connection/stats.ts'
 export type { CryptoProvider, Signer } from './crypto/provider.ts'
 export type { EndpointStats } from './endpoint/endpoint-stats.ts'
 export type { Environment } from './environment.ts'
-export type { CongestionController, ControllerFactory } from './recovery/congestion/controller.ts'
+export type {
+  AckSample,
+  CongestionController,
+  ControllerFactory,
+  ControllerOptions,
+  SentInfo,
+} from './recovery/congestion/controller.ts'
+export type { RttEstimator } from './recovery/rtt.ts'
 export type { DatagramStatus } from './streams/datagram.ts'
 export type { DatagramOptions, DatagramSettings } from './streams/datagram-settings.ts'
 export type { StreamPriority } from './streams/scheduler.ts'

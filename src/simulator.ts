@@ -2,6 +2,7 @@
 export type { Duration, Time } from './base/time.ts'
 export { Bulk, BulkTransfer } from './simulator/bulk.ts'
 export { type ClockEvent, EPOCH, type ScheduledEvent, VirtualClock } from './simulator/clock.ts'
+export { type CongestionCheckOptions, checkCongestionController } from './simulator/congestion-check.ts'
 export type { BurstLoss, EcnBehaviour, LinkOptions, QueueLimit, Reordering } from './simulator/link-options.ts'
 export { Duplex, Link, type LinkStats } from './simulator/links.ts'
 export { Network, type NetworkOptions, type Tap } from './simulator/network.ts'

@@ -1,10 +1,11 @@
 /** Congestion controllers by name. The one place that knows them all, so that whoever needs few bundles few. */
+import { bbr } from '../recovery/congestion/bbr/bbr.ts'
 import type { CongestionAlgorithm, ControllerFactory } from '../recovery/congestion/controller.ts'
 import { cubic } from '../recovery/congestion/cubic.ts'
 import { newReno } from '../recovery/congestion/new-reno.ts'
 
 /** A congestion controller: by name, or what makes one for each path. */
-export type CongestionControl = 'newreno' | 'cubic' | ControllerFactory
+export type CongestionControl = 'newreno' | 'cubic' | 'bbr' | ControllerFactory
 
 /** @throws TypeError for a name that is none */
 export function controllerOf(value: unknown): ControllerFactory {
@@ -28,5 +29,6 @@ function byName(): Map<unknown, ControllerFactory> &
   return new Map<Exclude<CongestionControl, ControllerFactory>, ControllerFactory>([
     ['newreno', newReno],
     ['cubic', cubic],
+    ['bbr', bbr],
   ])
 }

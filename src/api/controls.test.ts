@@ -122,7 +122,7 @@ describe('The congestion controller', () => {
     })()
     await environment.pass(1)
     const own: CongestionControl = (options) => newReno(options)
-    for (const each of ['cubic', own, newReno] as const) {
+    for (const each of ['cubic', 'bbr', own, newReno] as const) {
       client.congestionControl = each
       expect(client.congestionControl).toBe(each === newReno ? 'newreno' : each)
     }
@@ -130,7 +130,7 @@ describe('The congestion controller', () => {
     await environment.until(written)
     expect(() => {
       client.congestionControl = 'reno' as CongestionControl
-    }).toThrow("congestionControl must be 'newreno', 'cubic' or a function, got 'reno'")
+    }).toThrow("congestionControl must be 'newreno', 'cubic', 'bbr' or a function, got 'reno'")
   })
 })
 

@@ -140,6 +140,11 @@ export class Connection {
       return this.#transmitter.poll(now)
     } catch (error) {
       this.#onError(toTransportError(error), now)
+    }
+    try {
+      return this.#transmitter.poll(now)
+    } catch {
+      // Not even CONNECTION_CLOSE can be sent: the closing period says nothing.
       return undefined
     }
   }
@@ -338,7 +343,11 @@ export class Connection {
   #onAmplificationCredit(now: Time): void {
     if (this.#parts.closing.state !== 'open' || !this.paths.active.canSend(MIN_DATAGRAM_SIZE)) return
     this.#parts.loss.amplificationLimited = false
-    if (this.#parts.loss.nextTimeout() <= now) this.#parts.loss.onTimeout(now)
+    try {
+      if (this.#parts.loss.nextTimeout() <= now) this.#parts.loss.onTimeout(now)
+    } catch (error) {
+      this.#onError(toTransportError(error), now)
+    }
   }
 
   /** Packets that came before their keys. */

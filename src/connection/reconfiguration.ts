@@ -65,22 +65,24 @@ export function reconfigure(parts: ConnectionParts, changes: Reconfiguration, no
   const { context, datagrams, idle, streams } = parts
   checkReconfiguration(changes, context.config)
   const { keepAlive, maxIdleTimeout, congestionControl, pacing } = changes
+  if (congestionControl !== undefined) exchangeControllers(parts, congestionControl)
   if (keepAlive !== undefined) idle.setKeepAlive(keepAlive)
   if (maxIdleTimeout !== undefined) idle.lowerTimeout(maxIdleTimeout)
   if (changes.datagrams !== undefined) {
     datagrams.configure(datagramSettings(changes.datagrams, datagrams.settings), now)
   }
   streams.configure(changes)
-  if (congestionControl !== undefined) exchangeControllers(parts, congestionControl)
   if (pacing !== undefined) setPacing(parts, pacing)
 }
 
+/** All paths get theirs, or none. @throws what a factory throws */
 function exchangeControllers({ context, paths }: ConnectionParts, algorithm: CongestionAlgorithm): void {
-  context.pathSettings.congestionControl = algorithm
   const factory = controllerFactory(algorithm)
   const recoveries = paths.paths.filter((path) => path.hasRecovery).map((path) => path.recovery)
   // Paths that differ in nothing but the port share theirs.
-  for (const recovery of new Set(recoveries)) recovery.setController(factory)
+  const made = [...new Set(recoveries)].map((recovery) => ({ recovery, controller: recovery.successor(factory) }))
+  for (const { recovery, controller } of made) recovery.setController(controller)
+  context.pathSettings.congestionControl = algorithm
 }
 
 function setPacing({ context, paths }: ConnectionParts, pacing: boolean): void {

@@ -136,7 +136,7 @@ describe('changes on a live path', () => {
       const window = sender.path.congestionWindow
       expect(window).toBe(18000)
       const { smoothed } = sender.path.rtt
-      sender.path.setController(to)
+      sender.path.setController(sender.path.successor(to))
       expect(sender.path.congestionWindow).toBe(window)
       expect(sender.path.bytesInFlight).toBe(6000)
       expect(sender.path.rtt.smoothed).toBe(smoothed)
@@ -151,7 +151,7 @@ describe('changes on a live path', () => {
     const sender = new Scenario()
     for (let i = 0; i < 10; i++) sender.send(0)
     sender.ack(50, [9, 10])
-    sender.path.setController(cubic)
+    sender.path.setController(sender.path.successor(cubic))
     expect(sender.path.congestionWindow).toBe(6000)
     expect(sender.path.controller.slowStartThreshold).toBe(6000)
     // Losses from before the change turn out spurious: the new controller never saw them.
@@ -173,7 +173,9 @@ describe('changes on a live path', () => {
     expect(controllerFactory('cubic')).toBe(cubic)
     expect(controllerFactory('newreno')).toBe(newReno)
     const own: ControllerFactory = (options) => newReno(options)
-    expect(controllerFactory(own)).toBe(own)
+    // Looked after, and otherwise as they are.
+    const options = { maxDatagramSize: 1200, initialWindow: 7777 }
+    expect(controllerFactory(own)(options).congestionWindow).toBe(7777)
     expect(() => controllerFactory('vegas' as 'cubic')).toThrow(TypeError)
   })
 })

@@ -150,14 +150,19 @@ export class PathRecovery {
   }
 
   /**
-   * Exchanges the controller of a live path. Bytes in flight, RTT and pacing go on; the new one is told window and
-   * threshold of the old one and starts from no more than that window.
+   * A controller to take the place of the one at hand, which tells it window and threshold: it starts from no more than that.
+   * @throws what `factory` throws
    */
-  setController(factory: ControllerFactory): void {
-    this.#controller = factory(this.#controllerOptions(this.#controller))
+  successor(factory: ControllerFactory): CongestionController {
+    return factory(this.#controllerOptions(this.#controller))
+  }
+
+  /** Exchanges the controller of a live path. Bytes in flight, RTT and pacing go on. */
+  setController(controller: CongestionController): void {
+    this.#controller = controller
     // Losses from before say nothing to the new controller.
     this.#epochLosses = Infinity
-    this.pacer.update(this.#controller, this.rtt)
+    this.pacer.update(controller, this.rtt)
   }
 
   /**
