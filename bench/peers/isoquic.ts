@@ -36,7 +36,7 @@ function byteStream(stream: QuicStream): ByteStream {
 
 /** The numbers among the statistics. */
 async function countersOf(connection: QuicConnection): Promise<Counters> {
-  const entries = Object.entries(await connection.getStats())
+  const entries = Object.entries((await connection.getStats()).quic)
   return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'))
 }
 

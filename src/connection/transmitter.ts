@@ -275,7 +275,11 @@ export class Transmitter {
 
   #writeData(space: PacketSpaceState, now: Time): void {
     const isApplication = space.space === PacketSpace.application
-    if (isApplication && this.#parts.pings.wantsToSend) this.#parts.pings.writeFrames(this.#builder, now)
+    const { ackFrequency, pings } = this.#parts
+    if (isApplication && pings.wantsToSend) {
+      pings.writeFrames(this.#builder, now)
+      ackFrequency.writeImmediateAck(this.#builder)
+    }
     if (space.crypto.wantsToSend) space.crypto.writeFrames(this.#builder, now)
     if (!isApplication) return
     if (this.#builder.type === PacketType.zeroRtt) this.#writeEarlyFrames(now)
