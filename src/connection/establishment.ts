@@ -142,7 +142,8 @@ export class Establishment {
     const { parameters } = this.#session
     context.observer?.parametersRestored?.(parameters, now)
     streams.onPeerParameters(parameters)
-    datagrams.onPeerParameters(parameters)
+    // RFC 9221 §3: a server that takes none with 0-RTT may take some now.
+    if (parameters.maxDatagramFrameSize > 0) datagrams.onPeerParameters(parameters)
     for (const direction of ['bidirectional', 'unidirectional'] as const) {
       context.events.push({ type: 'streams-available', direction })
     }
@@ -166,6 +167,7 @@ export class Establishment {
     if (isAccepted) streams.onPeerParameters(peerParameters)
     // RFC 8446 §4.2.10: what was meant for one protocol is not said in another.
     else streams.restart(peerParameters, isResent ? undefined : new Error('The server chose another protocol'))
+    if (!isAccepted && !isResent) datagrams.drop()
     datagrams.onPeerParameters(peerParameters)
     events.push({ type: 'early-data', isAccepted, isResent })
   }

@@ -89,6 +89,20 @@ describe('Datagrams between two ends', () => {
   })
 
   //= rfc9221#5.2-p1-1
+  test('are acknowledged without hurry: nobody waits to send them again', () => {
+    const times: number[] = []
+    const { pair, client } = quiet({
+      client: { ackFrequency: false },
+      server: { maxAckDelay: 20 },
+      serverObserver: { packetSent: (_packet, _frames, _padding, now) => void times.push(now) },
+    })
+    times.length = 0
+    const sentAt = pair.now
+    const message = send(pair, client, Uint8Array.of(1))
+    pair.run(() => message.status === 'acked', 1000)
+    expect(times).toEqual([sentAt + 10 + 20])
+  })
+
   test('that are lost stay lost: no frame is sent twice', () => {
     const frames: Frame[] = []
     let drop = false
@@ -116,7 +130,6 @@ describe('Datagrams between two ends', () => {
     client.checkInvariants()
   })
 
-  //= rfc9221#5.2-p1-1
   test('that nobody answers are probed for by PING, and are lost only once something later is acknowledged', () => {
     const sent: string[] = []
     let isDark = false

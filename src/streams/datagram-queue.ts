@@ -288,6 +288,11 @@ export class DatagramQueue implements FrameSource, DatagramListener {
     return { ...this.#counts }
   }
 
+  /** Drops what waits to be sent. */
+  drop(): void {
+    this.#dropOutgoing()
+  }
+
   /** The connection is over: what waits to be sent is dropped. What was received can still be read. */
   close(): void {
     if (this.#isClosed) return

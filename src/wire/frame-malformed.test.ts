@@ -203,6 +203,7 @@ describe('each packet', () => {
   //= rfc9000#12.5-p2.2-1
   //# CONNECTION_CLOSE frames signaling application errors (type 0x1d) MUST
   //# only appear in the application data packet number space.
+  //= rfc9221#6-p1-1
   //= rfc9221#5-p3-1
   //# Like STREAM frames, DATAGRAM frames contain application data and MUST
   //# be protected with either 0-RTT or 1-RTT keys.
