@@ -1,4 +1,4 @@
-/** A slow link behind a queue of seconds: round trips grow with what is in flight, and another transfer asks meanwhile. */
+/** A slow link behind a queue of a second: round trips grow with what is in flight, and another transfer asks meanwhile. */
 import { SeededRandom } from '../../src/simulator.ts'
 import { Exchange } from './exchange.ts'
 import type { Phenomenon } from './phenomenon.ts'
@@ -7,7 +7,7 @@ import type { Phenomenon } from './phenomenon.ts'
 const BANDWIDTH = 1_000_000
 
 /** ms of waiting that the queue has room for. */
-const DEPTH = 4000
+const DEPTH = 1000
 
 export const bufferbloat: Phenomenon = {
   name: 'bufferbloat',

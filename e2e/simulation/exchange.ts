@@ -88,7 +88,7 @@ export class Exchange {
     const isQuiet = (): boolean => dialogues.unsettled === 0 && this.#connections().every(isIdle)
     if (!pair.run(isQuiet, SETTLING)) this.fail(`Something is left: ${this.#describe()}`)
     for (const connection of pair.client.endpoint.connections()) {
-      connection.close({ code: 0n, reason: '' }, pair.now)
+      connection.close({ code: 0n, reason: '' }, pair.client.clockAt(pair.now))
       pair.client.wake(connection)
     }
     pair.run()

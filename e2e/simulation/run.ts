@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { seeds } from '../../src/simulator.ts'
 import { CONTROLLERS, type Controller } from './controllers.ts'
+import { type Fairness, fairness } from './fairness.ts'
 import { PHENOMENA } from './phenomena.ts'
 import type { Phenomenon } from './phenomenon.ts'
 import { replayed } from './replay.ts'
@@ -12,6 +13,9 @@ import { printTable } from './table.ts'
 
 /** Failures of one phenomenon under one controller that are shown in full. */
 const SHOWN = 3
+
+/** Seeds over which fairness is measured, at most: each takes half a minute of virtual time. */
+const MOST_PAIRS = 20
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +36,13 @@ for (const phenomenon of chosen('phenomenon', PHENOMENA, values.only)) {
 }
 console.log()
 printTable(['phenomenon', 'controller', 'seeds', 'failed', 'median', 'worst', 'worst seed'], rows)
+if (values.only === undefined) {
+  console.log()
+  printTable(
+    ['two through one bottleneck', "median of Jain's index", 'worst'],
+    fairness(Math.min(count, MOST_PAIRS)).map(fairnessRow),
+  )
+}
 process.exitCode = failures > 0 ? 1 : 0
 
 function simulate(phenomenon: Phenomenon, controller: Controller): string[] {
@@ -61,6 +72,10 @@ function simulate(phenomenon: Phenomenon, controller: Controller): string[] {
   ]
   console.log(row.join('  '))
   return row
+}
+
+function fairnessRow({ one, other, median, worst }: Fairness): string[] {
+  return [`${one.name}, ${other.name}`, median.toFixed(3), worst.toFixed(3)]
 }
 
 function ms(run: { readonly duration: number } | undefined): string {

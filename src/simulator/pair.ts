@@ -192,7 +192,7 @@ export class Pair implements SideListener {
             parameters,
           }),
       },
-      this.now,
+      client.clockAt(this.now),
     )
     client.connections.push(connection)
     client.wake()
@@ -257,13 +257,16 @@ export class Pair implements SideListener {
     this.network.inject(bytes, this.side(to).port, from)
   }
 
-  /** Accepts an incoming connection at the server. @throws what `Endpoint.accept` throws */
-  accept(incoming: IncomingConnection): Connection {
+  /**
+   * Accepts an incoming connection at the server, with other options than those of the pair where `config` names them.
+   * @throws what `Endpoint.accept` throws, and TypeError or RangeError for wrong options
+   */
+  accept(incoming: IncomingConnection, config: ConnectionOptions = {}): Connection {
     const { server } = this
     const connection = server.endpoint.accept(
       incoming,
       {
-        config: validateConnectionConfig(this.#options.server),
+        config: validateConnectionConfig({ ...this.#options.server, ...config }),
         observer: this.#observer.server,
         createTls: (parameters) =>
           createServerSession({
@@ -273,7 +276,7 @@ export class Pair implements SideListener {
             parameters,
           }),
       },
-      this.now,
+      server.clockAt(this.now),
     )
     server.connections.push(connection)
     server.wake()

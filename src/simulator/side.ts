@@ -33,6 +33,8 @@ export class Side implements PortSink {
   records = true
   /** ms: timers fire at multiples of it, as in a hidden page; 0: in time. */
   timerGrid = 0
+  /** ms: the clock of this end shows multiples of it and stands still between them; 0: it runs. */
+  clockGrid = 0
   readonly #listener: SideListener
   #isBusy = true
   readonly #blocked = new Set<Port>()
@@ -67,14 +69,19 @@ export class Side implements PortSink {
   /** When a timer of this end fires. */
   nextTimeout(): Time {
     const next = this.endpoint.nextTimeout()
-    return this.timerGrid === 0 || next === NEVER ? next : Math.ceil(next / this.timerGrid) * this.timerGrid
+    return next === NEVER ? next : nextOn(this.clockGrid, nextOn(this.timerGrid, next))
+  }
+
+  /** What the clock of this end shows at `now`. */
+  clockAt(now: Time): Time {
+    return this.clockGrid === 0 ? now : Math.floor(now / this.clockGrid) * this.clockGrid
   }
 
   /** Runs the timers that are due. */
   runTimers(now: Time): void {
     if (this.nextTimeout() > now) return
     this.#isBusy = true
-    this.endpoint.onTimeout(now)
+    this.endpoint.onTimeout(this.clockAt(now))
   }
 
   /** Something has happened to this end: it wants to be polled. */
@@ -84,8 +91,9 @@ export class Side implements PortSink {
   }
 
   /** Sends what there is to send and tells what there is to tell. Whether there was any. */
-  drain(now: Time): boolean {
+  drain(at: Time): boolean {
     if (!this.#isBusy) return false
+    const now = this.clockAt(at)
     this.#isBusy = false
     const { endpoint } = this
     let isActive = false
@@ -120,7 +128,7 @@ export class Side implements PortSink {
 
   onDatagram(port: Port, bytes: Uint8Array, from: PathAddress, ecn: Ecn, now: Time): void {
     this.#isBusy = true
-    this.endpoint.receiveDatagram(bytes, from, port, ecn, now)
+    this.endpoint.receiveDatagram(bytes, from, port, ecn, this.clockAt(now))
   }
 
   onDrain(port: Port): void {
@@ -135,6 +143,11 @@ export class Side implements PortSink {
     this.#blocked.delete(port)
     port.close()
     this.#isBusy = true
-    this.endpoint.onCarrierClosed(port, now, cause)
+    this.endpoint.onCarrierClosed(port, this.clockAt(now), cause)
   }
+}
+
+/** The first point of a grid that is not before `time`. */
+function nextOn(grid: number, time: Time): Time {
+  return grid === 0 ? time : Math.ceil(time / grid) * grid
 }

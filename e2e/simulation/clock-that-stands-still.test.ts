@@ -1,0 +1,4 @@
+import { clockThatStandsStill } from './clock-that-stands-still.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(clockThatStandsStill)

@@ -1,0 +1,4 @@
+import { handshakeLoss } from './handshake-loss.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(handshakeLoss)
