@@ -38,9 +38,12 @@ export {
   QuicIncoming,
   type RetryOption,
 } from './api/incoming.ts'
+export { type ClientStore, MemoryStore, type MemoryStoreOptions } from './api/memory.ts'
 export type { CommonOptions } from './api/options.ts'
 export type { PathOptions, QuicPath } from './api/paths.ts'
 export type { PreferredAddressOptions } from './api/preferred-address.ts'
+export type { ClientPskOptions, PresharedKey, PskModeName, ServerPskOptions } from './api/psk-options.ts'
+export type { QuicSessionDetail, RecallOptions } from './api/recall.ts'
 export type { SendQueue } from './api/send-queue.ts'
 export {
   type ListenOptions,
@@ -49,6 +52,7 @@ export {
   type ServerCloseOptions,
 } from './api/server.ts'
 export type { ServerCertificates } from './api/server-identity.ts'
+export type { AcceptEarlyData, EarlyDataAttempt, TicketOptions } from './api/server-tickets.ts'
 export type { ServeHandlers } from './api/serving.ts'
 export type { QuicConnectionStats, QuicDatagramStats, QuicStats, QuicStreamStats } from './api/stats.ts'
 export {

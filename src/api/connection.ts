@@ -15,6 +15,7 @@ import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { Listeners } from './listeners.ts'
 import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
+import type { Recall } from './recall.ts'
 import { type SendQueue, SendQueueWatch } from './send-queue.ts'
 import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } from './serving.ts'
 import { type Abortable, deferred } from './signal.ts'
@@ -45,6 +46,8 @@ export interface QuicConnectionInit {
   /** As the application wrote it. */
   readonly remoteAddress: PathAddress
   readonly config: ConnectionConfig
+  /** Of a client. */
+  readonly recall?: Recall
 }
 
 /** One connection, of either role. */
@@ -130,7 +133,12 @@ export class QuicConnection {
     return this.#confirmed.promise
   }
 
-  /** Whether 0-RTT data was accepted. */
+  /** Fulfils as soon as streams may come, or be opened: when it is ready, or when early data is accepted. @internal */
+  get usable(): Promise<unknown> {
+    return this.#early.promise.then((isAccepted): unknown => (isAccepted ? undefined : this.#ready.promise))
+  }
+
+  /** Whether early data (0-RTT) was accepted. */
   get earlyDataAccepted(): Promise<boolean> {
     return this.#early.promise
   }
@@ -148,9 +156,9 @@ export class QuicConnection {
     return this.#connection?.version ?? this.#init.version
   }
 
-  /** The application protocol; `undefined` before `ready`. */
+  /** The application protocol; `undefined` before `ready`, but where early data is accepted. */
   get alpn(): string | undefined {
-    return this.#connection?.completion?.alpn
+    return this.#connection?.alpn
   }
 
   get localAddress(): PathAddress {
@@ -189,7 +197,12 @@ export class QuicConnection {
     return this.#paths.open(transport, 'spare', options)
   }
 
-  /** The peer's chain, DER, leaf first; `undefined` before the handshake, and where it showed none. */
+  /** The label of the external key that both ends know; `undefined` before `ready`, and where there is none (RFC 8446 §2.2). */
+  get pskIdentity(): Uint8Array | undefined {
+    return this.#connection?.completion?.pskIdentity
+  }
+
+  /** The peer's chain, DER, leaf first; `undefined` before the handshake, where it showed none, and in a resumed session. */
   get peerCertificates(): readonly Uint8Array[] | undefined {
     const chain = this.#connection?.completion?.peerCertificates
     return chain === undefined || chain.length === 0 ? undefined : chain
@@ -358,10 +371,15 @@ export class QuicConnection {
         return this.#gone.resolve()
       case 'path-changed':
       case 'mtu-changed':
-      case 'session-ticket':
-      case 'new-token':
       case 'version-changed':
         return this.#onFact(event)
+      case 'session-ticket':
+        return this.#remember('session', (recall) => recall.keepSession(event.session))
+      case 'new-token':
+        return this.#remember('token', (recall) => {
+          recall.keepToken(event.token)
+          return event
+        })
       case 'path-probed':
         return
       case 'path-validated':
@@ -381,11 +399,19 @@ export class QuicConnection {
     const names: Readonly<Record<string, string>> = {
       'path-changed': 'pathchange',
       'mtu-changed': 'mtuchange',
-      'session-ticket': 'session',
-      'new-token': 'token',
     }
     const name = names[event.type]
     if (name !== undefined) this.#listeners.dispatch(name, event)
+  }
+
+  /** What the server gave for later connections goes into the store, and to those who listen. */
+  #remember(type: 'session' | 'token', keep: (recall: Recall) => unknown): void {
+    if (this.#init.recall === undefined) return
+    try {
+      this.#listeners.dispatch(type, keep(this.#init.recall))
+    } catch (error) {
+      this.#onListenerError(type, error)
+    }
   }
 
   /** The connection whose listener throws ends; the process does not. */

@@ -1,7 +1,7 @@
 /** A transport with an endpoint on it: what `connect`, `listen` and `QuicEndpoint` share. */
 import { defaultCrypto, systemRoots } from '#crypto'
 import type { ConnectionConfig } from '../connection/config.ts'
-import { type Eventually, isPending } from '../crypto/eventually.ts'
+import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
 import type { ConnectParameters } from '../endpoint/endpoint-options.ts'
@@ -17,6 +17,8 @@ import { QuicAddressError, QuicApplicationError, QuicCarrierError, QuicError } f
 import type { Handshake } from './handshake.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
 import { type PreparedHandshake, prepareHandshake } from './prepared-handshake.ts'
+import { type ClientPskOptions, clientPsk } from './psk-options.ts'
+import { RECALL_KEYS, Recall, type Recalled, type RecallOptions, trustName } from './recall.ts'
 import { type Abortable, abortable } from './signal.ts'
 import { parseTarget, type Target } from './target.ts'
 import { type TrustOptions, verifierOf } from './trust.ts'
@@ -32,21 +34,22 @@ export interface EndpointCoreOptions {
 }
 
 /** Options of a client's connection. */
-export interface ConnectOptions extends CommonOptions, TrustOptions, Abortable {
+export interface ConnectOptions extends CommonOptions, TrustOptions, RecallOptions, Abortable {
   /** `host:port`, IPv6 in brackets. May be left out where the transport leads to one peer. */
   readonly address?: string
   /** The name that the server must prove, and that SNI carries. Default: the host of `address`. */
   readonly serverName?: string
-  /** A token of an earlier connection to the server (the event `token`): its Retry is saved. */
-  readonly token?: Uint8Array
   /** Who we are, where the server asks for a certificate. Default: nobody in particular. */
   readonly certificate?: ClientCertificates
+  /** A key that the server knows too, in place of certificates (RFC 8446 §2.2). Where it does not, it must show a certificate. */
+  readonly psk?: ClientPskOptions | undefined
 }
 
 /** The keys of {@link ConnectOptions} that are not {@link CommonOptions}. */
 const CONNECT_KEYS = [
-  ...['address', 'serverName', 'token', 'certificate', 'signal'],
+  ...['address', 'serverName', 'certificate', 'psk', 'signal'],
   ...['ca', 'serverCertificateHashes', 'spkiPins', 'verify'],
+  ...RECALL_KEYS,
 ]
 
 /** An endpoint on one transport. */
@@ -81,8 +84,11 @@ export class EndpointCore {
   connect(options: ConnectOptions, loadHandshake: () => Eventually<Handshake>): QuicConnection {
     const config = connectionConfig(options, CONNECT_KEYS)
     const target = targetOf(options, this.transport)
+    const recall = new Recall(options, nameOf(options, target))
     const parametersWith = this.#parametersOf(options, config, target)
-    const preparing = prepareHandshake(loadHandshake, options.certificate, this.crypto)
+    const preparing = andThen(prepareHandshake(loadHandshake, options.certificate, this.crypto), (prepared) =>
+      andThen(recall.take(config.version), (recalled) => ({ ...prepared, ...recalled })),
+    )
     const connection = new QuicConnection({
       driver: this.driver,
       role: 'client',
@@ -90,6 +96,7 @@ export class EndpointCore {
       localAddress: this.transport.localAddress,
       remoteAddress: options.address ?? '',
       config,
+      recall,
     })
     this.#begin(connection, options, target, parametersWith, preparing, config.handshakeTimeout)
     return connection
@@ -101,14 +108,14 @@ export class EndpointCore {
     options: ConnectOptions,
     target: Target,
     parametersWith: ParametersWith,
-    preparing: Eventually<PreparedHandshake>,
+    preparing: Eventually<Preparation>,
     timeout: number,
   ): void {
     const { signal } = options
     const abort = (): void => {
       if (connection.state === 'connecting') void connection.close({ reason: 'aborted' })
     }
-    const start = (remoteAddress: PathAddress, prepared: PreparedHandshake): void => {
+    const start = (remoteAddress: PathAddress, prepared: Preparation): void => {
       if (connection.isAbandoned) return
       if (!this.driver.has(this.transport)) return connection.fail(closedTransport())
       const now = this.driver.now()
@@ -149,10 +156,14 @@ export class EndpointCore {
     checkConfig(common)
     const serverName = options.serverName ?? (target.host === '' ? undefined : target.host)
     checkServerName(serverName)
-    return ({ handshake, selectIdentity }) => ({
+    const trust = trustName(options)
+    const psk = options.psk && clientPsk(options.psk)
+    const { earlyData = false } = options
+    return ({ handshake, selectIdentity, session, token }) => ({
       carrier: this.transport,
       config,
-      token: options.token,
+      token,
+      session: trust === undefined ? undefined : session,
       observer: options.observer,
       createTls: (parameters) =>
         handshake.createSession({
@@ -160,6 +171,10 @@ export class EndpointCore {
           serverName,
           verifier: verifierWith(handshake),
           selectIdentity,
+          ...psk,
+          acceptsTickets: trust !== undefined,
+          trust,
+          resumption: session && trust !== undefined ? { session: session.tls, earlyData } : undefined,
           parameters,
         }),
     })
@@ -173,7 +188,15 @@ export async function whenReady(connection: QuicConnection, signal: AbortSignal 
 }
 
 /** All but the code of the handshake is there. */
-type ParametersWith = (prepared: PreparedHandshake) => Omit<ConnectParameters, 'remoteAddress'>
+type ParametersWith = (prepared: Preparation) => Omit<ConnectParameters, 'remoteAddress'>
+
+/** Code and identity, and what there is to go on from. */
+type Preparation = PreparedHandshake & Recalled
+
+/** By what name the stores of a client know the server. */
+function nameOf({ serverName }: ConnectOptions, { host, port }: Target): string {
+  return `${serverName ?? host}:${port}`
+}
 
 /** @throws TypeError for an address that is none */
 function targetOf(options: ConnectOptions, transport: DatagramTransport): Target {

@@ -4,7 +4,7 @@ import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
 import type { IncomingLimits } from '../endpoint/incoming.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception } from '../endpoint/reception.ts'
-import { type ClientCertificatePolicy, checkConfig, checkVerifiers } from '../tls/config.ts'
+import { type ClientCertificatePolicy, checkConfig, checkVerifiers, type ServerPskPolicy } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { type ClientCertificateOptions, clientCertificatePolicy } from './client-certificates.ts'
@@ -23,11 +23,25 @@ import { IncomingStreams } from './incoming-streams.ts'
 import { checkKeys } from './known-keys.ts'
 import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
 import { type PreferredAddresses, type PreferredAddressOptions, preferredAddressOf } from './preferred-address.ts'
+import { type ServerPskOptions, serverPsk } from './psk-options.ts'
 import { type ServerCertificates, ServerIdentities } from './server-identity.ts'
+import { type AcceptEarlyData, type ServerTickets, serverTickets, type TicketOptions } from './server-tickets.ts'
 
 /** Options of a server. */
 export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 'crypto' | 'environment'> {
-  readonly certificate: ServerCertificates
+  /** Who the server is. May be left out where `psk` stands in for it. */
+  readonly certificate?: ServerCertificates | undefined
+  /** Keys that clients know too, in place of certificates (RFC 8446 §2.2). */
+  readonly psk?: ServerPskOptions | undefined
+  /** How sessions are resumed; `false`: not at all, nor where `clientCertificates` are asked for. */
+  readonly tickets?: TicketOptions | false | undefined
+  /**
+   * Whether data is taken that clients send with their first packet (0-RTT). An attacker can send it again, so what it asks for
+   * must do no harm the second time; this server accepts it once for each ticket (RFC 8446 §8). Default `false`.
+   */
+  readonly earlyData?: boolean | undefined
+  /** Has a say in each attempt at early data: for servers that share a ticket key, which must share their memory as well. */
+  readonly acceptEarlyData?: AcceptEarlyData | undefined
   /** Asks clients for a certificate. Default: it does not. */
   readonly clientCertificates?: ClientCertificateOptions
   /** When clients must prove their address before anything else; default `'never'` (RFC 9000 §8.1.2). */
@@ -39,7 +53,10 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
 }
 
 /** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
-const LISTEN_KEYS = ['preferredAddress', 'certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey']
+const LISTEN_KEYS = [
+  ...['preferredAddress', 'certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey'],
+  ...['psk', 'tickets', 'earlyData', 'acceptEarlyData'],
+]
 
 /** How a server is closed. */
 export interface ServerCloseOptions {
@@ -70,6 +87,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     decide: (incoming: IncomingConnection, decision: Exclude<IncomingDecision, 'accept'>): void =>
       this.#decide(incoming, decision),
   }
+  readonly #tickets: ServerTickets | undefined
+  readonly #psk: ServerPskPolicy | undefined
   readonly #preferred: PreferredAddresses | undefined
   /** Beside the first one. */
   readonly #transports = new Set<DatagramTransport>()
@@ -88,6 +107,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#options = options
     this.#identities = identities
     this.#config = config
+    this.#tickets = serverTickets(options, core.environment)
+    this.#psk = options.psk && serverPsk(options.psk)
     const { clientCertificates, limits, retry } = options
     this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
     core.driver.endpoint.listen({ versions: config.versions, limits, retry: retryPolicyOf(retry) }, createReception)
@@ -147,6 +168,15 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     await this.#identities.set(certificates)
   }
 
+  /**
+   * Seals session tickets with another key from now on, of at least 32 bytes; those of the key before are still taken, older
+   * ones are not. @throws RangeError for a shorter key; TypeError where there are no tickets
+   */
+  rotateTicketKey(key: Uint8Array): void {
+    if (this.#tickets === undefined) throw new TypeError('The server gives out no tickets')
+    this.#tickets.rotate(key)
+  }
+
   /** Numbers of this moment, of all that happens on the transports of the server. */
   stats(): EndpointStats {
     return this.#core.driver.endpoint.stats()
@@ -179,11 +209,14 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
         config,
         ...(this.#preferred && { preferredAddress: this.#preferred }),
         observer: options.observer,
-        createTls: (parameters) =>
+        tickets: this.#tickets?.termsFor(incoming.facts.remoteAddress),
+        createTls: (parameters, tickets) =>
           createServerSession({
             ...common,
             selectIdentity: (hello) => this.#identities.select(hello),
             clientCertificates: this.#clientCertificates,
+            tickets,
+            psk: this.#psk,
             parameters,
           }),
       },
@@ -275,7 +308,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       // Something that the application gave, such as an observer, threw: that costs this connection, and no other.
       return
     }
-    connection.ready.then(
+    connection.usable.then(
       () => this.#ready.push(connection),
       () => {},
     )
@@ -362,6 +395,8 @@ export async function listenOn(core: EndpointCore, options: ListenOptions, ownsT
   checkConfig(common)
   if (options.clientCertificates !== undefined) checkVerifiers(common)
   const identities = new ServerIdentities(core.crypto)
-  await identities.set(options.certificate)
+  const { certificate, psk } = options
+  if (certificate !== undefined) await identities.set(certificate)
+  else if (psk === undefined) throw new TypeError('certificate must be given, or psk in its place')
   return new QuicServer(core, options, identities, config, ownsTransport)
 }

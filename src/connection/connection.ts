@@ -207,6 +207,11 @@ export class Connection {
     return this.#establishment.completion
   }
 
+  /** The application protocol, once it is settled: where early data is accepted, before the handshake is complete. */
+  get alpn(): string | undefined {
+    return this.#establishment.alpn
+  }
+
   /** The peer's transport parameters; `undefined` until they have come. */
   get peerParameters(): TransportParameters | undefined {
     return this.#parts.context.peerParameters

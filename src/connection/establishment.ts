@@ -31,6 +31,7 @@ export class Establishment {
   /** Client: the session that 0-RTT data relies on, once there may be some. */
   #early: StoredSession | undefined
   #isEarlyDataAccepted = false
+  #alpn: string | undefined
 
   constructor(init: ConnectionInit, parts: ConnectionParts) {
     const { context, loss, spaces, tls } = parts
@@ -45,7 +46,7 @@ export class Establishment {
       },
       onPeerParameters: (bytes, at) => this.#onPeerParameters(bytes, at),
       onEarlyDataPossible: (at) => this.#onEarlyDataPossible(at),
-      onEarlyDataDecided: (isAccepted, at) => this.#onEarlyDataDecided(isAccepted, at),
+      onEarlyDataDecided: (isAccepted, alpn, at) => this.#onEarlyDataDecided(isAccepted, alpn, at),
       onTicket: (session) => this.#onTicket(session),
       onHandshakeComplete: (event) => this.#onHandshakeComplete(event),
       onHandshakeConfirmed: (at) => this.#onHandshakeConfirmed(at),
@@ -55,6 +56,11 @@ export class Establishment {
   /** What TLS settled; `undefined` until the handshake is complete. */
   get completion(): HandshakeComplete | undefined {
     return this.#completion
+  }
+
+  /** The application protocol, as soon as it is settled: with early data before the handshake is complete. */
+  get alpn(): string | undefined {
+    return this.#completion?.alpn ?? this.#alpn
   }
 
   /** A packet was opened. `false`: it is not the peer's after all. `header`: its long header, if it has one. */
@@ -149,7 +155,8 @@ export class Establishment {
     }
   }
 
-  #onEarlyDataDecided(isAccepted: boolean, now: Time): void {
+  #onEarlyDataDecided(isAccepted: boolean, alpn: string | undefined, now: Time): void {
+    this.#alpn = alpn
     this.#isEarlyDataAccepted = isAccepted
     if (isAccepted) return
     // RFC 9001 §5.6: no more of it; §4.6.2: and none of it was processed.

@@ -27,8 +27,8 @@ export interface HandshakeListener {
   onPeerParameters(bytes: Uint8Array, now: Time): void
   /** 0-RTT packets may be sent, or read. */
   onEarlyDataPossible(now: Time): void
-  /** Client: whether the server takes them is known. */
-  onEarlyDataDecided(isAccepted: boolean, now: Time): void
+  /** Whether the server takes them is known; `alpn` is what they are said in. */
+  onEarlyDataDecided(isAccepted: boolean, alpn: string | undefined, now: Time): void
   onTicket(session: Resumption): void
   onHandshakeComplete(event: HandshakeComplete): void
   onHandshakeConfirmed(now: Time): void
@@ -175,7 +175,7 @@ export class Handshake implements FrameSource {
         if (this.#context.role === 'server') this.#confirm(now)
         return
       case 'early-data':
-        this.#listener.onEarlyDataDecided(event.isAccepted, now)
+        this.#listener.onEarlyDataDecided(event.isAccepted, event.alpn, now)
         return
       case 'ticket':
         this.#listener.onTicket(event.session)

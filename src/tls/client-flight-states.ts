@@ -51,7 +51,7 @@ export class WaitEncryptedExtensions implements State {
     }
     const earlyData = this.#checkEarlyData(extensions.get(earlyDataType), alpn)
     context.transcript.add(message.bytes)
-    if (this.#keys.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: earlyData })
+    if (this.#keys.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: earlyData, alpn })
     context.emit({ type: 'peer-parameters', bytes: parameters.slice() })
     const agreement = { ...this.#keys, alpn, earlyData }
     if (agreement.psk === undefined) return new WaitCertificateOrRequest(agreement)

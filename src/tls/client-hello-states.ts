@@ -62,7 +62,7 @@ export class WaitServerHello implements State {
     context.transcript.foldForRetry()
     context.transcript.add(message.bytes)
     // RFC 9001 §4.6.2: a server that asks again takes no 0-RTT data.
-    if (offer.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: false })
+    if (offer.fields.hasEarlyData) context.emit({ type: 'early-data', isAccepted: false, alpn: undefined })
     return andThen(makeSecondOffer(offer, group, cookie, suite), (second) => new WaitServerHello(second, suite))
   }
 

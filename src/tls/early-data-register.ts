@@ -37,7 +37,7 @@ export class EarlyDataRegister {
   take(ticketId: Uint8Array, issuedAt: number, wallClock: number): boolean {
     this.#forget(wallClock)
     // RFC 8446 §8.2: what was sent before we started may have been used before we started.
-    if (issuedAt <= this.#startedAt && wallClock - this.#startedAt < WINDOW) return false
+    if (issuedAt < this.#startedAt && wallClock - this.#startedAt < WINDOW) return false
     const id = toLatin1(ticketId)
     if (this.#newer.has(id) || this.#older.has(id) || this.#newer.size >= this.#capacity) return false
     this.#newer.add(id)

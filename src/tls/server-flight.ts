@@ -119,6 +119,7 @@ function enterHandshake(
   context.emitSecret(TlsLevel.handshake, 'write', secrets.server, suite)
   if (earlySecret !== undefined) {
     context.log('CLIENT_EARLY_TRAFFIC_SECRET', hello.random, earlySecret)
+    context.emit({ type: 'early-data', isAccepted: true, alpn: offer.alpn })
     context.emitSecret(TlsLevel.early, 'read', earlySecret, suite)
     context.wipe(earlySecret)
   }

@@ -10,7 +10,7 @@
  * |---|---|---|
  * | at the start | `message` ClientHello, initial; with 0-RTT: `secret` early write | |
  * | HelloRetryRequest | with 0-RTT: `early-data`; `message` ClientHello, initial | `message` HelloRetryRequest, initial |
- * | hellos exchanged | `secret` handshake read, write | `peer-parameters`, `message` ServerHello, initial, `secret` handshake read, write, with 0-RTT accepted: `secret` early read, `message` EncryptedExtensions to Finished, handshake, `secret` application write |
+ * | hellos exchanged | `secret` handshake read, write | `peer-parameters`, `message` ServerHello, initial, `secret` handshake read, write, with 0-RTT accepted: `early-data`, `secret` early read, `message` EncryptedExtensions to Finished, handshake, `secret` application write |
  * | EncryptedExtensions | with 0-RTT: `early-data`; `peer-parameters` | |
  * | the peer's Finished | `message` up to Finished, handshake, `secret` application write, read, `complete` | `secret` application read, `complete`, `message` NewSessionTicket, application |
  * | NewSessionTicket | `ticket` | |
@@ -65,8 +65,11 @@ export type TlsEvent =
   /** The peer's `quic_transport_parameters` as they arrived; not authenticated before `complete`. */
   | { readonly type: 'peer-parameters'; readonly bytes: Uint8Array }
   | TlsComplete
-  /** Whether the server takes the 0-RTT data that was offered; once, at a client that offered it. */
-  | { readonly type: 'early-data'; readonly isAccepted: boolean }
+  /**
+   * Client: whether the server takes the 0-RTT data that was offered; once, if some was. Server: 0-RTT data is accepted, for
+   * this application protocol; not there where it is refused.
+   */
+  | { readonly type: 'early-data'; readonly isAccepted: boolean; readonly alpn: string | undefined }
   /** A session ticket with what it takes to resume by it. Sessions that do not resume put out none. */
   | { readonly type: 'ticket'; readonly session: Resumption }
   /** The handshake failed while it was suspended. Nothing follows. */
