@@ -4,19 +4,13 @@
  */
 import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
-import { Latest, Once } from '../recovery/delivery.ts'
-import {
-  FrameType,
-  type ResetStreamAtFrame,
-  type ResetStreamFrame,
-  type StreamDataBlockedFrame,
-  type StreamFrame,
-} from '../wire/frame.ts'
+import { FrameType, type StreamDataBlockedFrame, type StreamFrame } from '../wire/frame.ts'
 import { streamPayloadRoom } from '../wire/frame-encode.ts'
 import type { FrameOwner, PacketWriter } from '../wire/packet-content.ts'
-import type { StreamPriority } from './scheduler.ts'
+import type { SendGroup, StreamPriority } from './scheduler.ts'
 import type { BudgetWaiter } from './send-budget.ts'
 import { SendBuffer } from './send-buffer.ts'
+import { type ResetFrame, SendReset } from './send-reset.ts'
 import type { Stream } from './stream.ts'
 import { type ControlSource, queueControl, type StreamContext } from './stream-context.ts'
 import { StreamCredit } from './stream-credit.ts'
@@ -26,7 +20,7 @@ import { checkErrorCode, StreamClosedError, StreamStateError } from './stream-er
 export type SendState = 'ready' | 'send' | 'dataSent' | 'dataReceived' | 'resetSent' | 'resetReceived'
 
 /** What a sending half writes. */
-export type SendStreamFrame = StreamFrame | ResetStreamFrame | ResetStreamAtFrame | StreamDataBlockedFrame
+export type SendStreamFrame = StreamFrame | ResetFrame | StreamDataBlockedFrame
 
 // A frame cut to fit the end of a packet carries at least this many bytes, or waits for the next packet. With its header
 // that is still less than the room that the transmitter pads away.
@@ -50,10 +44,8 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   /** FIN is to be sent, the first time or again. */
   #finPending = false
   #finAcked = false
-  #reset: Once<ResetStreamFrame> | undefined
-  /** RESET_STREAM_AT with the smallest reliable size so far; sent when the bytes that its final size counts have been. */
-  #resetAt: Latest<ResetStreamAtFrame> | undefined
-  #resetCode: bigint | undefined
+  /** Made when a reset is decided. */
+  #reset: SendReset | undefined
   #stopCode: bigint | undefined
   #written = 0
   #closed: Error | undefined
@@ -76,9 +68,17 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     return this.#stream.priority
   }
 
+  get sendOrder(): number {
+    return this.#stream.sendOrder
+  }
+
+  get sendGroup(): SendGroup | undefined {
+    return this.#stream.sendGroup
+  }
+
   /** Whether `write` and `finish` may be called. */
   get isWritable(): boolean {
-    return !this.#finished && this.#resetCode === undefined && this.#closed === undefined
+    return !this.#finished && this.#reset === undefined && this.#closed === undefined
   }
 
   /** Bytes that `write` would take now. */
@@ -119,12 +119,12 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   /** Whether the application has nothing left to gain from it: it was reset, but for RESET_STREAM_AT, or all has arrived. */
   get hasEnded(): boolean {
-    return this.#reset !== undefined || this.isTerminal || this.#closed !== undefined
+    return this.#reset?.isWhole || this.isTerminal || this.#closed !== undefined
   }
 
   /** The code of our RESET_STREAM or RESET_STREAM_AT, once decided. */
   get resetCode(): bigint | undefined {
-    return this.#resetCode
+    return this.#reset?.code
   }
 
   /** The code of the peer's STOP_SENDING, if that ended this half. */
@@ -174,8 +174,8 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
    */
   reset(code: bigint): void {
     checkErrorCode(code)
-    if (this.#reset !== undefined || this.isTerminal || this.#closed !== undefined) return
-    this.#checkSameCode(code)
+    if (this.#reset?.isWhole || this.isTerminal || this.#closed !== undefined) return
+    this.#reset?.checkCode(code)
     this.#beginReset(code)
   }
 
@@ -189,22 +189,21 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   resetAt(code: bigint, reliableSize: number): void {
     checkErrorCode(code)
     if (!this.#context.canResetAt) throw new StreamStateError('The peer did not offer to take RESET_STREAM_AT')
-    const most = this.#reset === undefined ? (this.#resetAt?.frame?.reliableSize ?? this.#buffer.end) : 0
+    const most = this.#reset?.reliableSize ?? this.#buffer.end
     const isOver = this.#stopCode !== undefined || this.isTerminal || this.#closed !== undefined
     if (!(Number.isInteger(reliableSize) && reliableSize >= 0 && (isOver || reliableSize <= most))) {
       throw new RangeError(`reliableSize must be an integer from 0 to ${most}, got ${reliableSize}`)
     }
     if (isOver) return
-    this.#checkSameCode(code)
-    if (this.#reset !== undefined || reliableSize === this.#resetAt?.frame?.reliableSize) return
+    this.#reset?.checkCode(code)
+    if (reliableSize === this.#reset?.reliableSize) return
     if (reliableSize === 0) this.#beginReset(code)
     else this.#beginResetAt(code, reliableSize)
   }
 
   /** The peer, which offered to take RESET_STREAM_AT when 0-RTT was remembered, does not any more. */
   onResetAtRefused(): void {
-    if (this.#resetAt !== undefined && this.#resetCode !== undefined && this.#isLive())
-      this.#beginReset(this.#resetCode)
+    if (this.#reset !== undefined && this.#isLive()) this.#beginReset(this.#reset.code)
   }
 
   /** RFC 9000 §19.10: a limit that is no higher is ignored, and so is any once nothing new is to be sent. */
@@ -218,21 +217,16 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     this.#stopCode = code
     this.#context.emit({ type: 'stream-stopped', stream: this.#stream, code })
     // Reliable-stream-reset section 5.2: the code of a reset does not change.
-    this.#beginReset(this.#resetCode ?? code)
+    this.#beginReset(this.#reset?.code ?? code)
   }
 
   /** Writes RESET_STREAM, RESET_STREAM_AT or STREAM_DATA_BLOCKED, if due. */
   writeControlFrames(packet: PacketWriter): boolean {
     const reset = this.#reset
     if (reset?.wantsToSend) {
-      reset.writeWith(packet, this)
-      if (reset.wantsToSend) return false
-    }
-    const resetAt = this.#resetAt
-    if (resetAt?.wantsToSend && this.#buffer.unsent === 0) {
-      resetAt.writeWith(packet, this)
-      if (resetAt.wantsToSend) return false
-      this.#state = 'dataSent'
+      const { unsent } = this.#buffer
+      if (reset.writeWith(packet, this, unsent === 0)) this.#state = 'dataSent'
+      if (reset.wantsToSend && (unsent === 0 || !reset.isPartialPending)) return false
     }
     const credit = this.#credit
     if (credit.wantsToSend) {
@@ -271,7 +265,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     this.#writeStream(packet, offset, room)
     this.#schedule()
     this.#context.budget.release(room)
-    if (this.#resetAt?.wantsToSend && buffer.unsent === 0) queueControl(this.#context, this)
+    if (this.#reset?.isPartialPending && buffer.unsent === 0) queueControl(this.#context, this)
     if (this.#wantsWritable) this.#announceRoom()
     return true
   }
@@ -292,7 +286,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
       this.#reset?.onAcked(frame, now)
       if (this.#state === 'resetSent' && this.#closed === undefined) this.#end('resetReceived')
     } else if (frame.type === FrameType.resetStreamAt && this.#isLive()) {
-      this.#resetAt?.onAcked(frame, now)
+      this.#reset?.onAcked(frame, now)
       if (this.#hasArrived()) this.#end('dataReceived')
     } else if (frame.type === FrameType.stream && this.#isLive()) {
       this.#buffer.onAcked(frame.offset, frame.length)
@@ -310,28 +304,22 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     if (frame.type === FrameType.stream) {
       if (!this.#isLive()) return // RFC 9000 §13.3: after a reset no STREAM frame is needed.
       this.#buffer.onLost(frame.offset, frame.length)
-      if (frame.fin && !this.#finAcked && this.#resetAt === undefined) this.#finPending = true
+      if (frame.fin && !this.#finAcked && this.#reset === undefined) this.#finPending = true
       this.#schedule()
       return
     }
-    if (frame.type === FrameType.resetStream) {
-      this.#reset?.onLost(frame, now)
-    } else if (frame.type === FrameType.resetStreamAt) {
-      // Reliable-stream-reset section 4: not once all has arrived.
-      if (this.#isLive()) this.#resetAt?.onLost(frame, now)
-    } else {
-      this.#credit.onLost(frame, now)
-    }
+    if (frame.type === FrameType.streamDataBlocked) this.#credit.onLost(frame, now)
+    // Reliable-stream-reset section 4: not once all has arrived.
+    else if (!this.isTerminal) this.#reset?.onLost(frame, now)
     this.#queueControl()
   }
 
   /** 0-RTT was refused: what was sent has not arrived, and is to be sent anew, as soon as there is credit (RFC 9001 §4.6.2). */
   rewind(): void {
     this.#credit.restart()
-    if (this.#reset !== undefined) this.#buffer.truncate(0)
+    if (this.#reset?.isWhole) this.#buffer.truncate(0)
     this.#context.budget.add(this.#buffer.rewind())
-    if (this.#reset !== undefined) this.#sendReset(this.#resetCode ?? 0n, 0)
-    else if (this.#resetAt?.frame) this.#resetAt.set({ ...this.#resetAt.frame, finalSize: this.#buffer.end })
+    this.#reset?.restart(this.#buffer.end)
     if (this.#state === 'dataSent') this.#state = 'send'
     this.#finPending = this.#finished
   }
@@ -343,8 +331,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
   }
 
   #queueControl(): void {
-    const { wantsToSend } = this.#credit
-    if (wantsToSend || this.#reset?.wantsToSend || this.#resetAt?.wantsToSend) queueControl(this.#context, this)
+    if (this.#credit.wantsToSend || this.#reset?.wantsToSend) queueControl(this.#context, this)
   }
 
   /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
@@ -368,28 +355,20 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   #checkWritable(): void {
     if (this.#closed !== undefined) throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
-    if (this.#resetCode === undefined) return
+    if (this.#reset === undefined) return
     const reason = this.#stopCode === undefined ? 'reset' : 'stopped'
-    throw new StreamClosedError(this.id, reason, { code: this.#resetCode })
-  }
-
-  /** Reliable-stream-reset section 5.2: the code of a reset does not change. */
-  #checkSameCode(code: bigint): void {
-    if (this.#resetCode === undefined || this.#resetCode === code) return
-    throw new RangeError(
-      `code must stay ${this.#resetCode}, with which stream ${this.id} was reset before, got ${code}`,
-    )
+    throw new StreamClosedError(this.id, reason, { code: this.#reset.code })
   }
 
   /** Whether the peer is known to have all that it is to get, and the end or the reset. */
   #hasArrived(): boolean {
     if (this.#finAcked && this.#buffer.acknowledged === this.#buffer.end) return true
-    return this.#resetAt?.isAcked === true && this.#buffer.isAcknowledged
+    return this.#reset?.isPartialAcked === true && this.#buffer.isAcknowledged
   }
 
   /** Whether bytes may still be sent: Ready, Send or Data Sent. */
   #isLive(): boolean {
-    return this.#reset === undefined && this.#state !== 'dataReceived' && this.#closed === undefined
+    return this.#reset?.isWhole !== true && this.#state !== 'dataReceived' && this.#closed === undefined
   }
 
   #wantsRepair(): boolean {
@@ -433,15 +412,8 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const queued = buffer.unsent
     // What FIN or an earlier frame has told the peer was sent before, so the final size stays (RFC 9000 §4.5).
     buffer.truncate(reliableSize)
-    this.#resetCode = code
-    this.#resetAt ??= new Latest()
-    this.#resetAt.set({
-      type: FrameType.resetStreamAt,
-      streamId: this.id,
-      errorCode: code,
-      finalSize: buffer.end,
-      reliableSize,
-    })
+    this.#reset ??= new SendReset(this.id, code)
+    this.#reset.beginPartial(buffer.end, reliableSize)
     this.#finished = false
     this.#finPending = false
     this.#wantsWritable = false
@@ -456,9 +428,8 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const { budget, repairs, fresh } = this.#context
     // RFC 9000 §4.5: the final size is what was sent, since that is the credit taken.
     const finalSize = this.#buffer.sent
-    this.#resetCode = code
-    this.#resetAt?.clear()
-    this.#sendReset(code, finalSize)
+    this.#reset ??= new SendReset(this.id, code)
+    this.#reset.beginWhole(finalSize)
     this.#state = 'resetSent'
     this.#wantsWritable = false
     this.#finPending = false
@@ -470,11 +441,6 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     // RFC 9000 §3.3: none of these after a reset.
     this.#credit.unblock()
     queueControl(this.#context, this)
-  }
-
-  #sendReset(errorCode: bigint, finalSize: number): void {
-    this.#reset = new Once()
-    this.#reset.send({ type: FrameType.resetStream, streamId: this.id, errorCode, finalSize })
   }
 
   /** Tells a waiting writer, once half of the stream's mark is free and the connection has room too. */

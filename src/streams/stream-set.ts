@@ -289,7 +289,7 @@ export class StreamSet implements FrameSource {
     }
   }
 
-  /** Writes STREAM frames: by urgency, and among the equally urgent what is lost before what is new (RFC 9000 §13.3). */
+  /** Writes STREAM frames as `scheduler.ts` says, and among the equally urgent what is lost before what is new (RFC 9000 §13.3). */
   writeFrames(packet: PacketWriter, _now: Time): void {
     const { repairs, fresh, credit } = this.#context
     for (;;) {
@@ -299,8 +299,9 @@ export class StreamSet implements FrameSource {
       const turns = repairing ? repairs : fresh
       const stream = turns.peek()
       if (stream === undefined) break
+      const { remaining } = packet
       if (!(repairing ? stream.writeRepair(packet) : stream.writeFresh(packet))) break
-      turns.onTurn(stream)
+      turns.onTurn(stream, remaining - packet.remaining)
     }
     if (!fresh.isEmpty) credit.block()
   }

@@ -2,7 +2,7 @@
 import { isBidirectional, type Role, type StreamDirection, streamInitiator } from '../wire/stream-id.ts'
 import type { Deadline } from './deadlines.ts'
 import { ReceiveStream } from './receive-stream.ts'
-import { checkPriority, DEFAULT_PRIORITY, type StreamPriority } from './scheduler.ts'
+import { checkPriority, checkSendOrder, DEFAULT_PRIORITY, type SendGroup, type StreamPriority } from './scheduler.ts'
 import { SendStream } from './send-stream.ts'
 import type { StreamContext } from './stream-context.ts'
 
@@ -30,6 +30,8 @@ export class Stream {
   readonly receive: ReceiveStream | undefined
   readonly #context: StreamContext
   #priority: StreamPriority = DEFAULT_PRIORITY
+  #sendOrder = 0
+  #sendGroup: SendGroup | undefined
 
   constructor(id: number, role: Role, context: StreamContext, limits: StreamLimits) {
     this.id = id
@@ -52,9 +54,29 @@ export class Stream {
   set priority(priority: StreamPriority) {
     checkPriority(priority)
     this.#priority = { urgency: priority.urgency, incremental: priority.incremental }
-    if (this.send === undefined) return
-    this.#context.repairs.reprioritize(this.send)
-    this.#context.fresh.reprioritize(this.send)
+    this.#reprioritize()
+  }
+
+  /** Among the equally urgent of its group, all bytes of a higher order go first (W3C WebTransport); 0 at first. */
+  get sendOrder(): number {
+    return this.#sendOrder
+  }
+
+  /** @throws RangeError for anything but a safe integer. */
+  set sendOrder(sendOrder: number) {
+    checkSendOrder(sendOrder)
+    this.#sendOrder = sendOrder
+    this.#reprioritize()
+  }
+
+  /** With whom it shares, as one against the other groups; `undefined`: with all that have none. */
+  get sendGroup(): SendGroup | undefined {
+    return this.#sendGroup
+  }
+
+  set sendGroup(sendGroup: SendGroup | undefined) {
+    this.#sendGroup = sendGroup
+    this.#reprioritize()
   }
 
   /** By when it is to have ended; `undefined` where nobody asked for it, and once it has. */
@@ -82,6 +104,12 @@ export class Stream {
   /** Whether both halves have ended. */
   get isTerminal(): boolean {
     return (this.send?.isTerminal ?? true) && (this.receive?.isTerminal ?? true)
+  }
+
+  #reprioritize(): void {
+    if (this.send === undefined) return
+    this.#context.repairs.reprioritize(this.send)
+    this.#context.fresh.reprioritize(this.send)
   }
 
   /** For its halves: one of them has ended. */
