@@ -5,6 +5,7 @@
 import { fromHex } from '../../src/base/bytes.ts'
 import type { Connection } from '../../src/connection/connection.ts'
 import type { CloseReason } from '../../src/connection/events.ts'
+import type { StoredSession } from '../../src/connection/stored-session.ts'
 import { nodePackets } from '../../src/crypto/node/packets.ts'
 import type { CryptoProvider } from '../../src/crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256 } from '../../src/crypto/suites.ts'
@@ -55,7 +56,9 @@ export interface Recorded extends Opened {
 const INITIAL_DATAGRAM = 1200
 const NUMBER_LENGTH = 4
 const ID_LENGTH = 8
-const LOCAL_IDS: ReadonlySet<string> = new Set(['CLIENT_HANDSHAKE', 'SERVER_HANDSHAKE', 'CLIENT', 'SERVER'])
+const LOCAL_IDS: ReadonlySet<string> = new Set([
+  ...['CLIENT_EARLY', 'CLIENT_HANDSHAKE', 'SERVER_HANDSHAKE', 'CLIENT', 'SERVER'],
+])
 
 /** Cheap public-key work, the packets of `node:crypto`. */
 export const fuzzCrypto: CryptoProvider = quickCrypto(nodePackets)
@@ -70,6 +73,10 @@ export class MisbehavingPeer {
   /** Every packet of the present connection that could be opened, while `records`. */
   readonly packets: Recorded[] = []
   records = true
+  /** What the client goes on from, with early data. */
+  session: StoredSession | undefined
+  /** Called when the client's connection is there, before anything is sent. */
+  onConnect: (client: Connection) => void = () => {}
   /** Whether the real peer's datagrams, and those to it, still pass. */
   #passes: (from: Role) => boolean = () => true
   readonly #sealer = new Sealer(fuzzCrypto)
@@ -103,7 +110,8 @@ export class MisbehavingPeer {
   connect(stage: Stage): this {
     this.#forget()
     const { pair } = this
-    const client = pair.connect()
+    const client = pair.connect(this.session && { session: this.session })
+    this.onConnect(client)
     if (stage === 'initial' && this.victimRole === 'client') this.#passes = () => false
     // The server's first flight leaves, and nobody hears it.
     else if (this.victimRole === 'server' && stage !== 'connected') this.#passes = (from) => from === 'client'
@@ -281,6 +289,8 @@ export class MisbehavingPeer {
     if (type === PacketType.initial) {
       return this.#originalId === undefined ? undefined : initialSecrets(VERSION_1, this.#originalId.bytes)[role]
     }
+    // Servers have no such keys; who pretends to be one takes those of the client.
+    if (type === PacketType.zeroRtt) return this.#secrets.get('CLIENT_EARLY')
     const who = role === 'client' ? 'CLIENT' : 'SERVER'
     return this.#secrets.get(type === PacketType.handshake ? `${who}_HANDSHAKE` : who)
   }

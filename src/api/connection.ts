@@ -377,7 +377,7 @@ export class QuicConnection {
         return this.#remember('session', (recall) => recall.keepSession(event.session))
       case 'new-token':
         return this.#remember('token', (recall) => {
-          recall.keepToken(event.token)
+          recall.keepToken(event.token, this.version)
           return event
         })
       case 'path-probed':

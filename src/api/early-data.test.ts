@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { encodeUtf8 } from '../base/bytes.ts'
+import type { Observer } from '../wire/observer.ts'
+import { PacketType } from '../wire/packet-type.ts'
+import { VERSION_1, VERSION_2 } from '../wire/version.ts'
 import type { QuicConnection } from './connection.ts'
 import { QuicEndpoint } from './endpoint.ts'
 import type { ConnectOptions } from './endpoint-core.ts'
@@ -170,6 +173,27 @@ test('a token store saves the Retry of the second connection', async () => {
   expect(tokens).toHaveLength(0)
   await regulars.visit({ tokenStore })
   expect(tokens).toHaveLength(1)
+})
+
+//= rfc9369#5-p1-1
+test('what one version of QUIC has left is not used in another', async () => {
+  const stores = { sessionStore: new MemoryStore(), tokenStore: new MemoryStore() }
+  const versions = [VERSION_1, VERSION_2]
+  const regulars = await new Regulars().listen({ earlyData: true, versions })
+  await regulars.visit({ ...stores, ...EARLY, versions })
+  const packets: number[] = []
+  const observer = (): Observer => ({
+    packetSent: ({ type, tokenLength = 0 }) => void packets.push(type, tokenLength),
+  })
+  const second = await regulars.visit({ ...stores, ...EARLY, versions, version: VERSION_2, observer })
+  expect(second.version).toBe(VERSION_2)
+  expect(await second.ready).toMatchObject({ resumed: false })
+  expect(packets).not.toContain(PacketType.zeroRtt)
+  expect(Math.max(...packets)).toBe(PacketType.oneRtt)
+  const third = await regulars.visit({ ...stores, ...EARLY, versions, version: VERSION_2, observer })
+  expect(await third.ready).toMatchObject({ resumed: true, earlyDataAccepted: true })
+  expect(packets).toContain(PacketType.zeroRtt)
+  expect(Math.max(...packets)).toBeGreaterThan(16)
 })
 
 describe('early data', () => {

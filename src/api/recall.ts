@@ -1,5 +1,5 @@
 /** What a client goes on from: the session and the token that it was given, or that its stores have for the server; and what it puts there. */
-import { toHex } from '../base/bytes.ts'
+import { concat, equalBytes, toHex } from '../base/bytes.ts'
 import { decodeSession, encodeSession, type StoredSession } from '../connection/stored-session.ts'
 import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { hashOf } from '../crypto/hkdf.ts'
@@ -67,13 +67,13 @@ export class Recall {
     for (const name of ['sessionStore', 'tokenStore'] as const) checkStore(options[name], name)
   }
 
-  /** What to begin with; taken out of the stores. A session of another version is worth nothing (RFC 9369 §5). */
+  /** What to begin with; taken out of the stores. What is of another version is worth nothing (RFC 9369 §5). */
   take(version: number): Eventually<Recalled> {
     const { session, sessionStore, token, tokenStore } = this.#options
     return andThen(session ?? sessionStore?.get(this.#server), (bytes) =>
       andThen(token ?? tokenStore?.get(this.#server), (kept) => {
         const decoded = bytes === undefined ? undefined : decodeSession(bytes)
-        return { session: decoded?.version === version ? decoded : undefined, token: kept }
+        return { session: decoded?.version === version ? decoded : undefined, token: token ?? tokenOf(kept, version) }
       }),
     )
   }
@@ -87,9 +87,19 @@ export class Recall {
   }
 
   /** A server gave a token. @throws what the store throws */
-  keepToken(token: Uint8Array): void {
-    keep(this.#options.tokenStore, this.#server, token)
+  keepToken(token: Uint8Array, version: number): void {
+    keep(this.#options.tokenStore, this.#server, concat(versionBytes(version), token))
   }
+}
+
+/** The token that was kept for this version. */
+function tokenOf(kept: Uint8Array | undefined, version: number): Uint8Array | undefined {
+  if (kept === undefined || !equalBytes(kept.subarray(0, 4), versionBytes(version))) return undefined
+  return kept.subarray(4)
+}
+
+function versionBytes(version: number): Uint8Array {
+  return Uint8Array.of(version >>> 24, version >>> 16, version >>> 8, version)
 }
 
 function keep(store: ClientStore | undefined, server: string, value: Uint8Array): void {

@@ -1,14 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { noble } from '../crypto/noble/provider.ts'
 import { NamedGroup } from '../tls/code-points.ts'
+import { EarlyDataRegister } from '../tls/early-data-register.ts'
+import { ticketPolicy } from '../tls/resumption.fixtures.ts'
 import { FrameType } from '../wire/frame.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import type { Observer } from '../wire/observer.ts'
 import { EncryptionLevel, PacketType } from '../wire/packet-type.ts'
 import { isLongHeader } from '../wire/short-header.ts'
+import { TransportErrorCode } from '../wire/transport-error.ts'
+import { VERSION_1, VERSION_2 } from '../wire/version.ts'
 import { firstVisit, nextVisit, ticketTerms } from './early-data.fixtures.ts'
-import type { PairOptions } from './test-pair.fixtures.ts'
-import { forSeeds, runChecked } from './traffic.fixtures.ts'
+import { quickCrypto } from './quick-crypto.fixtures.ts'
+import { Pair, type PairOptions, TEST_WALL_CLOCK } from './test-pair.fixtures.ts'
+import { forSeeds, runChecked, Traffic } from './traffic.fixtures.ts'
 import { Wiretap } from './wire-discipline.fixtures.ts'
 
 /** The types of the packets of a datagram. */
@@ -259,6 +264,10 @@ describe('early data that is refused', () => {
 describe('early data and', () => {
   //= rfc9000#17.2.3-p5-1
   //= rfc9000#17.2.3-p5-2
+  //= rfc9000#17.2.3-p7-1
+  //= rfc9000#17.2.3-p7-2
+  //= rfc9001#5.6-p8-1
+  //= rfc9001#5.6-p9-1
   test('Retry: it goes out again, under new packet numbers', () => {
     const wiretap = new Wiretap()
     const { pair, traffic, client } = nextVisit(firstVisit(), { listen: { retry: 'always' }, ...wiretap.options })
@@ -308,5 +317,80 @@ describe('early data and', () => {
     pair.client.endpoint.wake(client)
     pair.run(() => client.state === 'closed' && pair.server.connections[0]?.state === 'closed', 60_000)
     expect(pair.server.connections[0]?.closeReason).toMatchObject({ side: 'remote' })
+  })
+
+  //= rfc9001#9.2-p2-1
+  test('a repeated first flight: another server with the same key and register refuses it', () => {
+    const register = new EarlyDataRegister(TEST_WALL_CLOCK)
+    const acceptEarlyData = ({ ticketId, issuedAt }: { ticketId: Uint8Array; issuedAt: number }): boolean =>
+      register.take(ticketId, issuedAt, TEST_WALL_CLOCK + 1_000)
+    const tickets = ticketTerms({ acceptEarlyData })
+    const flight: Uint8Array[] = []
+    const visit = nextVisit(firstVisit({ tickets }), {
+      tickets,
+      tap: (bytes, from) => {
+        if (from === 'client' && visit.pair.now === 1000) flight.push(bytes)
+        return true
+      },
+    })
+    visit.traffic.send(visit.client, 'bidirectional', 3_000, 10)
+    runChecked(visit.pair, () => visit.client.isHandshakeConfirmed)
+    expect(visit.client.completion?.earlyData).toBe(true)
+    expect(flight.length).toBeGreaterThan(1)
+    for (const [terms, expected] of [
+      [tickets, 0],
+      // Without the register the copy is taken: what it asks for is done twice.
+      [ticketTerms(), 3_000],
+    ] as const) {
+      const other = new Pair({ crypto: quickCrypto(), tickets: terms })
+      const traffic = new Traffic(other)
+      for (const bytes of flight) other.inject(bytes, 'server', other.client.address)
+      other.run(() => false, 500)
+      expect(traffic.received('server')).toBe(expected)
+    }
+  })
+
+  test('a server that accepts it and gives less than it did: PROTOCOL_VIOLATION', () => {
+    const policy = ticketPolicy({ sealer: ticketTerms().sealer, context: () => new Uint8Array() })
+    const { pair, traffic, client } = nextVisit(firstVisit(), { server: smallServer, serverTls: { tickets: policy } })
+    traffic.send(client, 'bidirectional', 500, 10)
+    pair.run(() => client.state === 'closed', 60_000)
+    expect(client.closeReason).toMatchObject({ side: 'local', code: TransportErrorCode.PROTOCOL_VIOLATION })
+    expect(client.completion).toBeUndefined()
+  })
+
+  //= rfc9369#4.1-p9-1
+  test('Version Negotiation: no 0-RTT packet is of another version, and what it said is said in the end', () => {
+    const versions = new Map<number, number>()
+    const { pair, traffic, client } = nextVisit(firstVisit(), {
+      listen: { versions: [VERSION_2] },
+      clientObserver: {
+        packetSent: ({ type, version }) => {
+          if (type === PacketType.zeroRtt) versions.set(version ?? 0, (versions.get(version ?? 0) ?? 0) + 1)
+        },
+      },
+    })
+    traffic.send(client, 'bidirectional', 3_000, 3_000)
+    expect(runChecked(pair, () => traffic.completed('client') === 1, 10_000)).toBe(true)
+    expect(client.version).toBe(VERSION_2)
+    expect(client.completion).toMatchObject({ resumed: false, earlyData: false })
+    expect([...versions.keys()]).toEqual([VERSION_1])
+  })
+
+  test('whatever comes before the Initial packet: a bounded little is kept', () => {
+    const session = firstVisit()
+    const { pair, traffic, client } = nextVisit(session, {
+      tap: (bytes, from) => from !== 'client' || !typesOf(bytes).includes(PacketType.initial) || pair.now > 1_500,
+    })
+    // A flood of strangers' 0-RTT packets drives out what waits for its Initial packet, and no more than that.
+    traffic.send(client, 'bidirectional', 6_000, 10)
+    pair.run(() => pair.now >= 1010)
+    const stranger = Uint8Array.of(0xd0, 0, 0, 0, 1, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0x41, 0x00, ...new Uint8Array(256))
+    for (let count = 0; count < 200; count++) {
+      stranger[6] = count
+      pair.inject(stranger.slice(), 'server', `198.51.100.1:${1000 + count}`)
+    }
+    expect(runChecked(pair, () => traffic.completed('client') === 1, 20_000)).toBe(true)
+    expect(pair.server.connections).toHaveLength(1)
   })
 })

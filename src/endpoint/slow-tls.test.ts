@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
-import { slowProvider, slowSelection, slowVerifier } from '../tls/slow-provider.fixtures.ts'
+import { later, slowProvider, slowSelection, slowVerifier } from '../tls/slow-provider.fixtures.ts'
 import { insecureVerifier } from '../x509/certificate-verifier.ts'
+import { firstVisit, ticketTerms } from './early-data.fixtures.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
 import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
 import { checkAll, seeds, Traffic } from './traffic.fixtures.ts'
+import { Wiretap } from './wire-discipline.fixtures.ts'
 
 const crypto = quickCrypto()
 const slow = slowProvider(crypto)
@@ -52,6 +54,26 @@ describe('With public-key work that takes its time', () => {
       const client = pair.connect()
       await runSlowly(pair, () => client.isHandshakeConfirmed)
       expect([seed, client.isHandshakeConfirmed]).toEqual([seed, true])
+    }
+  })
+
+  test('early data is accepted, or refused and sent again, and keeps to its limits meanwhile', async () => {
+    for (const seed of seeds(6)) {
+      const isAccepted = seed % 2 === 0
+      const tickets = ticketTerms({ acceptEarlyData: () => later(() => isAccepted) })
+      const session = firstVisit({ tickets, server: { initialMaxData: 5_000 } })
+      const wiretap = new Wiretap()
+      const network = { loss: 0.1, jitter: 20, duplicate: 0.1 }
+      const patient = { handshakeTimeout: 60_000, maxIdleTimeout: 60_000 }
+      const pair = slowPair({ seed, network, tickets, client: patient, server: patient, ...wiretap.options })
+      const traffic = new Traffic(pair)
+      const client = pair.connect({ session })
+      // The key shares take their time: streams can be opened once the ClientHello is out.
+      expect(await runSlowly(pair, () => client.streams.open('unidirectional') !== undefined)).toBe(true)
+      traffic.send(client, 'bidirectional', 20_000, 20_000)
+      expect([seed, await runSlowly(pair, () => traffic.completed('client') === 1)]).toEqual([seed, true])
+      expect(client.completion).toMatchObject({ resumed: true, earlyData: isAccepted })
+      expect(wiretap.faults).toEqual([])
     }
   })
 

@@ -24,6 +24,7 @@ class Speaker {
   hasElicitingInitial = false
   isComplete = false
   #hasHeardOneRtt = false
+  #hasSentOneRtt = false
 
   constructor(role: Role, faults: string[]) {
     this.role = role
@@ -54,6 +55,11 @@ class Speaker {
     const number = packet.packetNumber
     if (number <= (this.#sent[space] ?? -1)) this.#fault(`packet number ${number} follows ${this.#sent[space]}`)
     this.#sent[space] = number
+    if (type === PacketType.oneRtt) this.#hasSentOneRtt = true
+    if (type === PacketType.zeroRtt) {
+      if (this.role === 'server') this.#fault('a server sent a 0-RTT packet')
+      if (this.#hasHeardOneRtt || this.#hasSentOneRtt) this.#fault('a 0-RTT packet after one of 1-RTT')
+    }
     if (this.#discarded.has(type)) this.#fault(`a packet of type ${type} after its keys were discarded`)
     if (frames.length === 0 && padding === 0) this.#fault('a packet without a frame')
     if (type === PacketType.initial && this.role === 'server' && (packet.tokenLength ?? 0) > 0) {

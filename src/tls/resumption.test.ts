@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { concat } from '../base/bytes.ts'
+import { concat, toHex } from '../base/bytes.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from '../crypto/suites.ts'
 import { WALL_CLOCK } from './certificates.fixtures.ts'
 import { HandshakeType, NamedGroup } from './code-points.ts'
@@ -188,6 +188,21 @@ describe.each(PACES)('resumption, when public-key work is done $name', (pace) =>
     expectAgreement(resumed)
     expect(resumed.client.complete).toMatchObject({ resumed: true, earlyData: false })
     expect(earlyDataOf(resumed.client)).toEqual([false])
+  })
+
+  //= rfc9001#4.6.1-p2-1
+  test('a server that takes early data says 0xffffffff in its tickets, and nothing where it does not', async () => {
+    for (const changes of [{}, { acceptEarlyData: undefined }]) {
+      const sent: Uint8Array[] = []
+      await new Regulars(pace, changes).visit({}, {}, (from, level, bytes) => {
+        if (from === 'server' && level === TlsLevel.application) sent.push(bytes)
+        return [bytes]
+      })
+      expect(sent).toHaveLength(2)
+      const ending =
+        changes.acceptEarlyData === undefined && 'acceptEarlyData' in changes ? '0000' : '0008002a0004ffffffff'
+      for (const bytes of sent) expect(toHex(bytes).endsWith(ending)).toBe(true)
+    }
   })
 
   test('a server that takes no early data says so in its tickets', async () => {
