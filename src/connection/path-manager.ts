@@ -359,6 +359,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#activate(path, now)
     if (path.isValidated && !path.validation.isRunning) this.#lastValidated = path
     else if (!path.validation.isRunning) this.#validate(path, undefined, now)
+    // What was not heard at the old address says nothing of the new one, from where the peer has just been heard.
+    this.#options.onMoved?.(now)
     // RFC 9000 §9.3.3: the path before is validated as well, lest somebody forwards the peer's packets faster than it can.
     if (!old.validation.isRunning && !old.isDead) this.#validate(old, undefined, now)
     this.#tidy(now)

@@ -36,7 +36,7 @@ function checkPathInSpace(path: PathRecovery, { sent, space }: SpaceRecovery): n
     const packet = sent.at(number)
     if (packet.path !== path || packet.state !== PacketState.outstanding || !packet.inFlight) continue
     bytes += packet.size
-    if (packet.ackEliciting && !packet.isPathProbe) eliciting += 1
+    if (packet.ackEliciting) eliciting += 1
   }
   expectEqual(`ack-eliciting packets in flight in space ${space}`, path.ackElicitingInFlight[space] ?? 0, eliciting)
   return bytes

@@ -152,7 +152,9 @@ export class LossDetector {
     state.outstanding += 1
     if (packet.ecn !== undefined) state.ecn.onPacketSent(packet.ecn, now)
     if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths.push(path)
-    if (packet.ackEliciting) packet.inFlight = true
+    // Probes of another path arm no PTO, so nothing would take them out of a window that they share and fill (RFC 9000 §9.4).
+    if (packet.isPathProbe) packet.inFlight = false
+    else if (packet.ackEliciting) packet.inFlight = true
     if (packet.inFlight) {
       this.#lastEvent = now
       path.onPacketSent(packet, now)

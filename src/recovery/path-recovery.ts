@@ -179,7 +179,7 @@ export class PathRecovery {
   onPacketSent(packet: SentPacket, now: Time): void {
     packet.hadRttSample = this.rtt.hasSample
     this.#sampler.onPacketSent(packet, now)
-    if (packet.ackEliciting && !packet.isPathProbe) {
+    if (packet.ackEliciting) {
       this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) + 1
       this.lastAckElicitingSent[packet.space] = now
     }
@@ -220,11 +220,6 @@ export class PathRecovery {
     // RFC 9000 §14.4: the loss of a probe is no sign of congestion.
     if (packet.isMtuProbe) {
       this.mtu?.onProbeLost(packet.size, now)
-      return
-    }
-    // RFC 9000 §9.4: nor is that of a probe to an address where nobody may be any more.
-    if (packet.isPathProbe) {
-      packet.lossEpoch = -1
       return
     }
     if (packet.sentTime > this.#recoveryStart) {
@@ -299,7 +294,7 @@ export class PathRecovery {
   }
 
   #leaveFlight(packet: SentPacket): void {
-    if (packet.ackEliciting && !packet.isPathProbe) {
+    if (packet.ackEliciting) {
       this.ackElicitingInFlight[packet.space] = (this.ackElicitingInFlight[packet.space] ?? 0) - 1
     }
   }
