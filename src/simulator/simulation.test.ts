@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest'
+import { connect } from '../api/client.ts'
+import type { QuicConnection } from '../api/connection.ts'
+import { listen, type QuicServer } from '../api/server.ts'
+import { noble } from '../crypto/noble/provider.ts'
+import { web } from '../crypto/web/provider.ts'
+import { qlogTo } from '../qlog/qlog-to.ts'
+import type { LinkOptions } from './link-options.ts'
+import { Simulation, type SimulationOptions } from './simulation.ts'
+import type { SimulatedTransport } from './transport.ts'
+
+interface Stage {
+  readonly simulation: Simulation
+  readonly near: SimulatedTransport
+  readonly server: QuicServer
+  readonly connection: QuicConnection
+}
+
+/** Sends streams back. */
+function echo(server: QuicServer): void {
+  void (async () => {
+    for await (const connection of server) {
+      void (async () => {
+        for await (const stream of connection.incomingBidirectionalStreams) {
+          stream.readable.pipeTo(stream.writable).catch(() => {})
+        }
+      })().catch(() => {})
+    }
+  })()
+}
+
+/** Runs `body` with a client that is connected to an echo server. */
+function staged(
+  options: SimulationOptions,
+  link: LinkOptions,
+  body: (stage: Stage) => Promise<void>,
+  log?: string[],
+): Promise<void> {
+  const simulation = new Simulation(options)
+  const [near, far] = simulation.link(link)
+  const common = {
+    ...simulation.options,
+    ...(log !== undefined && { observer: qlogTo(() => (record) => log.push(record)) }),
+  }
+  return simulation.run(async () => {
+    const server = await listen(far, { ...common, alpn: ['echo'], certificate: simulation.certificate })
+    echo(server)
+    const connection = await connect(near, {
+      ...common,
+      // Without it a client that only waits does not notice that its NAT has forgotten it.
+      keepAlive: 100,
+      address: far.localAddress,
+      alpn: ['echo'],
+      serverCertificateHashes: [simulation.certificate.hash],
+    })
+    await body({ simulation, near, server, connection })
+    await connection.close()
+    await server.close()
+  })
+}
+
+async function echoed(connection: QuicConnection, size: number): Promise<void> {
+  const stream = await connection.createBidirectionalStream()
+  const bytes = new Uint8Array(size).map((_, index) => index * 7)
+  const writing = new Blob([bytes]).stream().pipeTo(stream.writable)
+  expect(new Uint8Array(await new Response(stream.readable).arrayBuffer())).toEqual(bytes)
+  await writing
+}
+
+describe('the public API in virtual time', () => {
+  test('takes as long as the link says, and hardly any real time', async () => {
+    await staged({ seed: 1 }, { delay: 200 }, async ({ simulation, connection }) => {
+      expect(simulation.now).toBeGreaterThanOrEqual(1400)
+      expect(simulation.now).toBeLessThan(1500)
+      await simulation.sleep(20_000)
+      await echoed(connection, 1000)
+    })
+  })
+
+  test('moves bytes through loss, reordering and NAT rebindings', async () => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const link = { delay: 20, loss: 0.05, jitter: 10 }
+      await staged({ seed }, link, async ({ simulation, near, connection }) => {
+        const rebind = simulation.net.every(150, () => void near.port.rebind())
+        await echoed(connection, 100_000)
+        rebind()
+      })
+    }
+  })
+
+  test('does the same again with the same seed, byte for byte in qlog, and something else with another', async () => {
+    const logOf = async (seed: number): Promise<string> => {
+      const log: string[] = []
+      const link = { delay: 10, loss: 0.1, duplicate: 0.05, jitter: 5 }
+      await staged({ seed }, link, ({ connection }) => echoed(connection, 30_000), log)
+      return log.join('')
+    }
+    const first = await logOf(3)
+    expect(first.length).toBeGreaterThan(50_000)
+    expect(await logOf(3)).toBe(first)
+    expect(await logOf(4)).not.toBe(first)
+  })
+
+  test('ends a connection whose network is gone by its idle timeout, which nobody waits for', async () => {
+    await staged({ seed: 2 }, { delay: 5 }, async ({ simulation, connection }) => {
+      simulation.net.partition(['client'], ['server'])
+      const before = simulation.now
+      await expect(connection.closed).rejects.toMatchObject({ name: 'QuicIdleTimeoutError' })
+      expect(simulation.now - before).toBeGreaterThan(29_000)
+    })
+  })
+
+  test('hears of a carrier that fails', async () => {
+    await staged({ seed: 2 }, {}, async ({ near, connection }) => {
+      near.fail(new Error('The cable was pulled'))
+      await expect(connection.closed).rejects.toThrow('The cable was pulled')
+    })
+  })
+
+  test('stands still while the host works for it: Web Crypto takes no virtual time', async () => {
+    const simulation = new Simulation({ seed: 1 })
+    const [near, far] = simulation.link({ delay: 10 })
+    const crypto = simulation.environment.holding({ ...noble, ...web })
+    const common = { environment: simulation.environment, crypto, alpn: ['echo'] }
+    await simulation.run(async () => {
+      const server = await listen(far, { ...common, certificate: simulation.certificate })
+      echo(server)
+      const connection = await connect(near, {
+        ...common,
+        address: far.localAddress,
+        serverCertificateHashes: [simulation.certificate.hash],
+      })
+      expect(simulation.now).toBeLessThan(1030)
+      await echoed(connection, 5000)
+      await connection.close()
+      await server.close()
+    })
+  })
+})
+
+describe('a run', () => {
+  test('fails with the seed and the time, and what failed as its cause', async () => {
+    const simulation = new Simulation({ seed: 99 })
+    const cause = new Error('Expected otherwise')
+    const run = simulation.run(async () => {
+      await simulation.sleep(500)
+      throw cause
+    })
+    await expect(run).rejects.toThrow('With ISOQUIC_SEED=99 at 1500.000 ms: Expected otherwise')
+    await expect(run).rejects.toMatchObject({ cause })
+  })
+
+  test('says so where it waits for what never happens, and where it takes too long', async () => {
+    const simulation = new Simulation({ seed: 5 })
+    await expect(simulation.run(() => new Promise(() => {}))).rejects.toThrow('nothing is left to happen')
+    const stop = simulation.net.every(1000, () => {})
+    await expect(simulation.run(() => new Promise(() => {}), 10_000)).rejects.toThrow('It is not done after 10000 ms')
+    stop()
+  })
+
+  test('gives what its body gives', async () => {
+    expect(await new Simulation({ seed: 1 }).run(() => 5)).toBe(5)
+  })
+})
+
+test('timers fire on the grid of their granularity', async () => {
+  const simulation = new Simulation({ seed: 1 })
+  simulation.environment.timerGranularity = 1000
+  await simulation.run(
+    () => new Promise<void>((resolve) => void simulation.environment.setTimer(1234, () => resolve())),
+  )
+  expect(simulation.now).toBe(2000)
+})
+
+test('nodes are found by name, and nobody else is', async () => {
+  const simulation = new Simulation({ seed: 1 })
+  const [near, far] = simulation.link()
+  expect(await near.resolve('server', 4433)).toEqual([far.localAddress])
+  await expect(near.resolve('elsewhere', 4433)).rejects.toThrow(
+    'Nobody in the simulation has the address elsewhere:4433',
+  )
+})
