@@ -1,4 +1,5 @@
 /** The congestion controllers under which everything is simulated: the one list of them. */
+import { bbr } from '../../src/recovery/congestion/bbr/bbr.ts'
 import type { CongestionAlgorithm } from '../../src/recovery/congestion/controller.ts'
 
 /** A congestion controller and what tables call it. */
@@ -12,6 +13,7 @@ export interface Controller {
 export const CONTROLLERS: readonly Controller[] = [
   { name: 'newreno', algorithm: 'newreno' },
   { name: 'cubic', algorithm: 'cubic' },
+  { name: 'bbr', algorithm: bbr },
 ]
 
 /** Each controller with itself and with each other one, in one order. */

@@ -6,10 +6,10 @@ import { standing } from './standing.fixtures.ts'
 standing(sharedBottleneck)
 
 test('no controller starves another, or itself', () => {
-  for (const { one, other, median, worst } of fairness(3)) {
+  for (const { one, other, median, worst } of fairness(2)) {
     const names = `${one.name} beside ${other.name}`
-    expect(median, names).toBeGreaterThan(0.85)
-    expect(worst, names).toBeGreaterThan(0.75)
+    expect(median, names).toBeGreaterThan(0.8)
+    expect(worst, names).toBeGreaterThan(0.65)
   }
 })
 
