@@ -16,12 +16,14 @@ import { natRebinding } from './nat-rebinding.ts'
 import type { Phenomenon } from './phenomenon.ts'
 import { reordering } from './reordering.ts'
 import { sharedBottleneck } from './shared-bottleneck.ts'
+import { zeroRtt } from './zero-rtt.ts'
 
 /** In the order of the table that `npm run simulate` ends with. */
 export const PHENOMENA: readonly Phenomenon[] = [
   handshakeLoss,
   handshakeLossPairs,
   amplificationLimit,
+  zeroRtt,
   longRtt,
   blackholeAndRevival,
   natRebinding,

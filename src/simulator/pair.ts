@@ -7,6 +7,8 @@ import { type Duration, NEVER, type Time } from '../base/time.ts'
 import { type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
+import type { StoredSession } from '../connection/stored-session.ts'
+import type { TicketTerms } from '../connection/ticket-terms.ts'
 import { isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
@@ -55,6 +57,8 @@ export interface PairOptions {
   readonly server?: ConnectionOptions | undefined
   readonly clientTls?: Partial<TlsClientConfig> | undefined
   readonly serverTls?: Partial<TlsServerConfig> | undefined
+  /** How the server gives tickets out and takes them back. Default: not at all. */
+  readonly tickets?: TicketTerms | undefined
   readonly listen?: Partial<ListenParameters> | undefined
   /** Of both endpoints. */
   readonly endpoint?: Partial<EndpointOptions> | undefined
@@ -81,6 +85,8 @@ export interface PairConnectOptions {
   /** Of an earlier NEW_TOKEN event. */
   readonly token?: Uint8Array | undefined
   readonly tls?: Partial<TlsClientConfig> | undefined
+  /** Of an earlier session-ticket event; what is written before the handshake is over goes by 0-RTT then. */
+  readonly session?: StoredSession | undefined
   /** The client's port; default: its first. */
   readonly from?: Port | undefined
   /** Default: the address of the server's first port. */
@@ -181,6 +187,7 @@ export class Pair implements SideListener {
         remoteAddress: options.to ?? this.server.address,
         config: validateConnectionConfig({ ...this.#options.client, ...options.config }),
         token: options.token,
+        session: options.session,
         observer: this.#observer.client,
         createTls: (parameters) =>
           createClientSession({
@@ -188,6 +195,7 @@ export class Pair implements SideListener {
             serverName: 'localhost',
             verifier: insecureVerifier,
             ...this.#options.clientTls,
+            ...(options.session && { resumption: { session: options.session.tls, earlyData: true } }),
             ...options.tls,
             parameters,
           }),
@@ -267,11 +275,13 @@ export class Pair implements SideListener {
       incoming,
       {
         config: validateConnectionConfig({ ...this.#options.server, ...config }),
+        tickets: this.#options.tickets,
         observer: this.#observer.server,
-        createTls: (parameters) =>
+        createTls: (parameters, tickets) =>
           createServerSession({
             ...this.#tls('server'),
             selectIdentity: () => this.identity,
+            tickets,
             ...this.#options.serverTls,
             parameters,
           }),
