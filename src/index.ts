@@ -9,7 +9,7 @@ export {
   QuicConnection,
   type QuicReadyInfo,
 } from './api/connection.ts'
-export type { CreateStreamOptions } from './api/connection-streams.ts'
+export type { CreateStreamOptions, QuicDeadlineDetail } from './api/connection-streams.ts'
 export type { ConfigureOptions } from './api/controls.ts'
 export { QuicDatagrams, type SendDatagramOptions, SentDatagram } from './api/datagrams.ts'
 export { QuicEndpoint } from './api/endpoint.ts'
@@ -44,6 +44,7 @@ export type { PathOptions, QuicPath } from './api/paths.ts'
 export type { PreferredAddressOptions } from './api/preferred-address.ts'
 export type { ClientPskOptions, PresharedKey, PskModeName, ServerPskOptions } from './api/psk-options.ts'
 export type { QuicSessionDetail, RecallOptions } from './api/recall.ts'
+export { QuicSendGroup, type QuicSendGroupStats } from './api/send-group.ts'
 export type { SendQueue } from './api/send-queue.ts'
 export {
   type ListenOptions,
@@ -61,6 +62,7 @@ export {
   type QuicStreamDeadline,
   type ResetAtOptions,
 } from './api/stream.ts'
+export type { QuicStreamWriter, QuicWritable } from './api/stream-writer.ts'
 export type { TrustOptions, VerifyCertificates } from './api/trust.ts'
 export type { ConnectionOptions } from './connection/config.ts'
 export type { ConnectionState } from './connection/connection.ts'

@@ -2,11 +2,13 @@
 import type { Time } from '../base/time.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { StreamEvent } from '../streams/events.ts'
-import { checkPriority, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
+import { checkPriority, checkSendOrder, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
 import { errorOf, type QuicError, QuicStreamError } from './errors.ts'
 import { IncomingStreams } from './incoming-streams.ts'
+import { checkKeys } from './known-keys.ts'
+import { QuicSendGroup } from './send-group.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import { QuicStream } from './stream.ts'
 
@@ -18,6 +20,10 @@ export interface CreateStreamOptions extends Abortable {
   readonly urgency?: number
   /** Share the turns of its urgency with others; default `false`. */
   readonly incremental?: boolean
+  /** All bytes of a higher order go first, within the group; default 0 (W3C WebTransport). */
+  readonly sendOrder?: number
+  /** Of `createSendGroup`: with whom it shares, as one against other groups. */
+  readonly sendGroup?: QuicSendGroup | undefined
 }
 
 /** What the streams need of their connection. */
@@ -36,6 +42,7 @@ export interface QuicDeadlineDetail {
   readonly action: 'notify' | 'both'
 }
 
+const CREATE_KEYS = ['signal', 'waitUntilAvailable', 'urgency', 'incremental', 'sendOrder', 'sendGroup']
 const DIRECTIONS: readonly StreamDirection[] = ['bidirectional', 'unidirectional']
 
 /** All streams of one connection that have not ended. */
@@ -63,19 +70,25 @@ export class ConnectionStreams {
     for (const direction of DIRECTIONS) this.#incoming[direction].serve(consumer)
   }
 
+  /** A group for streams of this connection. */
+  createSendGroup(): QuicSendGroup {
+    return new QuicSendGroup(this)
+  }
+
   /** Opens a stream as soon as there is a connection and the peer's limit lets it. */
   async create(
     direction: StreamDirection,
     started: Promise<Connection>,
     options: CreateStreamOptions,
   ): Promise<QuicStream> {
+    checkKeys(options, CREATE_KEYS)
     options.signal?.throwIfAborted()
-    const { urgency, incremental } = options
-    checkPriority({
-      ...DEFAULT_PRIORITY,
-      ...(urgency !== undefined && { urgency }),
-      ...(incremental !== undefined && { incremental }),
-    })
+    const { urgency, sendOrder, sendGroup } = options
+    if (urgency !== undefined) checkPriority({ ...DEFAULT_PRIORITY, urgency })
+    if (sendOrder !== undefined) checkSendOrder(sendOrder)
+    if (sendGroup !== undefined && !this.#isOwnGroup(sendGroup)) {
+      throw new TypeError('sendGroup must be of createSendGroup of the same connection')
+    }
     const connection = await abortable(started, options.signal)
     for (;;) {
       if (connection.state !== 'connecting' && connection.state !== 'connected') throw endError(connection)
@@ -143,13 +156,16 @@ export class ConnectionStreams {
     const adopted: QuicStream = new QuicStream(stream, {
       wake: () => this.#host.wake(connection),
       now: () => this.#host.now(),
+      isOwnGroup: (group) => this.#isOwnGroup(group),
       onEnded: () => {
         this.#streams.delete(stream)
         this.#incoming[stream.direction].forget(adopted)
       },
     })
     this.#streams.set(stream, adopted)
-    const { urgency, incremental } = options
+    const { urgency, incremental, sendOrder, sendGroup } = options
+    if (sendOrder !== undefined) adopted.sendOrder = sendOrder
+    if (sendGroup !== undefined) adopted.sendGroup = sendGroup
     if (urgency !== undefined || incremental !== undefined) {
       adopted.priority = {
         ...(urgency !== undefined && { urgency }),
@@ -157,6 +173,10 @@ export class ConnectionStreams {
       }
     }
     return adopted
+  }
+
+  #isOwnGroup(group: QuicSendGroup): boolean {
+    return group instanceof QuicSendGroup && group.isOf(this)
   }
 
   #onDeadline({ stream, action, code }: Extract<StreamEvent, { type: 'stream-deadline' }>): void {

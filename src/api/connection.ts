@@ -16,6 +16,7 @@ import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInf
 import { Listeners } from './listeners.ts'
 import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
 import type { Recall } from './recall.ts'
+import type { QuicSendGroup } from './send-group.ts'
 import { type SendQueue, SendQueueWatch } from './send-queue.ts'
 import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } from './serving.ts'
 import { type Abortable, deferred } from './signal.ts'
@@ -224,6 +225,11 @@ export class QuicConnection {
   /** Opens a stream for both directions. Rejects with a `QuicStreamError` at the limit if told not to wait. */
   createBidirectionalStream(options: CreateStreamOptions = {}): Promise<QuicStream> {
     return this.#streams.create('bidirectional', this.#started.promise, options)
+  }
+
+  /** Makes a group for `sendGroup` of streams: groups share equally what can be sent, and each has its own send orders. */
+  createSendGroup(): QuicSendGroup {
+    return this.#streams.createSendGroup()
   }
 
   /** Opens a stream for sending. */

@@ -1,6 +1,13 @@
-/** The sending half of a stream as a WHATWG `WritableStream`. A write settles when its bytes are in the send buffer, `close` when all are acknowledged. */
+/** The sending half of a stream as a WHATWG `WritableStream`, with W3C's writer. A write settles when its bytes are in the send buffer, `close` when all are acknowledged. */
 import type { SendStream } from '../streams/send-stream.ts'
 import { type Deferred, deferred } from './signal.ts'
+import {
+  AtomicChunk,
+  createWritable,
+  type QuicWritable,
+  type StreamWriterHost,
+  WriteRequests,
+} from './stream-writer.ts'
 
 /** What the adapter needs of its stream. */
 export interface WritableHost {
@@ -13,8 +20,9 @@ export interface WritableHost {
 }
 
 /** Drains a `WritableStream` into a {@link SendStream}. */
-export class WritableAdapter {
-  readonly writable: WritableStream<Uint8Array>
+export class WritableAdapter implements StreamWriterHost {
+  readonly writable: QuicWritable
+  readonly requests: WriteRequests = new WriteRequests()
   readonly #half: SendStream
   readonly #host: WritableHost
   #controller: WritableStreamDefaultController | undefined
@@ -22,11 +30,15 @@ export class WritableAdapter {
   #finished: Deferred<void> | undefined
   #error: unknown
   #failed = false
+  /** Bytes written when the write began that is under way. */
+  #settled: number | undefined
+  /** Bytes that arrive whatever happens. */
+  #committed = 0
 
   constructor(half: SendStream, host: WritableHost) {
     this.#half = half
     this.#host = host
-    this.writable = new WritableStream<Uint8Array>({
+    const sink: UnderlyingSink<unknown> = {
       start: (controller) => {
         this.#controller = controller
         // The sink's own `abort` waits for the write or close under way, which may wait for the peer for ever.
@@ -35,7 +47,12 @@ export class WritableAdapter {
       write: (chunk) => this.#write(chunk),
       close: () => this.#close(),
       abort: (reason) => this.#abort(reason),
-    })
+    }
+    this.writable = createWritable(sink, this)
+  }
+
+  commit(): void {
+    this.#committed = this.#settled ?? this.#half.bytesWritten
   }
 
   /** There is room in the send buffer again. */
@@ -59,8 +76,32 @@ export class WritableAdapter {
     this.onWritable()
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError(`A chunk must be a Uint8Array, got ${typeof chunk}`)
+  #write(chunk: unknown): Promise<void> | undefined {
+    if (chunk instanceof AtomicChunk) return this.#writeAtomic(chunk)
+    this.requests.plain = Math.max(0, this.requests.plain - 1)
+    return this.#writeBytes(bytesOf(chunk))
+  }
+
+  #writeAtomic(request: AtomicChunk): Promise<void> | undefined {
+    if (request.error !== undefined) return undefined
+    const bytes = bytesOf(request.chunk)
+    if (bytes.length <= this.#half.credit) return this.#writeBytes(bytes)
+    const error = new DOMException(`${bytes.length} bytes are more than flow control lets go now`, 'AbortError')
+    for (const each of this.requests.atomic) each.error = error
+    if (this.requests.plain === 0) return undefined
+    // What was to follow cannot any more: the stream has a hole.
+    this.#abort(error)
+    this.#controller?.error(error)
+    return undefined
+  }
+
+  async #writeBytes(chunk: Uint8Array): Promise<void> {
+    this.#settled = this.#half.bytesWritten
+    await this.#send(chunk)
+    this.#settled = undefined
+  }
+
+  async #send(chunk: Uint8Array): Promise<void> {
     let at = 0
     while (at < chunk.length) {
       if (this.#failed) throw this.#error
@@ -88,8 +129,17 @@ export class WritableAdapter {
     this.#finished?.reject(reason)
     this.onWritable()
     const code = this.#host.codeOf(reason)
-    this.#half.reset(code)
+    if (this.#committed > 0 && this.#half.canResetAt) this.#half.resetAt(code, this.#committed)
+    else this.#half.reset(code)
     this.#host.onEnd(code)
     this.#host.wake()
   }
+}
+
+/** The bytes of a chunk, which W3C takes as any BufferSource. */
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
+  throw new TypeError(`A chunk must be a Uint8Array, got ${typeof chunk}`)
 }

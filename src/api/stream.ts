@@ -8,15 +8,19 @@ import type { StreamDirection } from '../wire/stream-id.ts'
 import { errorCode, type QuicError, QuicStreamError } from './errors.ts'
 import { checkKeys } from './known-keys.ts'
 import { ReadableAdapter, type ReadableHost } from './receive-stream.ts'
+import type { QuicSendGroup } from './send-group.ts'
 import { WritableAdapter, type WritableHost } from './send-stream.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import { type QuicStreamStats, streamStatsOf } from './stats.ts'
+import type { QuicWritable } from './stream-writer.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
   /** The stream has something for the connection to do. */
   wake(): void
   now(): Time
+  /** Whether the group was made by this stream's connection. */
+  isOwnGroup(group: QuicSendGroup): boolean
   /** Both halves have ended: there is nothing more to tell the stream. */
   onEnded(): void
 }
@@ -59,6 +63,7 @@ export class QuicStream {
   #writing: WritableAdapter | undefined
   #whenReadable: Deferred<void> | undefined
   #whenWritable: Deferred<void> | undefined
+  #sendGroup: QuicSendGroup | undefined
   #sendError: unknown
   #receiveError: unknown
   #error: unknown
@@ -90,7 +95,7 @@ export class QuicStream {
   }
 
   /** What we send. A write waits for room in the send buffer; `close` sends the end and waits until all is acknowledged. */
-  get writable(): WritableStream<Uint8Array> {
+  get writable(): QuicWritable {
     const half = this.#stream.send
     if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
     if (this.#writing === undefined) {
@@ -116,6 +121,34 @@ export class QuicStream {
   /** @throws RangeError for an urgency that is not an integer from 0 to 7 */
   set priority(priority: Partial<StreamPriority>) {
     this.#stream.priority = { ...DEFAULT_PRIORITY, ...this.#stream.priority, ...priority }
+    this.#host.wake()
+  }
+
+  /** Among the streams of its group, and as urgent ones, all bytes of a higher order go first (W3C WebTransport); 0 at first. */
+  get sendOrder(): number {
+    return this.#stream.sendOrder
+  }
+
+  /** @throws RangeError for what is not a safe integer */
+  set sendOrder(sendOrder: number) {
+    this.#stream.sendOrder = sendOrder
+    this.#host.wake()
+  }
+
+  /** With whom it shares, as one against other groups; streams without a group are one more. */
+  get sendGroup(): QuicSendGroup | undefined {
+    return this.#sendGroup
+  }
+
+  /** @throws InvalidStateError for a group of another connection */
+  set sendGroup(group: QuicSendGroup | undefined) {
+    if (group !== undefined && !this.#host.isOwnGroup(group)) {
+      throw new DOMException('sendGroup must be of the same connection', 'InvalidStateError')
+    }
+    this.#sendGroup?.leave(this)
+    this.#sendGroup = group
+    this.#stream.sendGroup = group
+    if (this.#isSending || this.#isReceiving) group?.join(this)
     this.#host.wake()
   }
 
@@ -360,6 +393,7 @@ export class QuicStream {
 
   #settle(): void {
     if (this.#isSending || this.#isReceiving) return
+    this.#sendGroup?.onEnded(this)
     this.#host.onEnded()
     if (this.#error === undefined) this.#closed.resolve()
     else this.#closed.reject(this.#error)

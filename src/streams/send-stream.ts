@@ -87,6 +87,18 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     return Math.max(0, Math.min(this.#highWaterMark - this.#buffer.unsent, this.#context.budget.room))
   }
 
+  /** Bytes beyond those that wait that flow control lets go now (RFC 9000 §4.1). */
+  get credit(): number {
+    if (!this.isWritable) return 0
+    const { budget, credit } = this.#context
+    return Math.max(0, Math.min(this.#credit.available - this.#buffer.unsent, credit.send.available - budget.queued))
+  }
+
+  /** Whether the peer takes RESET_STREAM_AT. */
+  get canResetAt(): boolean {
+    return this.#context.canResetAt
+  }
+
   /** All bytes that `write` ever took, those included that a reset dropped. */
   get bytesWritten(): number {
     return this.#written

@@ -1,0 +1,54 @@
+/** W3C's WebTransportSendGroup: streams that share what can be sent, as one against other groups. */
+import type { QuicStreamStats } from './stats.ts'
+import type { QuicStream } from './stream.ts'
+
+/** Numbers of all streams of a group, those that have ended included; bytes. */
+export type QuicSendGroupStats = Pick<QuicStreamStats, 'bytesWritten' | 'bytesSent' | 'bytesAcknowledged'>
+
+/** A group, made by `createSendGroup` of a connection, for streams of that connection. */
+export class QuicSendGroup {
+  readonly #owner: object
+  readonly #members = new Set<QuicStream>()
+  readonly #ended = { bytesWritten: 0, bytesSent: 0, bytesAcknowledged: 0 }
+
+  /** @internal */
+  constructor(owner: object) {
+    this.#owner = owner
+  }
+
+  /** Numbers of this moment. */
+  async getStats(): Promise<QuicSendGroupStats> {
+    const sum = { ...this.#ended }
+    for (const stream of this.#members) add(sum, stream.getStats())
+    return sum
+  }
+
+  /** @internal */
+  isOf(owner: object): boolean {
+    return this.#owner === owner
+  }
+
+  /** @internal */
+  join(stream: QuicStream): void {
+    this.#members.add(stream)
+  }
+
+  /** @internal */
+  leave(stream: QuicStream): void {
+    this.#members.delete(stream)
+  }
+
+  /** The stream has ended: its numbers stay, it does not. @internal */
+  onEnded(stream: QuicStream): void {
+    if (this.#members.delete(stream)) add(this.#ended, stream.getStats())
+  }
+}
+
+function add(
+  sum: { bytesWritten: number; bytesSent: number; bytesAcknowledged: number },
+  stats: QuicStreamStats,
+): void {
+  sum.bytesWritten += stats.bytesWritten
+  sum.bytesSent += stats.bytesSent
+  sum.bytesAcknowledged += stats.bytesAcknowledged
+}
