@@ -1,5 +1,6 @@
 /** What the core tells an observer, as the data of qlog events (draft-ietf-quic-qlog-quic-events-13 §4 to §8). */
 import { toHex } from '../base/bytes.ts'
+import { Writer } from '../base/writer.ts'
 import type { PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type {
@@ -15,6 +16,9 @@ import { splitAddress } from '../wire/path-address.ts'
 import type { PreferredAddress, TransportParameters } from '../wire/transport-parameters.ts'
 import { transportError } from './frames.ts'
 import { milliseconds, type QlogObject, uint64 } from './schema.ts'
+
+/** The transport parameter of draft-ietf-quic-ack-frequency §3. */
+const MIN_ACK_DELAY = 0xff04de1b
 
 /** The header of a packet (§8.8). */
 export function packetHeader(packet: ObservedPacket): QlogObject {
@@ -56,7 +60,7 @@ export function versionData({ chosen, client, server }: ObservedVersions): QlogO
 
 /** §5.3. */
 export function parametersData(side: 'local' | 'remote', parameters: TransportParameters): QlogObject {
-  const { preferredAddress, unknown } = parameters
+  const { preferredAddress } = parameters
   return {
     initiator: side,
     original_destination_connection_id: parameters.originalDestinationConnectionId?.toString(),
@@ -75,8 +79,7 @@ export function parametersData(side: 'local' | 'remote', parameters: TransportPa
     initial_max_streams_bidi: parameters.initialMaxStreamsBidi,
     initial_max_streams_uni: parameters.initialMaxStreamsUni,
     preferred_address: preferredAddress === undefined ? undefined : preferredAddressData(preferredAddress),
-    unknown_parameters:
-      unknown.size === 0 ? undefined : [...unknown].map(([id, value]) => ({ id: uint64(id), value: toHex(value) })),
+    unknown_parameters: unknownParameters(parameters),
     max_datagram_frame_size: parameters.maxDatagramFrameSize,
     grease_quic_bit: parameters.greaseQuicBit,
     reset_stream_at: parameters.resetStreamAt,
@@ -173,6 +176,18 @@ const LEVEL_NAMES: Readonly<Record<EncryptionLevel, string>> = {
   [EncryptionLevel.zeroRtt]: '0rtt',
   [EncryptionLevel.handshake]: 'handshake',
   [EncryptionLevel.oneRtt]: '1rtt',
+}
+
+/** Those that nobody here knows, and one that the drafts have no name for. */
+function unknownParameters({ minAckDelay, unknown }: TransportParameters): readonly QlogObject[] | undefined {
+  const shown: QlogObject[] = []
+  if (minAckDelay !== undefined) {
+    const writer = new Writer(8)
+    writer.varint(Math.round(minAckDelay * 1000))
+    shown.push({ id: MIN_ACK_DELAY, value: toHex(writer.finish()) })
+  }
+  for (const [id, value] of unknown) shown.push({ id: uint64(id), value: toHex(value) })
+  return shown.length === 0 ? undefined : shown
 }
 
 function preferredAddressData(preferred: PreferredAddress): QlogObject {
