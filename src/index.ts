@@ -9,6 +9,7 @@ export {
   QuicConnection,
   type QuicReadyInfo,
 } from './api/connection.ts'
+export type { ConnectionIdSource } from './api/connection-ids.ts'
 export type { CreateStreamOptions, QuicDeadlineDetail } from './api/connection-streams.ts'
 export type { ConfigureOptions } from './api/controls.ts'
 export { QuicDatagrams, type SendDatagramOptions, SentDatagram } from './api/datagrams.ts'

@@ -11,6 +11,7 @@ import { checkServerName } from '../tls/server-name.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { ClientCertificates } from './client-identity.ts'
 import { QuicConnection } from './connection.ts'
+import { type ConnectionIdSource, connectionIdGenerator } from './connection-ids.ts'
 import { defaultEnvironment } from './default-environment.ts'
 import { Driver } from './driver.ts'
 import { QuicAddressError, QuicApplicationError, QuicCarrierError, QuicError } from './errors.ts'
@@ -31,6 +32,8 @@ export interface EndpointCoreOptions {
   readonly resetKey?: Uint8Array | undefined
   /** 32 bytes: address tokens stay valid across a restart with the same key. Default: random. */
   readonly tokenKey?: Uint8Array | undefined
+  /** Makes the connection ids that peers address us with, such as `QuicLbIds` of `isoquic/quic-lb`. Default: 8 random bytes. */
+  readonly connectionIdGenerator?: ConnectionIdSource | undefined
 }
 
 /** Options of a client's connection. */
@@ -64,6 +67,7 @@ export class EndpointCore {
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
+    const ids = options.connectionIdGenerator
     const endpoint = new Endpoint({
       engine: this.crypto.createEngine(arenaBytes),
       random: this.environment.random,
@@ -71,6 +75,7 @@ export class EndpointCore {
       timerGranularity: this.environment.timerGranularity,
       resetKey: options.resetKey,
       tokenKey: options.tokenKey,
+      idGenerator: ids === undefined ? undefined : connectionIdGenerator(ids),
     })
     this.driver = new Driver(endpoint, this.environment)
     this.driver.adopt(transport, this)

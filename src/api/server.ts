@@ -55,7 +55,7 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
 /** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
 const LISTEN_KEYS = [
   ...['preferredAddress', 'certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey'],
-  ...['psk', 'tickets', 'earlyData', 'acceptEarlyData'],
+  ...['psk', 'tickets', 'earlyData', 'acceptEarlyData', 'connectionIdGenerator'],
 ]
 
 /** How a server is closed. */

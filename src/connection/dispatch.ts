@@ -37,8 +37,8 @@ export interface ReceivedPacket {
   readonly buffer: Uint8Array
   /** First byte of the packet in `buffer`. */
   start: number
-  /** Bytes of our connection ids, which short headers do not tell. */
-  readonly destinationLength: number
+  /** Bytes of the destination id of a short header. */
+  destinationLength: number
 }
 
 /** The owners of received frames. */

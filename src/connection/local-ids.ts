@@ -7,12 +7,24 @@ import { FrameType, type NewConnectionIdFrame, type RetireConnectionIdFrame } fr
 import type { FrameOwner, FrameSource, PacketWriter } from '../wire/packet-content.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 
-/** Makes the ids that peers address us with. All ids of one generator have one length. */
+/** Makes the ids that peers address us with. It is called in the middle of things: it must answer at once, and never throw. */
 export interface ConnectionIdGenerator {
-  /** Bytes, 0 to 20. */
+  /** Bytes of the ids that it makes now, 0 to 20. Where they change, or differ, `lengthAt` tells; but never from or to 0. */
   readonly length: number
   /** An id that was not given out before, as far as the generator can know. */
   generate(): ConnectionId
+  /**
+   * Bytes of the id of a short header, which begins at `start` and lies before `end`; -1: it is none of this generator's.
+   * Absent: all have `length` bytes.
+   */
+  lengthAt?(bytes: Uint8Array, start: number, end: number): number
+  /** Whether a connection is to have one id alone, for the time being. */
+  readonly isSingle?: boolean | undefined
+}
+
+/** Bytes of the id of the short header at `start`; -1: nobody here made it. */
+export function idLengthAt(ids: ConnectionIdGenerator, bytes: Uint8Array, start: number, end: number): number {
+  return ids.lengthAt === undefined ? ids.length : ids.lengthAt(bytes, start + 1, end)
 }
 
 /** What a {@link LocalIds} needs. */
@@ -168,6 +180,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
     if (this.#closed || this.#options.generator.length === 0) return
     let count = 0
     for (const issued of this.#issued) if (issued.sequence >= this.#retirePriorTo) count += 1
+    if (this.#options.generator.isSingle === true) return
     for (; count < this.#limit; count++) if (!this.#issue()) return
   }
 

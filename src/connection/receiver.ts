@@ -22,6 +22,7 @@ import { cryptoError, TransportError, TransportErrorCode } from '../wire/transpo
 import type { ConnectionContext } from './context.ts'
 import type { Dispatcher, ReceivedPacket } from './dispatch.ts'
 import type { Handshake } from './handshake.ts'
+import { type ConnectionIdGenerator, idLengthAt } from './local-ids.ts'
 import { observeKeyUpdate, ReceivedPackets } from './observation.ts'
 import { TAG_LENGTH } from './packet-builder.ts'
 import type { PacketSpaces } from './packet-space.ts'
@@ -67,7 +68,7 @@ export class PacketReceiver {
   readonly #dispatcher: Dispatcher
   readonly #listener: ReceiverListener
   readonly #arena: Arena
-  readonly #localIdLength: number
+  readonly #ids: ConnectionIdGenerator
   readonly #batch: PacketBatchBuffer
   readonly #single: PacketBatchBuffer
   readonly #header = new LongHeader()
@@ -86,7 +87,7 @@ export class PacketReceiver {
     handshake: Handshake,
     dispatcher: Dispatcher,
     arena: Arena,
-    localIdLength: number,
+    ids: ConnectionIdGenerator,
     listener: ReceiverListener,
   ) {
     this.#context = context
@@ -94,7 +95,7 @@ export class PacketReceiver {
     this.#handshake = handshake
     this.#dispatcher = dispatcher
     this.#arena = arena
-    this.#localIdLength = localIdLength
+    this.#ids = ids
     this.#listener = listener
     this.#batch = new PacketBatchBuffer(arena.bytes, 192)
     this.#single = new PacketBatchBuffer(arena.bytes, 1)
@@ -112,7 +113,7 @@ export class PacketReceiver {
       probing: true,
       buffer: arena.bytes,
       start: 0,
-      destinationLength: localIdLength,
+      destinationLength: 0,
     }
   }
 
@@ -256,7 +257,8 @@ export class PacketReceiver {
     now: Time,
   ): void {
     const bytes = this.#arena.bytes
-    const numberOffset = parseShortHeader(bytes, at, end, this.#localIdLength)
+    const idLength = idLengthAt(this.#ids, bytes, at, end)
+    const numberOffset = idLength < 0 ? -1 : parseShortHeader(bytes, at, end, idLength)
     // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
     const canOpen = this.#spaces.oneRtt?.hasRead === true && this.#handshake.isComplete
     if (!canOpen || numberOffset < 0) {
@@ -326,6 +328,7 @@ export class PacketReceiver {
     if (hasReservedBits(first)) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')
     }
+    packet.destinationLength = header === undefined ? (batch.numberOffset[index] ?? 0) - start - 1 : 0
     if (header === undefined) {
       this.#onGeneration(packet, now)
       path.spin.onReceived(((first >> 5) & 1) as 0 | 1, packet.number)

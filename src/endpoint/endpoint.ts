@@ -10,7 +10,7 @@ import type { Time } from '../base/time.ts'
 import { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionHost, ConnectionInit } from '../connection/init.ts'
-import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
+import { type ConnectionIdGenerator, idLengthAt } from '../connection/local-ids.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
 import { PagePool } from '../streams/paged-buffer.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
@@ -254,9 +254,11 @@ export class Endpoint {
 
   /** Takes a datagram from `via`. `bytes` is read during the call. Never throws. */
   receiveDatagram(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const key = peekDestination(bytes, 0, bytes.length, this.#ids.length)
-    if (key === undefined) return
     const isLong = isLongHeader(bytes[0] ?? 0)
+    const idLength = isLong ? 0 : idLengthAt(this.#ids, bytes, 0, bytes.length)
+    if (idLength < 0) return this.#receiveOrphan(bytes, from, via, now)
+    const key = peekDestination(bytes, 0, bytes.length, idLength)
+    if (key === undefined) return
     const entry = this.#routing.find(key) ?? (this.#ids.length === 0 ? this.#routing.findAddress(via, from) : undefined)
     if (entry !== undefined) return this.#deliver(entry, bytes, from, via, ecn, now)
     if (isLong) this.#reception?.receive(bytes, from, via, ecn, now)
@@ -467,8 +469,8 @@ export class Endpoint {
       entry.connection.onStatelessReset(now)
       return this.#wake(entry)
     }
-    const { length } = this.#ids
-    if (length === 0) return
+    const length = idLengthAt(this.#ids, bytes, 0, bytes.length)
+    if (length <= 0) return
     const reset = this.#resets.build(bytes.subarray(1, 1 + length), bytes.length, from, now)
     if (reset === undefined) return
     this.#resetsSent += 1

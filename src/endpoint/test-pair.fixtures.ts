@@ -59,6 +59,7 @@ export interface PairOptions {
   /** Of the server's connections. */
   readonly preferredAddress?: AcceptParameters['preferredAddress']
   readonly endpoint?: Partial<EndpointOptions>
+  readonly serverEndpoint?: Partial<EndpointOptions>
   /** In place of those of `endpoint`. */
   readonly clientEndpoint?: Partial<EndpointOptions>
   readonly clientObserver?: Observer
@@ -234,7 +235,13 @@ export class Pair {
       ecn,
       options.carrier,
     )
-    this.server = new Side('server', '192.0.2.2:4433', this.#createEndpoint(), ecn, options.carrier)
+    this.server = new Side(
+      'server',
+      '192.0.2.2:4433',
+      this.#createEndpoint(options.serverEndpoint),
+      ecn,
+      options.carrier,
+    )
     this.server.endpoint.listen({ versions: [VERSION_1], ...options.listen }, createReception)
   }
 
