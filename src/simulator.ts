@@ -9,6 +9,7 @@ export { VirtualEnvironment } from './simulator/environment.ts'
 
 export type { BurstLoss, EcnBehaviour, LinkOptions, QueueLimit, Reordering } from './simulator/link-options.ts'
 export { Duplex, Link, type LinkStats } from './simulator/links.ts'
+export { MisbehavingPeer, type PacketOptions, type Recorded, type Stage, varint } from './simulator/misbehaving-peer.ts'
 export { Network, type NetworkOptions, type Tap } from './simulator/network.ts'
 export { Pair, type PairConnectOptions, type PairOptions } from './simulator/pair.ts'
 export type { DropCause } from './simulator/parcel.ts'

@@ -4,9 +4,9 @@
  */
 import type { Connection } from '../../src/connection/connection.ts'
 import type { ConnectionEvent } from '../../src/connection/events.ts'
-import type { Side } from '../../src/endpoint/test-pair.fixtures.ts'
 import { Traffic } from '../../src/endpoint/traffic.fixtures.ts'
 import { qlogTo } from '../../src/qlog/qlog-to.ts'
+import type { Side } from '../../src/simulator/side.ts'
 import type { Stream } from '../../src/streams/stream.ts'
 import { ConnectionId } from '../../src/wire/connection-id.ts'
 import { FrameType } from '../../src/wire/frame.ts'
@@ -45,7 +45,11 @@ const TYPES: readonly ProtectedPacketType[] = [PacketType.initial, PacketType.ha
 export function recordCorpus(): Corpus {
   const corpus = new Map<string, { payloads: Uint8Array[]; frames: Uint8Array[] }>()
   for (let seed = 1; seed <= 4; seed++) {
-    const peer = new MisbehavingPeer('client', { seed, network: { loss: 0.05, jitter: 8 }, listen: { retry: 'never' } })
+    const peer = new MisbehavingPeer('client', {
+      seed,
+      link: { delay: 10, loss: 0.05, jitter: 8 },
+      listen: { retry: 'never' },
+    })
     const { pair } = peer
     const traffic = new Traffic(pair)
     const { client, server } = pair.handshake()
@@ -98,7 +102,7 @@ export function runBlock(block: number, corpus: Corpus, tally: Tally, limit: num
   const isWatched = (block >> 1) % 3 === 0
   const peer = new MisbehavingPeer(role, {
     seed: block,
-    ...(isWatched ? { [log.role === 'client' ? 'clientObserver' : 'serverObserver']: log.observer } : {}),
+    ...(isWatched && { observer: (_id, watched) => (watched === log.role ? log.observer : undefined) }),
   })
   const application = new Application(mutator)
   peer.pair.onEvent = (side, connection, event) => {

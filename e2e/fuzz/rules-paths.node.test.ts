@@ -152,26 +152,29 @@ describe('A server with a preferred address', () => {
     const peer = against('server', {
       preferredAddress: { ipv4: PREFERRED },
       client: { preferredAddressPolicy: 'ignore' },
-      serverObserver: {
-        packetSent: ({ path }, frames) =>
-          void sent.push({ via: path.carrier.localAddress, frames: frames.map(({ type }) => type) }),
-      },
+      observer: (_id, role) =>
+        role === 'client'
+          ? undefined
+          : {
+              packetSent: ({ path }, frames) =>
+                void sent.push({ via: path.carrier.localAddress, frames: frames.map(({ type }) => type) }),
+            },
     })
     const { connection, pair } = peer
-    pair.server.add(PREFERRED)
+    const preferred = pair.addPort('server', { address: PREFERRED })
     connection.streams.open('unidirectional')?.send?.write(new Uint8Array(5000))
-    pair.inject(peer.build([PING]), 'server', pair.client.address, PREFERRED)
+    pair.inject(peer.build([PING]), 'server', pair.client.address, preferred)
     pair.server.endpoint.wake(connection)
     peer.run(50)
-    expect(connection.paths.active.carrier).toBe(pair.server.carrier)
+    expect(connection.paths.active.carrier).toBe(pair.server.port)
     const there = sent.filter(({ via }) => via === PREFERRED)
     expect(there.map(({ frames }) => frames)).toEqual([[FrameType.pathChallenge]])
     // The first challenge was too small to prove the MTU as well.
     for (let round = 0; round < 2; round++) {
-      expect(connection.paths.active.carrier).toBe(pair.server.carrier)
+      expect(connection.paths.active.carrier).toBe(pair.server.port)
       const asked = peer.framesOfVictim().findLast(({ type }) => type === FrameType.pathChallenge)
       if (asked?.type !== FrameType.pathChallenge) throw new Error('There is no challenge')
-      pair.inject(peer.build([0x1b, ...asked.data]), 'server', pair.client.address, PREFERRED)
+      pair.inject(peer.build([0x1b, ...asked.data]), 'server', pair.client.address, preferred)
       peer.run(50)
     }
     expect(connection.paths.active.carrier.localAddress).toBe(PREFERRED)
@@ -184,18 +187,18 @@ describe('A server with a preferred address', () => {
       client: { preferredAddressPolicy: 'ignore' },
     })
     const { connection, pair } = peer
-    pair.server.add(PREFERRED)
-    pair.inject(peer.build([PING]), 'server', pair.client.address, PREFERRED)
+    const preferred = pair.addPort('server', { address: PREFERRED })
+    pair.inject(peer.build([PING]), 'server', pair.client.address, preferred)
     peer.run(10)
     peer.send([PING])
     for (let round = 0; round < 2; round++) {
       const asked = peer.framesOfVictim().findLast(({ type }) => type === FrameType.pathChallenge)
       if (asked?.type !== FrameType.pathChallenge) throw new Error('There is no challenge')
-      pair.inject(peer.build([0x1b, ...asked.data]), 'server', pair.client.address, PREFERRED)
+      pair.inject(peer.build([0x1b, ...asked.data]), 'server', pair.client.address, preferred)
       peer.run(50)
     }
-    expect(connection.paths.paths.find(({ carrier }) => carrier !== pair.server.carrier)?.isValidated).toBe(true)
-    expect(connection.paths.active.carrier).toBe(pair.server.carrier)
+    expect(connection.paths.paths.find(({ carrier }) => carrier !== pair.server.port)?.isValidated).toBe(true)
+    expect(connection.paths.active.carrier).toBe(pair.server.port)
   })
 })
 
@@ -233,7 +236,10 @@ describe('A client', () => {
   test('whose server takes back the ids of a path that it is trying goes on with another, or stays', () => {
     const peer = against('client', { server: { activeConnectionIdLimit: 8 } })
     const { connection, pair } = peer
-    const id = connection.openPath({ carrier: pair.client.add(ELSEWHERE), purpose: 'move' }, pair.now)
+    const id = connection.openPath(
+      { carrier: pair.addPort('client', { address: ELSEWHERE }), purpose: 'move' },
+      pair.now,
+    )
     pair.client.endpoint.wake(connection)
     peer.run(10)
     peer.send(newId(40, 40, idBytes(40)), { from: pair.server.address })
@@ -246,9 +252,12 @@ describe('A client', () => {
   test('moves for no response that it did not ask for', () => {
     const peer = against('client')
     const { connection, pair } = peer
-    connection.openPath({ carrier: pair.client.add(ELSEWHERE), purpose: 'move', timeout: 2000 }, pair.now)
+    connection.openPath(
+      { carrier: pair.addPort('client', { address: ELSEWHERE }), purpose: 'move', timeout: 2000 },
+      pair.now,
+    )
     pair.client.endpoint.wake(connection)
     for (let count = 0; count < 300; count++) peer.send([...response(count), PING, ...v(0)])
-    expect(connection.paths.active.carrier).toBe(pair.client.carrier)
+    expect(connection.paths.active.carrier).toBe(pair.client.port)
   })
 })

@@ -6,6 +6,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Pair, Side } from './test-pair.fixtures.ts'
 
 /** Bytes at the beginning of a stream that say how many bytes the answer is to have. */
@@ -38,9 +39,23 @@ export function patternAt(id: number, offset: number, salt: number): number {
   return (offset * 31 + (offset >> 8) * 17 + (offset >> 16) * 7 + id * 13 + salt) & 0xff
 }
 
+/** What is needed of an end of a pair, whichever kind of pair it is. */
+interface TrafficSide {
+  readonly name: 'client' | 'server'
+  readonly endpoint: Pick<Endpoint, 'wake'>
+  readonly connections: readonly Connection[]
+}
+
+/** What is needed of a pair. */
+interface TrafficPair {
+  readonly client: TrafficSide
+  readonly server: TrafficSide
+  onEvent(side: TrafficSide, connection: Connection, event: ConnectionEvent): void
+}
+
 /** What applications at both ends send and receive. */
 export class Traffic {
-  readonly pair: Pair
+  readonly pair: TrafficPair
   /** By side, then in the order of arrival. */
   readonly arrivals: Record<Side['name'], Map<Stream, Arrival>> = { client: new Map(), server: new Map() }
   /** `false`: what arrives stays unread. */
@@ -51,7 +66,7 @@ export class Traffic {
   readonly #chunk = new Uint8Array(CHUNK)
   #into = new Uint8Array(0)
 
-  constructor(pair: Pair) {
+  constructor(pair: TrafficPair) {
     this.pair = pair
     pair.onEvent = (side, connection, event) => this.#onEvent(side, connection, event)
   }
@@ -92,14 +107,14 @@ export class Traffic {
     return count
   }
 
-  #onEvent(side: Side, connection: Connection, event: ConnectionEvent): void {
+  #onEvent(side: TrafficSide, connection: Connection, event: ConnectionEvent): void {
     if (event.type === 'stream-opened') this.#arrivalOf(side, event.stream)
     if (event.type === 'stream-writable') this.#write(event.stream)
     if (event.type === 'stream-reset') this.#arrivalOf(side, event.stream).resetCode = event.code
     if (event.type === 'stream-readable' && this.reads) this.#read(side, connection, event.stream)
   }
 
-  #arrivalOf(side: Side, stream: Stream): Arrival {
+  #arrivalOf(side: TrafficSide, stream: Stream): Arrival {
     const arrivals = this.arrivals[side.name]
     const known = arrivals.get(stream)
     if (known !== undefined) return known
@@ -133,7 +148,7 @@ export class Traffic {
     this.#departures.delete(stream)
   }
 
-  #read(side: Side, connection: Connection, stream: Stream): void {
+  #read(side: TrafficSide, connection: Connection, stream: Stream): void {
     const { receive } = stream
     if (receive === undefined || receive.resetCode !== undefined || receive.isStopped) return
     if (this.#into.length !== this.readSize) this.#into = new Uint8Array(this.readSize)

@@ -13,7 +13,7 @@ import { isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
-import type { EndpointOptions } from '../endpoint/endpoint-options.ts'
+import type { AcceptParameters, EndpointOptions } from '../endpoint/endpoint-options.ts'
 import type { IncomingConnection } from '../endpoint/incoming-connection.ts'
 import { createReception, type ListenParameters } from '../endpoint/reception.ts'
 import { createClientSession } from '../tls/client-session.ts'
@@ -57,9 +57,11 @@ export interface PairOptions {
   readonly server?: ConnectionOptions | undefined
   readonly clientTls?: Partial<TlsClientConfig> | undefined
   readonly serverTls?: Partial<TlsServerConfig> | undefined
+  readonly listen?: Partial<ListenParameters> | undefined
   /** How the server gives tickets out and takes them back. Default: not at all. */
   readonly tickets?: TicketTerms | undefined
-  readonly listen?: Partial<ListenParameters> | undefined
+  /** Where the server would rather be reached: addresses of ports of its own (RFC 9000 §9.6). */
+  readonly preferredAddress?: AcceptParameters['preferredAddress'] | undefined
   /** Of both endpoints. */
   readonly endpoint?: Partial<EndpointOptions> | undefined
   /** Makes an observer for each connection of either end, such as a qlog writer. */
@@ -85,8 +87,10 @@ export interface PairConnectOptions {
   /** Of an earlier NEW_TOKEN event. */
   readonly token?: Uint8Array | undefined
   readonly tls?: Partial<TlsClientConfig> | undefined
-  /** Of an earlier session-ticket event; what is written before the handshake is over goes by 0-RTT then. */
+  /** Of an earlier session-ticket event. */
   readonly session?: StoredSession | undefined
+  /** Whether what is written before the handshake is over goes by 0-RTT, with a `session`. Default `true`. */
+  readonly earlyData?: boolean | undefined
   /** The client's port; default: its first. */
   readonly from?: Port | undefined
   /** Default: the address of the server's first port. */
@@ -123,6 +127,8 @@ export class Pair implements SideListener {
   readonly server: Side
   /** The link between the first ports: `there` leads to the server. */
   readonly link: Duplex
+  /** The cryptography of both ends. */
+  readonly crypto: CryptoProvider
   /** The server's certificate and its key. */
   readonly identity: Identity
   /** Called after each event; for applications that answer at once. */
@@ -130,7 +136,6 @@ export class Pair implements SideListener {
   /** Called for each incoming connection instead of accepting it. */
   onIncomingConnection: ((incoming: IncomingConnection) => void) | undefined = undefined
   readonly #options: PairOptions
-  readonly #crypto: CryptoProvider
   readonly #observer: { readonly [R in Role]: ObserverFactory | undefined }
   readonly #randoms: { readonly [R in Role]: SeededRandom }
   readonly #ledger: PacketNumberLedger | undefined
@@ -140,8 +145,8 @@ export class Pair implements SideListener {
     this.#options = options
     const { link = DEFAULT_LINK, recordEvents = true } = options
     this.network = new Network({ seed: options.seed, start: START, trace: options.trace })
-    this.#crypto = cryptoOf(options)
-    this.identity = pairIdentity(this.#crypto)
+    this.crypto = cryptoOf(options)
+    this.identity = pairIdentity(this.crypto)
     this.#ledger = options.checkInvariants === true ? new PacketNumberLedger() : undefined
     this.#randoms = { client: this.network.random.fork('client'), server: this.network.random.fork('server') }
     this.#observer = { client: this.#observerOf('client'), server: this.#observerOf('server') }
@@ -157,6 +162,11 @@ export class Pair implements SideListener {
   /** Virtual ms. */
   get now(): Time {
     return this.network.now
+  }
+
+  /** Datagrams that were sent, lost ones included. */
+  get datagrams(): number {
+    return this.network.datagrams
   }
 
   /** The seed of this run. */
@@ -181,13 +191,14 @@ export class Pair implements SideListener {
   /** Begins a connection from the client. @throws what wrong options make the endpoint throw */
   connect(options: PairConnectOptions = {}): Connection {
     const { client } = this
+    const { earlyData = true, session } = options
     const connection = client.endpoint.connect(
       {
         carrier: options.from ?? client.port,
         remoteAddress: options.to ?? this.server.address,
         config: validateConnectionConfig({ ...this.#options.client, ...options.config }),
         token: options.token,
-        session: options.session,
+        session,
         observer: this.#observer.client,
         createTls: (parameters) =>
           createClientSession({
@@ -195,7 +206,7 @@ export class Pair implements SideListener {
             serverName: 'localhost',
             verifier: insecureVerifier,
             ...this.#options.clientTls,
-            ...(options.session && { resumption: { session: options.session.tls, earlyData: true } }),
+            ...(session && { resumption: { session: session.tls, earlyData } }),
             ...options.tls,
             parameters,
           }),
@@ -232,7 +243,7 @@ export class Pair implements SideListener {
       this.settle()
       while (!done()) {
         // What `done` did may have something to send.
-        this.settle()
+        this.#drain()
         const next = Math.min(clock.next, this.client.nextTimeout(), this.server.nextTimeout())
         if (next > end) {
           if (next !== NEVER) clock.advance(end)
@@ -241,7 +252,7 @@ export class Pair implements SideListener {
         clock.advance(next)
         this.client.runTimers(clock.now)
         this.server.runTimers(clock.now)
-        this.settle()
+        this.#drain()
         if (this.#ledger !== undefined) this.checkInvariants()
       }
       return true
@@ -252,6 +263,13 @@ export class Pair implements SideListener {
 
   /** Sends what there is to send and hears what there is to hear, at this moment. */
   settle(): void {
+    // Whatever was called meanwhile, on whichever connection.
+    this.client.wake()
+    this.server.wake()
+    this.#drain()
+  }
+
+  #drain(): void {
     const { client, server } = this
     const { now } = this.network.clock
     for (let busy = true; busy; ) {
@@ -260,9 +278,9 @@ export class Pair implements SideListener {
     }
   }
 
-  /** Has an end receive a datagram now, as if `from` had sent it. */
-  inject(bytes: Uint8Array, to: Role, from: PathAddress): void {
-    this.network.inject(bytes, this.side(to).port, from)
+  /** Has an end receive a datagram now, as if `from` had sent it; `at` is a port of that end, by default its first. */
+  inject(bytes: Uint8Array, to: Role, from: PathAddress, at: Port = this.side(to).port): void {
+    this.network.inject(bytes, at, from)
   }
 
   /**
@@ -271,12 +289,14 @@ export class Pair implements SideListener {
    */
   accept(incoming: IncomingConnection, config: ConnectionOptions = {}): Connection {
     const { server } = this
+    const { preferredAddress } = this.#options
     const connection = server.endpoint.accept(
       incoming,
       {
         config: validateConnectionConfig({ ...this.#options.server, ...config }),
-        tickets: this.#options.tickets,
         observer: this.#observer.server,
+        tickets: this.#options.tickets,
+        ...(preferredAddress && { preferredAddress }),
         createTls: (parameters, tickets) =>
           createServerSession({
             ...this.#tls('server'),
@@ -318,7 +338,7 @@ export class Pair implements SideListener {
   #createEndpoint(role: Role): Endpoint {
     const { network } = this
     return new Endpoint({
-      engine: this.#crypto.createEngine(ARENA_BYTES),
+      engine: this.crypto.createEngine(ARENA_BYTES),
       random: this.#randoms[role],
       wallClock: () => network.clock.wallClock,
       timerGranularity: 1,
@@ -335,8 +355,8 @@ export class Pair implements SideListener {
   #tls(role: Role): Pick<TlsClientConfig, 'crypto' | 'suites' | 'random' | 'wallClock' | 'alpn'> {
     const { clock } = this.network
     return {
-      crypto: this.#crypto,
-      suites: this.#crypto.suites,
+      crypto: this.crypto,
+      suites: this.crypto.suites,
       random: this.#randoms[role],
       wallClock: () => clock.wallClock,
       alpn: ['test'],

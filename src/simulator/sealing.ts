@@ -1,9 +1,9 @@
 /** Seals any plaintext, under any header, with the real keys of a connection, and opens what was sealed: packet protection without rules. */
-import type { CipherSuite, PacketEngine, PacketProtector, PacketProvider } from '../../src/crypto/provider.ts'
-import { PacketStatus } from '../../src/crypto/provider.ts'
-import { deriveHeaderKey, deriveNextSecret, deriveProtector } from '../../src/protection/derive.ts'
-import { PacketBatchBuffer } from '../../src/protection/packet-batch.ts'
-import { VERSION_1 } from '../../src/wire/version.ts'
+import type { CipherSuite, PacketEngine, PacketProtector, PacketProvider } from '../crypto/provider.ts'
+import { PacketStatus } from '../crypto/provider.ts'
+import { deriveHeaderKey, deriveNextSecret, deriveProtector } from '../protection/derive.ts'
+import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import { VERSION_1 } from '../wire/version.ts'
 
 const ARENA = 1 << 17
 const TAG_LENGTH = 16
