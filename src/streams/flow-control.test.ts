@@ -55,9 +55,11 @@ test('credit is due when half a window is consumed, whether or not the peer says
   expect(window.wantsUpdate).toBe(false)
 })
 
-test('a window of nothing asks for nothing', () => {
+test('a window of nothing asks for nothing, but one that only begins with nothing for its first credit', () => {
   expect(new ReceiveWindow(0, 0).wantsUpdate).toBe(false)
-  expect(new ReceiveWindow(0, 1000).wantsUpdate).toBe(false)
+  const window = new ReceiveWindow(0, 1000)
+  expect([window.wantsUpdate, window.takeUpdate(0, 10), window.wantsUpdate]).toEqual([true, 1000, false])
+  expect(new ReceiveWindow(0, 1e9).takeUpdate(0, 10)).toBe(16_384)
 })
 
 test('a window doubles while it is consumed within few round trips, up to its maximum', () => {

@@ -67,6 +67,9 @@ export class SendWindow {
   }
 }
 
+// Bytes. The size of a window whose first limit is 0: it cannot grow by being used.
+const LEAST_WINDOW = 16_384
+
 // A whole window consumed faster than this many round trips means that the window may be what limits the peer.
 const TUNING_ROUND_TRIPS = 4
 
@@ -85,13 +88,14 @@ export class ReceiveWindow {
   #epochConsumed = 0
 
   /**
-   * @param initial the limit that the peer has from the start, and the first size of the window.
+   * @param initial the limit that the peer has from the start, and the first size of the window; with 0 the peer is owed
+   * credit at once, since none would ever be used up.
    * @param maximum what the window may grow to; below `initial` the window shrinks as the first credit is used up.
    */
   constructor(initial: number, maximum: number) {
     this.#limit = initial
     this.#maximum = maximum
-    this.#size = Math.min(initial, maximum)
+    this.#size = Math.min(initial === 0 ? LEAST_WINDOW : initial, maximum)
   }
 
   /** All that was ever granted. */

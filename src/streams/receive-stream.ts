@@ -162,6 +162,11 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     queueControl(this.#context, this)
   }
 
+  /** The peer knows of the stream: it may be owed its first credit. */
+  onKnown(): void {
+    if (this.#wantsUpdate()) queueControl(this.#context, this)
+  }
+
   /** Takes in a STREAM frame. @throws TransportError FLOW_CONTROL_ERROR, FINAL_SIZE_ERROR */
   onData(frame: StreamFrame, now: Time): void {
     const { offset, length, fin } = frame

@@ -244,7 +244,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     if (credit.wantsToSend) {
       credit.writeWith(packet, this)
       if (credit.wantsToSend) return false
-      if (this.#state === 'ready') this.#state = 'send'
+      this.#onFirstFrame()
     }
     return true
   }
@@ -393,12 +393,13 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   /** Takes the places that what is to be sent entitles to. */
   #schedule(): void {
-    const { held, repairs, fresh } = this.#context
+    const { credit, held, repairs, fresh } = this.#context
     if (held?.has(this.id)) return
     if (this.#wantsRepair()) repairs.add(this)
     else repairs.remove(this)
     if (this.#wantsFresh()) {
       fresh.add(this)
+      if (credit.send.available === 0) credit.block()
       return
     }
     fresh.remove(this)
@@ -410,12 +411,17 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const { id: streamId } = this
     const frame: StreamFrame = { type: FrameType.stream, buffer: EMPTY, start: 0, length, streamId, offset, fin }
     packet.writePayload(frame, this.#buffer, this)
-    if (fin) {
-      this.#finPending = false
-      this.#state = 'dataSent'
-    } else if (this.#state === 'ready') {
-      this.#state = 'send'
-    }
+    this.#onFirstFrame()
+    if (!fin) return
+    this.#finPending = false
+    this.#state = 'dataSent'
+  }
+
+  /** RFC 9000 §3.1: with its first frame the stream is there for the peer. */
+  #onFirstFrame(): void {
+    if (this.#state !== 'ready') return
+    this.#state = 'send'
+    this.#stream.receive?.onKnown()
   }
 
   #beginResetAt(code: bigint, reliableSize: number): void {
@@ -426,6 +432,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     buffer.truncate(reliableSize)
     this.#reset ??= new SendReset(this.id, code)
     this.#reset.beginPartial(buffer.end, reliableSize)
+    this.#stream.receive?.onKnown()
     this.#finished = false
     this.#finPending = false
     this.#wantsWritable = false
@@ -442,6 +449,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
     const finalSize = this.#buffer.sent
     this.#reset ??= new SendReset(this.id, code)
     this.#reset.beginWhole(finalSize)
+    this.#stream.receive?.onKnown()
     this.#state = 'resetSent'
     this.#wantsWritable = false
     this.#finPending = false

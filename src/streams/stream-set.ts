@@ -414,6 +414,7 @@ export class StreamSet implements FrameSource {
   #openForPeer(index: number, direction: StreamDirection): Stream {
     const stream = this.#create(streamId(index, this.#role === 'client' ? 'server' : 'client', direction))
     this.#context.emit({ type: 'stream-opened', stream })
+    stream.receive?.onKnown()
     return stream
   }
 
