@@ -3,7 +3,8 @@
  * filling its queue. This file is the order of steps upon each event (§5.2); each step's subject has a file beside it.
  *
  * What the draft leaves open, or what differs in QUIC: a retransmission timeout is persistent congestion (RFC 9002 §7.6),
- * for a PTO alone reduces nothing; a CE mark is answered as a loss (§3.7), in Startup and in a probe at once.
+ * for a PTO alone reduces nothing; a CE mark is answered as a loss (§3.7), in Startup and in a probe at once. Where the draft is
+ * followed in its aim rather than its letter, the code says so: `aggregation.ts`, `congestion.ts`, `control.ts`, `min-rtt.ts`.
  */
 import type { RandomSource } from '../../../base/random.ts'
 import type { Time } from '../../../base/time.ts'

@@ -4,7 +4,7 @@
  */
 import type { SentInfo } from '../controller.ts'
 import { BETA, type Flow } from './flow.ts'
-import { isProbing } from './phase.ts'
+import { isProbing, PACING_MARGIN, pacingGain } from './phase.ts'
 
 /** Collects losses and deliveries by round trips. */
 export class CongestionSignals {
@@ -62,8 +62,14 @@ export class CongestionSignals {
     if (!this.isRoundStart || !this.isLossInRound || isProbing(flow.phase)) return
     if (flow.bandwidthShortTerm === Infinity) flow.bandwidthShortTerm = flow.bandwidths.value
     if (flow.inflightShortTerm === Infinity) flow.inflightShortTerm = flow.window
-    flow.bandwidthShortTerm = Math.max(this.bandwidthLatest, BETA * flow.bandwidthShortTerm)
-    flow.inflightShortTerm = Math.max(this.inflightLatest, BETA * flow.inflightShortTerm)
+    // What was delivered is compared with what was sent: a flow that slows down by itself is not slowed down by the path.
+    // Otherwise each of DOWN's rounds, and the pacing margin in every round, would count as loss (the draft's aim, §5.3.3.8.3,
+    // is a rate that falls by the share that was lost).
+    const share = pacingGain(flow.phase) * PACING_MARGIN
+    const bandwidth = Math.max(this.bandwidthLatest / share, BETA * flow.bandwidthShortTerm)
+    const inflight = Math.max(this.inflightLatest / share, BETA * flow.inflightShortTerm)
+    flow.bandwidthShortTerm = Math.min(flow.bandwidthShortTerm, bandwidth)
+    flow.inflightShortTerm = Math.min(flow.inflightShortTerm, inflight)
   }
 
   /** AdvanceLatestDeliverySignals: the next round trip begins with the sample at hand. */

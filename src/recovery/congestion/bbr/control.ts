@@ -1,9 +1,6 @@
 /** BBR's outputs: pacing rate and congestion window, from model and state (draft-ietf-ccwg-bbr §5.6). */
 import type { Flow } from './flow.ts'
-import { isProbeBw, Phase, pacingGain, windowGain } from './phase.ts'
-
-/** BBR.PacingMarginPercent: packets leave a little more slowly than the path delivers. */
-const PACING_MARGIN = 0.99
+import { isProbeBw, PACING_MARGIN, Phase, pacingGain, windowGain } from './phase.ts'
 
 /** InitPacingRate: the window in a round trip; `rtt` in ms. */
 export function initialPacingRate(window: number, rtt: number): number {
@@ -28,11 +25,14 @@ export function setWindow(flow: Flow, probeRttWindow: number): void {
   flow.window = Math.min(window, windowBound(flow))
 }
 
-/** The bound of BoundCwndForModel. */
+/**
+ * The bound of BoundCwndForModel. What the last round delivered is no measure of the silences between acknowledgements, least
+ * of all where the peer was asked for few (§4.1.3.3): aggregation comes on top of it, as it does on top of BBR.max_inflight.
+ */
 function windowBound(flow: Flow): number {
   const { phase } = flow
   let bound = Infinity
   if (phase === Phase.probeRtt || phase === Phase.cruise) bound = flow.inflightWithHeadroom
   else if (isProbeBw(phase)) bound = flow.inflightLongTerm
-  return Math.max(Math.min(bound, flow.inflightShortTerm), flow.minPipe)
+  return Math.max(Math.min(bound, flow.inflightShortTerm + flow.aggregation.extra), flow.minPipe)
 }

@@ -92,6 +92,17 @@ describe('the minimum RTT', () => {
     expect(rtt.value).toBe(80)
   })
 
+  test('an RTT as low as the least one shows that there is no queue', () => {
+    const rtt = new MinRtt(0)
+    for (let now = 0; now <= 30_000; now += 1000) {
+      // Equal but for the arithmetic of times in ms.
+      rtt.onSample(50 + (now % 2000) * 1e-9, now)
+      rtt.onSample(90, now + 1)
+      expect(rtt.isExpired).toBe(false)
+    }
+    expect(rtt.value).toBe(50)
+  })
+
   test('a drained queue puts the next measurement off', () => {
     const rtt = new MinRtt(0)
     rtt.onSample(50, 0)

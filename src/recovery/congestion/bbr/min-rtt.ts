@@ -6,6 +6,9 @@ const FILTER_LENGTH: Duration = 10_000
 /** BBR.ProbeRTTInterval, ms; the same for every flow, so that they drain the queue together. */
 const PROBE_INTERVAL: Duration = 5000
 
+/** An RTT that is this close to the least one is as low, ms: the draft's clocks count microseconds, and so see equal ones. */
+const RESOLUTION: Duration = 0.001
+
 /** The least RTT of the last 10 seconds, and that of the last 5. */
 export class MinRtt {
   /** ms; Infinity before there is a sample. */
@@ -24,11 +27,11 @@ export class MinRtt {
   /** UpdateMinRTT, for the RTT of the packet acknowledged that left last. */
   onSample(rtt: Duration, now: Time): void {
     this.isExpired = now > this.#recentStamp + PROBE_INTERVAL
-    if (rtt < this.#recent || this.isExpired) {
-      this.#recent = rtt
+    if (rtt <= this.#recent + RESOLUTION || this.isExpired) {
+      this.#recent = this.isExpired ? rtt : Math.min(rtt, this.#recent)
       this.#recentStamp = now
     }
-    if (this.#recent < this.value || now > this.#stamp + FILTER_LENGTH) {
+    if (this.#recent <= this.value || now > this.#stamp + FILTER_LENGTH) {
       this.value = this.#recent
       this.#stamp = this.#recentStamp
     }

@@ -12,6 +12,9 @@ export const Phase = {
 } as const
 export type Phase = (typeof Phase)[keyof typeof Phase]
 
+/** BBR.PacingMarginPercent: packets leave a little more slowly than the path delivers. */
+export const PACING_MARGIN: number = 0.99
+
 /** BBR.pacing_gain of each phase: 4 ln 2 doubles the rate each round, 0.5 drains what that built up. */
 const PACING_GAIN: readonly number[] = [4 * Math.LN2, 0.5, 0.9, 1, 1, 1.25, 1]
 
