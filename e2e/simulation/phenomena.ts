@@ -14,6 +14,7 @@ import { migration } from './migration.ts'
 import { mtuDrop } from './mtu-drop.ts'
 import { natRebinding } from './nat-rebinding.ts'
 import type { Phenomenon } from './phenomenon.ts'
+import { reliableCarrier } from './reliable-carrier.ts'
 import { reordering } from './reordering.ts'
 import { sharedBottleneck } from './shared-bottleneck.ts'
 import { zeroRtt } from './zero-rtt.ts'
@@ -37,4 +38,5 @@ export const PHENOMENA: readonly Phenomenon[] = [
   keyUpdate,
   sharedBottleneck,
   bufferbloat,
+  reliableCarrier,
 ]

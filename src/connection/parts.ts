@@ -3,6 +3,7 @@ import { EMPTY } from '../base/bytes.ts'
 import type { Duration } from '../base/time.ts'
 import { AckTracker } from '../recovery/ack-tracker.ts'
 import { controllerFactory } from '../recovery/congestion/algorithms.ts'
+import { yielding } from '../recovery/congestion/yielding.ts'
 import { MtuDiscovery } from '../recovery/mtu-discovery.ts'
 import { PathRecovery } from '../recovery/path-recovery.ts'
 import { DatagramQueue } from '../streams/datagram-queue.ts'
@@ -95,10 +96,12 @@ export function createPathParts(
 ): PathParts {
   const { config } = init
   const { pathSettings, peerParameters } = context
+  const { congestionControlled, ordered, reliable } = carrier.properties
   const peerMaxUdpPayload = peerParameters?.maxUdpPayloadSize
   const recovery = new PathRecovery({
     id,
-    controller: controllerFactory(pathSettings.congestionControl),
+    controller: congestionControlled ? yielding : controllerFactory(pathSettings.congestionControl),
+    isReliable: reliable && ordered,
     maxDatagramSize:
       peerMaxUdpPayload === undefined
         ? MIN_DATAGRAM_SIZE
@@ -106,7 +109,7 @@ export function createPathParts(
     initialRtt: config.initialRtt,
     initialWindow: config.initialWindow,
     minimumWindow: config.minimumWindow,
-    pacing: pathSettings.pacing && !carrier.properties.congestionControlled,
+    pacing: pathSettings.pacing && !congestionControlled,
     granularity: init.timerGranularity,
     ecn: carrier.properties.ecn,
     onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),

@@ -78,7 +78,9 @@ export function reconfigure(parts: ConnectionParts, changes: Reconfiguration, no
 /** All paths get theirs, or none. @throws what a factory throws */
 function exchangeControllers({ context, paths }: ConnectionParts, algorithm: CongestionAlgorithm): void {
   const factory = controllerFactory(algorithm)
-  const recoveries = paths.paths.filter((path) => path.hasRecovery).map((path) => path.recovery)
+  // Carriers that control congestion themselves keep the controller that yields to them.
+  const own = paths.paths.filter((path) => path.hasRecovery && !path.carrier.properties.congestionControlled)
+  const recoveries = own.map((path) => path.recovery)
   // Paths that differ in nothing but the port share theirs.
   const made = [...new Set(recoveries)].map((recovery) => ({ recovery, controller: recovery.successor(factory) }))
   for (const { recovery, controller } of made) recovery.setController(controller)

@@ -9,8 +9,7 @@ import { type AckFrequencyFrame, type Frame, FrameType, type ImmediateAckFrame }
 import type { FrameOwner, FrameSource, PacketWriter } from '../wire/packet-content.ts'
 import { PacketType } from '../wire/packet-type.ts'
 import type { LossDetector } from './loss-detector.ts'
-import { PACKET_THRESHOLD } from './loss-detector.ts'
-import type { PathRecovery } from './path-recovery.ts'
+import { PACKET_THRESHOLD, type PathRecovery } from './path-recovery.ts'
 
 /** The peer's threshold is the window in packets, divided by this. */
 const WINDOW_SHARE = 8

@@ -26,6 +26,8 @@ export interface LinkOptions {
   readonly seed?: number
   /** One packet in so many of those that leave the queue within this stretch of time comes so much later, and behind others. */
   readonly late?: { readonly from: Time; readonly to: Time; readonly by: Duration; readonly every: number }
+  /** A TCP connection below: what would come within this stretch of time comes at its end, in order. */
+  readonly stall?: { readonly from: Time; readonly to: Time }
 }
 
 /** One sender. */
@@ -120,7 +122,14 @@ export class Bottleneck {
     const { late } = this.link
     const isLate =
       late !== undefined && this.#busyUntil >= late.from && this.#busyUntil < late.to && this.queued % late.every === 0
-    this.at(this.#busyUntil + rtt / 2 + (isLate ? late.by : 0), () => arrive(isMarked))
+    const arrival = this.#busyUntil + rtt / 2 + (isLate ? late.by : 0)
+    this.at(this.#afterStall(arrival), () => arrive(isMarked))
+  }
+
+  /** When something arrives that would at `time`. */
+  #afterStall(time: Time): Time {
+    const { stall } = this.link
+    return stall !== undefined && time >= stall.from && time < stall.to ? stall.to : time
   }
 
   /** Mean queueing delay of the packets since the start, or since `queueDelays` and `queued` were set to 0. */
@@ -137,6 +146,8 @@ export class BottleneckFlow {
   /** bytes that arrived */
   received = 0
   sent = 0
+  /** Packets that a PTO had sent. */
+  probes = 0
   nextTimeout: Time = NEVER
   readonly #net: Bottleneck
   readonly #size: number
@@ -204,6 +215,7 @@ export class BottleneckFlow {
         pacedUntil = path.pacer.nextTime(size, now)
         break
       }
+      if (isProbe) this.probes += 1
       this.#sendPacket(size, now)
     }
     this.nextTimeout = Math.min(loss.nextTimeout(), this.acks.nextTimeout(), pacedUntil)

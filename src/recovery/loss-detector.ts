@@ -13,12 +13,9 @@ import type { LossTrigger, Observer } from '../wire/observer.ts'
 import { PacketSpace } from '../wire/packet-type.ts'
 import { checkBooks } from './books.ts'
 import { PacketNumberSkips } from './packet-number-skips.ts'
-import type { PathRecovery } from './path-recovery.ts'
+import { PACKET_THRESHOLD, type PathRecovery } from './path-recovery.ts'
 import { PacketState, type SentPacket } from './sent-packets.ts'
 import { SpaceRecovery } from './space-recovery.ts'
-
-/** kPacketThreshold (RFC 9002 §6.1.1). */
-export const PACKET_THRESHOLD: number = 3
 
 /** kPersistentCongestionThreshold (RFC 9002 §7.6.1). */
 export const PERSISTENT_CONGESTION_THRESHOLD: number = 3
@@ -317,12 +314,14 @@ export class LossDetector {
     state.lossTime = NEVER
     let isSettled = true
     let congested: PathRecovery | undefined
-    // Never more than PACKET_THRESHOLD numbers lie between the first unsettled packet and the largest acknowledged one.
+    // Never more than the packet threshold lies between the first unsettled packet and the largest acknowledged one; on a
+    // reliable carrier more, but there everything is acknowledged in order.
     for (let number = Math.max(state.settled, sent.base); number <= largestAcked; number++) {
       const packet = sent.at(number)
       if (packet.state === PacketState.outstanding) {
         const lossTime = packet.sentTime + (packet.path?.rtt.lossDelay(this.#granularity) ?? 0)
-        if (largestAcked >= number + PACKET_THRESHOLD) this.#onPacketLost(state, packet, 'reordering_threshold', now)
+        const threshold = packet.path?.packetThreshold ?? PACKET_THRESHOLD
+        if (largestAcked >= number + threshold) this.#onPacketLost(state, packet, 'reordering_threshold', now)
         else if (lossTime <= now) this.#onPacketLost(state, packet, 'time_threshold', now)
         else {
           isSettled = false
@@ -357,7 +356,7 @@ export class LossDetector {
   /** The path whose run of losses lasts longer than persistent congestion takes (RFC 9002 §7.6.2). */
   #persistentlyCongested({ run, space }: SpaceRecovery): PathRecovery | undefined {
     const { path } = run
-    if (path === undefined) return undefined
+    if (path === undefined || path.isReliable) return undefined
     const period = path.rtt.ptoPeriod(this.maxAckDelay, this.#granularity) * PERSISTENT_CONGESTION_THRESHOLD
     if (run.duration <= period) return undefined
     // Something sent since the run began arrived in another space: rather no congestion than a false one.

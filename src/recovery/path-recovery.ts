@@ -14,6 +14,15 @@ import { RateSampler } from './rate-sample.ts'
 import { INITIAL_RTT, RttEstimator } from './rtt.ts'
 import { SentPacket } from './sent-packets.ts'
 
+/**
+ * On a reliable carrier nothing is lost but with the carrier. Its own loss recovery shows as delay, and packets sent again
+ * meanwhile would wait behind the ones that they repeat: timers are generous, ms beside four times the RTT's variation.
+ */
+const RELIABLE_FLOOR: Duration = 1000
+
+/** kPacketThreshold (RFC 9002 §6.1.1). */
+export const PACKET_THRESHOLD: number = 3
+
 /** What recovery on a path is made of. */
 export interface PathRecoveryOptions {
   readonly id: PathId
@@ -37,12 +46,16 @@ export interface PathRecoveryOptions {
   readonly onEcnState?: EcnStateListener | undefined
   /** For controllers that need randomness. */
   readonly random?: RandomSource | undefined
+  /** The carrier loses nothing and keeps the order: what is late is not lost, and congestion is not ours to find. */
+  readonly isReliable?: boolean
 }
 
 /** Recovery's side of one path. */
 export class PathRecovery {
   readonly id: PathId
   readonly rtt: RttEstimator
+  /** Losses are found by time alone, and are never persistent congestion. */
+  readonly isReliable: boolean
   readonly pacer: Pacer
   /** DPLPMTUD of this path; it puts itself here. */
   mtu: MtuDiscovery | undefined = undefined
@@ -71,7 +84,8 @@ export class PathRecovery {
     this.#initialWindow = options.initialWindow
     this.#minimumWindow = options.minimumWindow
     this.#random = options.random
-    this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT)
+    this.isReliable = options.isReliable ?? false
+    this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT, this.isReliable ? RELIABLE_FLOOR : 0)
     this.#ecn = options.ecn === true ? new PathEcn(options.onEcnState) : undefined
     this.#controller = options.controller(this.#controllerOptions(undefined))
     this.pacer = new Pacer({
@@ -123,6 +137,11 @@ export class PathRecovery {
   /** bytes of UDP payload */
   get maxDatagramSize(): number {
     return this.#maxDatagramSize
+  }
+
+  /** Packets acknowledged later that make a packet count as lost. */
+  get packetThreshold(): number {
+    return this.isReliable ? Infinity : PACKET_THRESHOLD
   }
 
   /** Whether packets are in flight that left while data was lacking (RFC 9002 §7.8). */

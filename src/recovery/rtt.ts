@@ -17,14 +17,20 @@ export class RttEstimator {
   #variance: Duration
   #min: Duration = 0
   #hasSample = false
+  readonly #floor: Duration
 
-  /** @param initialRtt what to assume before the first sample, in ms. @throws RangeError unless it is positive. */
-  constructor(initialRtt: Duration = INITIAL_RTT) {
+  /**
+   * @param initialRtt what to assume before the first sample, in ms
+   * @param floor ms, beside four times the variation, below which neither PTO nor the time threshold of losses goes; 0: none
+   * @throws RangeError unless `initialRtt` is positive
+   */
+  constructor(initialRtt: Duration = INITIAL_RTT, floor: Duration = 0) {
     if (!(initialRtt > 0 && initialRtt < Infinity)) {
       throw new RangeError(`initialRtt must be a positive number of milliseconds, got ${initialRtt}`)
     }
     this.#smoothed = initialRtt
     this.#variance = initialRtt / 2
+    this.#floor = floor
   }
 
   /** The newest sample; 0 before the first. */
@@ -95,11 +101,15 @@ export class RttEstimator {
 
   /** The PTO period without back-off; `maxAckDelay` is 0 for Initial and Handshake (RFC 9002 §6.2.1). */
   ptoPeriod(maxAckDelay: Duration, granularity: Duration): Duration {
-    return this.#smoothed + Math.max(4 * this.#variance, granularity) + maxAckDelay
+    return Math.max(this.#smoothed + Math.max(4 * this.#variance, granularity) + maxAckDelay, this.#least)
   }
 
   /** How long ago a packet must have been sent to count as lost once a later one is acknowledged (RFC 9002 §6.1.2). */
   lossDelay(granularity: Duration): Duration {
-    return Math.max(TIME_THRESHOLD * Math.max(this.#latest, this.#smoothed), granularity)
+    return Math.max(TIME_THRESHOLD * Math.max(this.#latest, this.#smoothed), granularity, this.#least)
+  }
+
+  get #least(): Duration {
+    return this.#floor > 0 ? this.#floor + 4 * this.#variance : 0
   }
 }

@@ -1,0 +1,4 @@
+import { reliableCarrier } from './reliable-carrier.ts'
+import { standing } from './standing.fixtures.ts'
+
+standing(reliableCarrier)
