@@ -3,7 +3,7 @@
  * uses it there on the runtimes given as arguments: Node, Bun, Deno.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -44,7 +44,10 @@ function install(): void {
   npm(ROOT, 'pack', '--pack-destination', consumer)
   const [tarball] = readdirSync(consumer)
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  npm(consumer, 'install', '--prefer-offline', `./${tarball}`)
+  // The doors that need an optional peer open with it.
+  const { devDependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const peers = Object.keys(peerDependencies).map((name) => `${name}@${devDependencies[name]}`)
+  npm(consumer, 'install', '--prefer-offline', `./${tarball}`, ...peers)
   for (const file of ['smoke.mjs', 'echo.mjs']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
 }
 
