@@ -101,6 +101,7 @@ export class WebSocketTransport implements DatagramTransport {
   )
   #socket: WebSocketLike | undefined
   #isRaw = false
+  #hasOpened = false
   /** What `connect` resolved, so that datagrams come from where they are sent to. */
   #peer: PathAddress = ''
   #poll: ReturnType<typeof setTimeout> | undefined
@@ -157,6 +158,7 @@ export class WebSocketTransport implements DatagramTransport {
     socket.binaryType = 'arraybuffer'
     return new Promise((resolve, reject) => {
       const opened = (): void => {
+        this.#hasOpened = true
         this.#isRaw = (this.#options.framing ?? (socket.protocol === RAW_PROTOCOL ? 'raw' : 'capsules')) === 'raw'
         resolve()
       }
@@ -166,8 +168,15 @@ export class WebSocketTransport implements DatagramTransport {
         reject(error)
         this.#end(error)
       })
-      // What goes wrong is followed by 'close', which says more where more is to be said.
-      socket.addEventListener('error', () => undefined)
+      // What goes wrong is followed by 'close', which says more where more is to be said; in Node 22 not before the socket is open.
+      socket.addEventListener('error', () => {
+        if (this.#hasOpened) return
+        setTimeout(() => {
+          const error = new WebSocketCloseError(1006, '')
+          reject(error)
+          this.#end(error)
+        }, 0)
+      })
       if (socket.readyState === OPEN) opened()
       else if (socket.readyState >= CLOSED) reject(new WebSocketCloseError(1006, ''))
       else socket.addEventListener('open', opened)
