@@ -122,8 +122,18 @@ async function play(
     if (!readFileSync(copy).equals(readFileSync(join(assignment.www, name))))
       return `${name} differs from what was served`
   }
+  if (options.case === 'resumption' || options.case === 'zerortt')
+    return judgeSession(options.case, [...clients, server])
   if (options.case === 'close') return await judgeClose(options.server, server)
   return options.case === 'keyupdate' ? judgeUpdate(options, [...clients, server]) : undefined
+}
+
+/** Whether isoquic, be it client or server, says that the second connection went on from the first, and took its early data. */
+function judgeSession(name: Case, programs: readonly Program[]): string | undefined {
+  const reports = programs.flatMap((program) => program.reports).filter(({ event }) => event === 'connected')
+  if (!reports.some(({ resumed }) => resumed === true)) return 'The session was not resumed'
+  const isAccepted = reports.some(({ earlyDataAccepted }) => earlyDataAccepted === true)
+  return name === 'resumption' || isAccepted ? undefined : 'The early data was not accepted'
 }
 
 /** Whether isoquic says that it updated its keys, where it had to begin. The wire says more, to those who can read it. */

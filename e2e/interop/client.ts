@@ -2,7 +2,14 @@
 import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { get } from '../../src/cli/hq.ts'
-import { type ConnectOptions, connect, type QuicConnection, QuicVersionError } from '../../src/index.ts'
+import {
+  type ConnectOptions,
+  connect,
+  type QuicConnection,
+  QuicEndpoint,
+  type QuicSessionDetail,
+  QuicVersionError,
+} from '../../src/index.ts'
 import { udp } from '../../transports/udp.ts'
 import { commonOptions, RESERVED_VERSION } from './case-options.ts'
 import { type Contract, readAuthority, report } from './contract.ts'
@@ -12,6 +19,9 @@ import { migrateOnce } from './migration.ts'
 
 /** Connections at a time where each request has its own. */
 const PARALLEL_CONNECTIONS = 4
+
+/** ms until a server must have given a session, from the start of its connection. */
+const SESSION_TIMEOUT = 10_000
 
 /** Of a URL without one. */
 const DEFAULT_PORT = 443
@@ -36,6 +46,9 @@ export async function runClient(contract: Contract): Promise<void> {
     case 'transfer':
     case 'transferloss':
       return await client.downloadAll(first, SMALL_WINDOWS)
+    case 'resumption':
+    case 'zerortt':
+      return await client.comeBack(first, contract.testCase === 'zerortt')
     case 'keyupdate':
       return await client.downloadAll(first, SMALL_WINDOWS, (connection) => void updateKeysOnce(connection))
     case 'connectionmigration':
@@ -77,6 +90,37 @@ class Client {
     await Promise.all(Array.from({ length: PARALLEL_CONNECTIONS }, worker))
   }
 
+  /** The first file over one connection, the others over another one that goes on from its session. */
+  async comeBack(first: URL, earlyData: boolean): Promise<void> {
+    const endpoint = new QuicEndpoint(await udp())
+    const begin = (options: Partial<ConnectOptions>): QuicConnection => {
+      const connection = endpoint.connect(addressOf(first), { ...this.#options, ...options })
+      connection.ready.then(
+        (facts) => report('connected', { ...facts }),
+        () => {},
+      )
+      return connection
+    }
+    const session = await this.#firstSession(begin({}), first)
+    await this.#download(begin({ session, earlyData }), this.#contract.requests.slice(1))
+    endpoint.close()
+  }
+
+  async #firstSession(connection: QuicConnection, url: URL): Promise<Uint8Array> {
+    const given = new Promise<Uint8Array>((resolve, reject) => {
+      connection.addEventListener('session', (event) =>
+        resolve((event as CustomEvent<QuicSessionDetail>).detail.session),
+      )
+      setTimeout(() => reject(new Error('The server gave no session')), SESSION_TIMEOUT)
+    })
+    given.catch(() => {})
+    // The connection is closed behind the files, and nothing comes any more.
+    await connection.ready
+    const session = await given
+    await this.#download(connection, [url])
+    return session
+  }
+
   /** Offers a version that nobody speaks: the server must answer with Version Negotiation, and the client act on it. */
   async negotiate(url: URL): Promise<void> {
     try {
@@ -91,14 +135,13 @@ class Client {
   }
 
   async #connect(url: URL, options: Partial<ConnectOptions> = {}): Promise<QuicConnection> {
-    const address = `${url.hostname}:${url.port === '' ? DEFAULT_PORT : url.port}`
-    const connection = await connect(await udp(), { address, ...this.#options, ...options })
+    const connection = await connect(await udp(), { address: addressOf(url), ...this.#options, ...options })
     report('connected', { alpn: connection.alpn, version: connection.version })
     return connection
   }
 
   async #download(connection: QuicConnection, urls: readonly URL[]): Promise<void> {
-    const h3 = connection.alpn === H3 ? await H3Client.start(connection) : undefined
+    const h3 = this.#contract.alpn === H3 ? await H3Client.start(connection) : undefined
     const downloadOne = async (url: URL): Promise<void> => {
       const file = await open(join(this.#contract.downloads, basename(url.pathname)), 'w')
       const write = async (bytes: Uint8Array): Promise<void> => void (await file.write(bytes))
@@ -113,6 +156,10 @@ class Client {
     await connection.closed
     report('closed', { code: closeCode(connection) })
   }
+}
+
+function addressOf(url: URL): string {
+  return `${url.hostname}:${url.port === '' ? DEFAULT_PORT : url.port}`
 }
 
 function closeCode(connection: QuicConnection): bigint {

@@ -12,6 +12,8 @@ export const TEST_CASES = [
   'retry',
   'keyupdate',
   'multiconnect',
+  'resumption',
+  'zerortt',
   'handshakeloss',
   'transferloss',
   'versionnegotiation',

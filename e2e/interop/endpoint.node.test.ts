@@ -65,7 +65,7 @@ describe.concurrent('The interop endpoint', () => {
   test('ends with 127 for what it does not support', async ({ expect }) => {
     const args = [fileURLToPath(new URL('endpoint.ts', import.meta.url))]
     for (const env of [
-      { ROLE: 'client', TESTCASE: 'zerortt' },
+      { ROLE: 'client', TESTCASE: 'unheard-of' },
       { ROLE: 'proxy', TESTCASE: 'handshake' },
     ]) {
       expect(await new Program({ command: process.execPath, args, env }).within(30_000)).toBe(UNSUPPORTED)

@@ -27,6 +27,8 @@ export function judgeWire(testCase: Case, judgement: Judgement): string | undefi
     case 'retry':
       if (facts.retries === 0) return 'The server sent no Retry packet'
       return facts.initialsWithRetryToken > 0 ? undefined : 'The client did not send the token of the Retry packet'
+    case 'zerortt':
+      return facts.zeroRttPackets > 0 ? undefined : 'The client sent no 0-RTT packet'
     case 'keyupdate':
       return judgement.hasTshark ? judgeKeyPhases(judgement) : undefined
     case 'chacha20':

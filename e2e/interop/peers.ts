@@ -90,11 +90,16 @@ const NGTCP2: Peer = {
       ...(testCase === 'versionnegotiation' ? ['-v', '0x1a2a3a4a'] : []),
       ...(testCase === 'connectionmigration' ? ['--change-local-addr=50ms'] : []),
     ]
+    const session = join(downloads, '..', 'session')
+    const comesBack = testCase === 'resumption' || testCase === 'zerortt'
+    if (comesBack) options.push(`--session-file=${session}`, `--tp-file=${session}-parameters`)
+    if (testCase === 'resumption') options.push('--disable-early-data')
     const run = (names: readonly string[]): Launch => ({
       command: 'gtlsclient',
       args: [...options, '127.0.0.1', String(port), ...names.map((name) => `https://localhost:${port}/${name}`)],
       env: { SSLKEYLOGFILE: `${keyLog}-peer` },
     })
+    if (comesBack) return [run(files.slice(0, 1)), run(files.slice(1))]
     const isEachAlone = testCase === 'multiconnect' || testCase === 'handshakeloss'
     return isEachAlone ? files.map((name) => run([name])) : [run(files)]
   },

@@ -46,6 +46,8 @@ export const PLANS: Readonly<Record<Case, CasePlan>> = {
   retry: { testCase: 'retry', files: [10 * KB], timeout: TIMEOUT },
   keyupdate: { testCase: 'keyupdate', files: [3 * MB], timeout: TIMEOUT },
   multiconnect: { testCase: 'multiconnect', files: repeated(10, KB), timeout: TIMEOUT },
+  resumption: { testCase: 'resumption', files: [5 * KB, 10 * KB], timeout: TIMEOUT },
+  zerortt: { testCase: 'zerortt', files: repeated(20, 32), timeout: TIMEOUT },
   handshakeloss: {
     testCase: 'handshakeloss',
     files: repeated(10, KB),

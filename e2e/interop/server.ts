@@ -19,6 +19,7 @@ export async function runServer(contract: Contract): Promise<void> {
       privateKey: readFileSync(join(contract.certs, 'priv.key'), 'utf8'),
     },
     retry: contract.testCase === 'retry' ? 'always' : 'never',
+    earlyData: contract.testCase === 'zerortt',
   })
   report('listening', { address: server.address })
   const ended = new Promise<void>((resolve) => {
@@ -32,7 +33,10 @@ export async function runServer(contract: Contract): Promise<void> {
 
 async function takeConnections(server: AsyncIterable<QuicConnection>, contract: Contract): Promise<void> {
   for await (const connection of server) {
-    report('connected', { alpn: connection.alpn, version: connection.version })
+    connection.ready.then(
+      (facts) => report('connected', { ...facts }),
+      () => {},
+    )
     connection.closed.then(
       ({ closeCode }) => report('closed', { code: closeCode }),
       (error: unknown) => report('closed', closeFacts(error)),

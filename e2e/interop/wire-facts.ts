@@ -16,6 +16,8 @@ export class WireFacts {
   retries = 0
   /** Initial packets of the client that carry the token of a Retry packet. */
   initialsWithRetryToken = 0
+  /** 0-RTT packets of the client, of version 1. */
+  zeroRttPackets = 0
   /** For each port of a client, the destination ids of its packets with short headers (RFC 9000 §9.5). */
   readonly idsByPort: Map<number, Set<string>> = new Map<number, Set<string>>()
   /** Bytes of the server's ids, which short headers do not tell. */
@@ -25,6 +27,7 @@ export class WireFacts {
 
   /** Looks at the first packet of a datagram. */
   see(bytes: Uint8Array, direction: Direction, clientPort: number): void {
+    if (direction === 'to-server') this.#countZeroRtt(bytes)
     const header = parse(bytes)
     if (header === undefined) {
       if (direction === 'to-server' && (bytes[0] ?? 0x80) < 0x80) this.#seeShort(bytes, clientPort)
@@ -40,6 +43,23 @@ export class WireFacts {
     } else if (header.type === 3) {
       this.retries += 1
       this.#tokens.add(hex(bytes.subarray(header.rest, bytes.length - 16)))
+    }
+  }
+
+  /** Goes from one long header to the next (RFC 9000 §12.2); in version 1 the type of 0-RTT is 1. */
+  #countZeroRtt(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const packet = bytes.subarray(at)
+      const header = parse(packet)
+      if (header === undefined || header.version !== 1 || header.type === 3) return
+      if (header.type === 1) this.zeroRttPackets += 1
+      let rest = header.rest
+      if (header.type === 0) {
+        const token = readVarint(packet, rest)
+        rest = token.end + token.value
+      }
+      const length = readVarint(packet, rest)
+      at += length.end + length.value
     }
   }
 
@@ -77,11 +97,16 @@ function parse(bytes: Uint8Array): LongHeader | undefined {
 }
 
 function tokenOf(bytes: Uint8Array, at: number): string {
+  const { value: length, end } = readVarint(bytes, at)
+  return length === 0 ? 'none' : hex(bytes.subarray(end, end + length))
+}
+
+function readVarint(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } {
   const first = bytes[at] ?? 0
   const size = 1 << (first >> 6)
-  let length = first & 0x3f
-  for (let i = 1; i < size; i++) length = length * 256 + (bytes[at + i] ?? 0)
-  return length === 0 ? 'none' : hex(bytes.subarray(at + size, at + size + length))
+  let value = first & 0x3f
+  for (let i = 1; i < size; i++) value = value * 256 + (bytes[at + i] ?? 0)
+  return { value, end: at + size }
 }
 
 function hex(bytes: Uint8Array): string {

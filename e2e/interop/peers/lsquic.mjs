@@ -36,6 +36,9 @@ const options = {
   ...(testCase === 'chacha20' && { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }),
 }
 
+/** Of the connection before. */
+let sessionTicket
+
 async function serve() {
   const endpoint = await listen(onSession, {
     ...options,
@@ -76,9 +79,14 @@ async function download(urls) {
     servername: serverName,
     ca: [Buffer.from(authority())],
     ...(testCase === 'versionnegotiation' && { version: RESERVED_VERSION }),
+    ...(sessionTicket !== undefined && { sessionTicket }),
   })
-  await session.opened
+  const given = new Promise((resolve) => {
+    session.onsessionticket = resolve
+  })
+  if (sessionTicket === undefined || testCase !== 'zerortt') await session.opened
   report('connected', { alpn: ALPN })
+  if (testCase === 'resumption' || testCase === 'zerortt') sessionTicket ??= await given
   await Promise.all(urls.map((url) => downloadOne(session, url)))
   await session.close()
   report('closed', { code: 0 })

@@ -13,6 +13,7 @@ import {
   readAll,
   report,
   requestFor,
+  requests,
   role,
   save,
   serverName,
@@ -42,7 +43,7 @@ function serve() {
 async function accept(listener) {
   for (;;) {
     try {
-      const connection = await listener.accept()
+      const connection = testCase === 'zerortt' ? await acceptEarly(listener) : await listener.accept()
       report('connected', { alpn: connection.protocol })
       connection.closed.then(
         ({ closeCode }) => report('closed', { code: closeCode }),
@@ -53,6 +54,11 @@ async function accept(listener) {
       report('refused', { error: String(error) })
     }
   }
+}
+
+async function acceptEarly(listener) {
+  const incoming = await listener.incoming()
+  return await incoming.accept({ zeroRtt: true })
 }
 
 async function serveConnection(connection) {
@@ -72,8 +78,16 @@ async function serveStream(stream) {
   await writer.close()
 }
 
+/** Sessions are kept by the endpoint. */
+let endpoint
+
 async function download(urls) {
+  endpoint ??= new Deno.QuicEndpoint()
+  const isEarly = testCase === 'zerortt' && urls[0] !== requests[0]
+  // What is returned without a promise may send early data.
   const connection = await Deno.connectQuic({
+    endpoint,
+    zeroRtt: isEarly,
     hostname: host,
     port: Number(urls[0].port),
     serverName,
@@ -81,7 +95,7 @@ async function download(urls) {
     caCerts: [authority()],
     maxIdleTimeout: IDLE_TIMEOUT,
   })
-  await connection.handshake
+  if (!isEarly) await connection.handshake
   report('connected', { alpn: connection.protocol })
   await Promise.all(urls.map((url) => downloadOne(connection, url)))
   connection.close({ closeCode: 0, reason: '' })
