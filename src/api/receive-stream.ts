@@ -61,6 +61,8 @@ export class ReadableAdapter {
 
   /** `false`: nothing to read for now. */
   #fill(controller: ReadableByteStreamController): boolean {
+    // The promised bytes before a reset are read, and its event is on the way.
+    if (this.#half.resetCode !== undefined) return false
     const request = controller.byobRequest
     const view = request?.view
     const into =

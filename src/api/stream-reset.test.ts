@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Frame } from '../wire/frame.ts'
 import { FrameType } from '../wire/frame.ts'
+import { QuicStreamError } from './errors.ts'
 import { FrameLog } from './frame-log.fixtures.ts'
 import { bytesOf, rejection, Stage, type StageOptions } from './pipe.fixtures.ts'
 import type { QuicStream } from './stream.ts'
@@ -146,6 +147,31 @@ describe('resetAt', () => {
       // The other half of a bidirectional stream goes on.
       if (seed % 2 === 0) far.writable.close().catch(() => {})
       expect(await environment.until(rejection(stream.closed))).toMatchObject({ code: 7n, side: 'local' })
+    }
+  })
+
+  test('is told to readers as every reset is, though they read on before its event', async () => {
+    for (const way of ['readable', 'read'] as const) {
+      const { environment, stream, arrived } = await begun({}, 'unidirectional')
+      environment.defersByTurns = true
+      stream.tryWrite(bytesOf(5000))
+      stream.resetAt({ code: 7, reliableSize: 3000 })
+      const far = await arrived()
+      await environment.pass(10)
+      let length = 0
+      const error = await rejection(
+        environment.until(
+          (async () => {
+            const reader = way === 'readable' ? far.readable.getReader() : undefined
+            const into = new Uint8Array(1000)
+            while (length < 1e6)
+              length += reader === undefined ? far.read(into) : ((await reader.read()).value?.length ?? 0)
+          })(),
+        ),
+      )
+      expect([way, length, error]).toEqual([way, 3000, expect.any(QuicStreamError)])
+      expect(error).toMatchObject({ code: 7n, side: 'remote' })
+      expect(await rejection(environment.until(far.closed))).toBe(error)
     }
   })
 

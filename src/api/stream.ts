@@ -159,6 +159,8 @@ export class QuicStream {
   read(into: Uint8Array): number {
     const half = this.#stream.receive
     if (half === undefined) throw new TypeError(`Stream ${this.id} is for sending alone`)
+    // The bytes that a reset left may have been read before its event is told.
+    if (half.resetCode !== undefined && this.#receiveError === undefined) this.onReset(half.resetCode)
     if (this.#receiveError !== undefined) throw this.#receiveError
     const length = half.read(into)
     if (length !== 0) this.#host.wake()
