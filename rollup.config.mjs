@@ -64,16 +64,6 @@ const withShortNames = () => {
   return [collect, minify({ mangle, nameCache: { props: { props } } })]
 }
 
-/** In `dist` the engine is chosen as in the sources, among the built files: a package.json of its own says which. */
-const engineChoice = () => ({
-  name: 'engine-choice',
-  generateBundle() {
-    const built = JSON.stringify(manifest.imports).replaceAll('.ts"', '.js"')
-    const source = JSON.stringify({ type: 'module', sideEffects: false, imports: JSON.parse(built) }, null, 2)
-    this.emitFile({ type: 'asset', fileName: 'package.json', source })
-  },
-})
-
 /** The types beside the modules, with the imports of the modules. */
 const types = () => ({
   name: 'types',
@@ -96,9 +86,11 @@ export default [
   {
     input: [...DOORS, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
     external: /^(node:|@noble\/|#|ws$)/,
-    plugins: [typescript(), engineChoice(), types()],
+    plugins: [typescript(), types()],
     output: {
       dir: 'dist',
+      // What is built chooses its engine among what is built.
+      paths: { '#crypto': '#built-crypto' },
       preserveModules: true,
       preserveModulesRoot: '.',
       sourcemap: true,

@@ -1,15 +1,15 @@
 /**
  * Packs the package as it is published, installs it into a folder of its own, compiles a user's file against its types, and
- * uses it there on the runtimes given as arguments: Node, Bun, Deno.
+ * uses it there on the runtimes given as arguments: Node, Bun, Deno. Then come the tools that judge and bundle packages.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { closingLine, readClosingLine } from '../support/closing-line.ts'
+import { ROOT } from '../support/steps.ts'
+import { PACKAGING } from './packaging.ts'
+import { install } from './packed.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const COMPILER_OPTIONS = {
   target: 'es2023',
   lib: ['es2023', 'dom', 'dom.iterable', 'dom.asynciterable', 'esnext.disposable'],
@@ -22,9 +22,10 @@ const COMPILER_OPTIONS = {
 /** The users' files, and the types each of them has beside the package's. */
 const USERS = { anywhere: [], node: ['node'] }
 
-const consumer = mkdtempSync(join(tmpdir(), 'isoquic-smoke-'))
+const installed = install()
+const { consumer } = installed
+for (const file of ['smoke.mjs', 'echo.mjs']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
 try {
-  install()
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const programs = process.argv.slice(2)
   for (const program of programs.length > 0 ? programs : [process.execPath]) {
@@ -34,26 +35,15 @@ try {
     counts.skipped += skipped
   }
   for (const [user, types] of Object.entries(USERS)) counts[compiles(user, types) ? 'passed' : 'failed']++
+  for (const [sentence, check] of PACKAGING) {
+    const complaints = await check(installed).catch((error) => [String(error)])
+    console.log(complaints.length === 0 ? `ok: ${sentence}` : `FAILED: ${sentence}\n${complaints.join('\n')}`)
+    counts[complaints.length === 0 ? 'passed' : 'failed']++
+  }
   console.log(`\n${closingLine(counts)}`)
   process.exitCode = counts.failed > 0 ? 1 : 0
 } finally {
   rmSync(consumer, { recursive: true, force: true })
-}
-
-function install(): void {
-  npm(ROOT, 'pack', '--pack-destination', consumer)
-  const [tarball] = readdirSync(consumer)
-  writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  // The doors that need an optional peer open with it.
-  const { devDependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const peers = Object.keys(peerDependencies).map((name) => `${name}@${devDependencies[name]}`)
-  npm(consumer, 'install', '--prefer-offline', `./${tarball}`, ...peers)
-  for (const file of ['smoke.mjs', 'echo.mjs']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
-}
-
-function npm(folder: string, ...args: string[]): void {
-  const options = ['--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', [...args, ...options], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 function useModules(program: string): { passed: number; failed: number; skipped: number } {
