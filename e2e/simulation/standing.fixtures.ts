@@ -15,13 +15,14 @@ const TIMEOUT = 120_000
 /** A test that runs `phenomenon` over the seeds of this runtime, under one controller after the other. */
 export function standing(phenomenon: Phenomenon): void {
   test(`a transfer lives through ${phenomenon.name}`, { timeout: TIMEOUT }, () => {
-    for (const seed of seeds(isNode() ? MANY : FEW)) {
+    for (const seed of seeds(runtimeSeeds())) {
       const controller = CONTROLLERS[seed % CONTROLLERS.length]
       if (controller !== undefined) replayed(phenomenon, seed, controller)
     }
   })
 }
 
-function isNode(): boolean {
-  return navigator.userAgent.startsWith('Node.js')
+/** How many seeds a simulation is run over in this runtime. */
+export function runtimeSeeds(): number {
+  return navigator.userAgent.startsWith('Node.js') ? MANY : FEW
 }

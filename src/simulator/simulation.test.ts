@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { type TransportPair, transportSuite } from '../../transports/conformance.ts'
 import { connect } from '../api/client.ts'
 import type { QuicConnection } from '../api/connection.ts'
 import { listen, type QuicServer } from '../api/server.ts'
@@ -6,6 +7,7 @@ import { noble } from '../crypto/noble/provider.ts'
 import { web } from '../crypto/web/provider.ts'
 import { qlogTo } from '../qlog/qlog-to.ts'
 import type { LinkOptions } from './link-options.ts'
+import type { PortOptions } from './port.ts'
 import { Simulation, type SimulationOptions } from './simulation.ts'
 import type { SimulatedTransport } from './transport.ts'
 
@@ -188,3 +190,67 @@ test('nodes are found by name, and nobody else is', async () => {
     'Nobody in the simulation has the address elsewhere:4433',
   )
 })
+
+test('the timeline shows frames, where its options are those of the simulation', async () => {
+  let timeline = ''
+  await staged({ seed: 6, trace: true }, { delay: 10 }, async ({ simulation, connection }) => {
+    await echoed(connection, 3000)
+    timeline = String(simulation.net.trace)
+  })
+  expect(timeline).toMatch(
+    /client -> server {2}1200 bytes, arrives 1010\.000: initial 0 \[crypto 0\+\d+, padding \d+\]/,
+  )
+  expect(timeline).toMatch(/server -> client .*: 1RTT \d+ \[.*stream 0 0\+\d+/)
+})
+
+test('a run fails with what a sink threw, unless somebody hears it', async () => {
+  for (const isHeard of [false, true]) {
+    const simulation = new Simulation({ seed: 1 })
+    const [near, far] = simulation.link()
+    const error = new Error('Thrown by a sink')
+    const heard: unknown[] = []
+    if (isHeard) simulation.onError = (reason) => void heard.push(reason)
+    far.open({
+      datagram: () => {
+        throw error
+      },
+      drain: () => undefined,
+      closed: () => undefined,
+    })
+    const run = simulation.run(async () => {
+      near.send(new Uint8Array(10), far.localAddress, 0)
+      await simulation.sleep(10)
+    })
+    if (isHeard) await run
+    else await expect(run).rejects.toThrow('With ISOQUIC_SEED=1 at 1000.000 ms: Thrown by a sink')
+    expect(heard).toEqual(isHeard ? [error] : [])
+  }
+})
+
+/** The suite that every transport passes, in virtual time. */
+function conforming(name: string, options: Omit<PortOptions, 'node'>, link: LinkOptions): void {
+  let simulation = new Simulation()
+  const makePair = async (): Promise<TransportPair> => {
+    const near = simulation.transport({ node: 'client', ...options })
+    const far = simulation.transport({ node: 'server', ...options })
+    simulation.net.connect(near.port, far.port, link)
+    return { near, far, toFar: far.localAddress, toNear: near.localAddress }
+  }
+  const runner = {
+    describe,
+    test: (title: string, body: () => Promise<void>) =>
+      test(title, () => {
+        simulation = new Simulation()
+        simulation.onError = () => undefined
+        return simulation.run(body)
+      }),
+  }
+  transportSuite(name, makePair, runner)
+}
+
+conforming('a simulated transport', {}, { delay: 10, jitter: 3 })
+conforming(
+  'a simulated transport that loses nothing and pushes back',
+  { properties: { reliable: true, ordered: true, congestionControlled: true, addressValidated: true } },
+  { delay: 10, loss: 0.1, bandwidth: 50_000_000, queue: { packets: 60 } },
+)

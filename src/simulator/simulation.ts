@@ -38,6 +38,8 @@ export interface SimulationOptions {
 export interface SimulatedOptions {
   readonly environment: VirtualEnvironment
   readonly crypto: CryptoProvider
+  /** Where the timeline is kept: has `net.trace` show the frames of the nodes `client` and `server`. */
+  readonly observer?: ObserverFactory
 }
 
 const ECDSA_SECP256R1_SHA256 = 0x0403
@@ -80,13 +82,19 @@ export class Simulation {
   readonly options: SimulatedOptions
   /** Of localhost, 127.0.0.1, ::1 and `server`: valid in virtual time, the same for every seed. */
   readonly certificate: DevCertificate
+  /** Hears what the sink of a transport threw, which sinks should not; by default {@link run} fails with it. */
+  onError: (error: unknown) => void = (error) => {
+    this.#failure ??= { error }
+  }
+  #failure: { readonly error: unknown } | undefined
 
   /** @throws RangeError for a seed that is no integer of 32 bits */
   constructor(options: SimulationOptions = {}) {
     const { seed = seeds(1)[0] ?? 1, trace } = options
     this.net = new Network({ seed, start: START, trace })
     this.environment = new VirtualEnvironment(this.net.clock, this.net.random.fork('environment'))
-    this.options = { environment: this.environment, crypto: noble }
+    const observer = this.#observer()
+    this.options = { environment: this.environment, crypto: noble, ...(observer && { observer }) }
     this.certificate = simulatedCertificate()
   }
 
@@ -101,7 +109,10 @@ export class Simulation {
 
   /** A transport of the node `options.node`; `net.connect` links it by its `port`. @throws RangeError as `Network.attach` */
   transport(options: PortOptions): SimulatedTransport {
-    return new SimulatedTransport(this.net.attach(options), (host, port) => this.net.resolve(host, port))
+    return new SimulatedTransport(this.net.attach(options), {
+      resolve: (host, port) => this.net.resolve(host, port),
+      onError: (error) => this.onError(error),
+    })
   }
 
   /**
@@ -114,9 +125,17 @@ export class Simulation {
     return [near, far, this.net.connect(near.port, far.port, there, back)]
   }
 
-  /** An observer factory that describes what `node` sends in `net.trace`, beside what `inner` does. */
+  /** An observer factory for nodes of other names: describes what `node` sends in `net.trace`, beside what `inner` does. */
   observe(node: string, inner?: ObserverFactory): ObserverFactory | undefined {
     return this.net.trace?.observe(node, inner) ?? inner
+  }
+
+  /** Describes the packets of each end for the timeline, if there is one: by its role, which is the name of its node. */
+  #observer(): ObserverFactory | undefined {
+    const client = this.observe('client')
+    const server = this.observe('server')
+    if (client === undefined || server === undefined) return undefined
+    return (originalDestination, role) => (role === 'client' ? client : server)(originalDestination, role)
   }
 
   /** Fulfils after so many virtual ms. */
@@ -141,11 +160,14 @@ export class Simulation {
       const promise = Promise.resolve().then(body)
       promise.then(settle, settle)
       for (await this.environment.rest(); !isSettled; await this.environment.rest()) {
+        if (this.#failure !== undefined) throw this.#failure.error
         if (clock.next === NEVER) throw new Error('It waits for something, and nothing is left to happen')
         if (clock.next > end) throw new Error(`It is not done after ${limit} ms`)
         clock.advance(clock.next)
       }
-      return await promise
+      const value = await promise
+      if (this.#failure !== undefined) throw this.#failure.error
+      return value
     } catch (error) {
       throw new Error(atSeed(this.seed, error, this.now), { cause: error })
     }

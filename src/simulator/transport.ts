@@ -2,6 +2,13 @@
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../transport.ts'
 import type { Port } from './port.ts'
 
+/** What a transport needs of its simulation. */
+export interface TransportHooks {
+  resolve(host: string, port: number): readonly PathAddress[]
+  /** Hears what a sink threw, which sinks should not. */
+  onError(error: unknown): void
+}
+
 /** One simulated transport. Made by `Simulation.transport`. */
 export class SimulatedTransport implements DatagramTransport {
   /** What the network knows of it: rebinds it, links it. */
@@ -10,18 +17,18 @@ export class SimulatedTransport implements DatagramTransport {
   readonly preferredDatagramSize?: number
   readonly localAddress: PathAddress
   readonly properties: TransportProperties
-  readonly #resolve: (host: string, port: number) => readonly PathAddress[]
+  readonly #hooks: TransportHooks
   #sink: DatagramSink | undefined
   #isClosed = false
 
   /** For `Simulation`. */
-  constructor(port: Port, resolve: (host: string, port: number) => readonly PathAddress[]) {
+  constructor(port: Port, hooks: TransportHooks) {
     this.port = port
     this.maxDatagramSize = port.maxDatagramSize
     if (port.preferredDatagramSize !== undefined) this.preferredDatagramSize = port.preferredDatagramSize
     this.localAddress = port.localAddress
     this.properties = port.properties
-    this.#resolve = resolve
+    this.#hooks = hooks
   }
 
   open(sink: DatagramSink): void {
@@ -29,14 +36,14 @@ export class SimulatedTransport implements DatagramTransport {
     if (this.#sink !== undefined) throw invalidState('The simulated transport has a sink already')
     this.#sink = sink
     this.port.sink = {
-      onDatagram: (_port, bytes, from, ecn) => sink.datagram(bytes, from, ecn),
-      onDrain: () => sink.drain(),
+      onDatagram: (_port, bytes, from, ecn) => this.#guard(() => sink.datagram(bytes, from, ecn)),
+      onDrain: () => this.#guard(() => sink.drain()),
     }
   }
 
   /** Nodes by their names, hosts by their addresses. Rejects where nobody has the name or the address. */
   async resolve(host: string, port: number): Promise<readonly PathAddress[]> {
-    const found = this.#resolve(host, port)
+    const found = this.#hooks.resolve(host, port)
     if (found.length === 0) throw new Error(`Nobody in the simulation has the address ${host}:${port}`)
     return found
   }
@@ -54,7 +61,16 @@ export class SimulatedTransport implements DatagramTransport {
     if (this.#isClosed) return
     this.#isClosed = true
     this.port.close()
-    queueMicrotask(() => this.#sink?.closed(error))
+    queueMicrotask(() => this.#guard(() => this.#sink?.closed(error)))
+  }
+
+  /** The network goes on, whatever a sink does. */
+  #guard(call: () => void): void {
+    try {
+      call()
+    } catch (error) {
+      this.#hooks.onError(error)
+    }
   }
 }
 
