@@ -1,6 +1,6 @@
 /** The surroundings that a runtime gives to everybody: its clock, its timers, its randomness. No runtime is asked for its name. */
 import type { RandomSource } from '../base/random.ts'
-import type { Time } from '../base/time.ts'
+import type { Duration, Time } from '../base/time.ts'
 import type { Environment } from '../environment.ts'
 
 /** `setTimeout` takes no more than this; a longer wait wakes up in between, which is harmless. */
@@ -12,14 +12,60 @@ const MAX_RANDOM = 65_536
 /** The environment of the runtime at hand. */
 export function defaultEnvironment(): Environment {
   const defer = deferral()
+  const clock = new SteppingClock(() => performance.now())
   return {
-    now: () => performance.now(),
+    now: () => clock.now(),
     wallClock: () => Date.now(),
     setTimer,
     defer,
-    // A chained timer of a page waits 4 ms, whatever it was asked for; Node's is a millisecond late.
-    timerGranularity: typeof globalThis.document === 'undefined' ? 1 : 4,
+    get timerGranularity() {
+      return Math.max(timerLateness(), clock.step)
+    },
     random: hostRandom,
+  }
+}
+
+/** How late timers are, in ms: a page's when they are chained, whatever they were asked for; those of a hidden page fire once a second. */
+function timerLateness(): Duration {
+  const { document } = globalThis as { readonly document?: { readonly hidden?: boolean } }
+  if (document === undefined) return 1
+  return document.hidden === true ? 1_000 : 4
+}
+
+/** Moves of the clock after which the smallest of them is taken for its step. */
+const MOVES = 32
+
+/** ms; browsers that guard against fingerprints go up to 100, and coarser ones are no clocks. */
+const MAX_STEP = 100
+
+/** A clock that jumps, and finds out by how much: pages get no better than 0.1 ms, and 16 or 100 where fingerprints are feared. */
+export class SteppingClock {
+  readonly #read: () => Time
+  #last: Time
+  #moves = 0
+  #least: Duration = MAX_STEP
+
+  /** @param read the host's clock. */
+  constructor(read: () => Time) {
+    this.#read = read
+    this.#last = read()
+  }
+
+  /** The host's time. */
+  now(): Time {
+    const now = this.#read()
+    const move = now - this.#last
+    if (move > 0) {
+      this.#last = now
+      this.#moves += 1
+      if (move < this.#least) this.#least = move
+    }
+    return now
+  }
+
+  /** The smallest move that was seen; 0 until there were enough of them. */
+  get step(): Duration {
+    return this.#moves < MOVES ? 0 : this.#least
   }
 }
 

@@ -2,7 +2,7 @@
  * Drives an endpoint on real transports in a real environment: datagrams in, flights out, one timer, one flush for each
  * burst. All that is asynchronous in the stack happens here and in the classes above it. It knows no streams.
  */
-import { NEVER, type Time } from '../base/time.ts'
+import { type Duration, NEVER, type Time } from '../base/time.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
@@ -19,8 +19,14 @@ export interface ConnectionListener {
 /** ms after which a flush lets other tasks run. */
 const MAX_FLUSH_TIME = 5
 
+/** ms of lateness that is made up for by turns of the event loop; a hidden page's is not worth the heat. */
+const MAX_SPIN = 10
+
 /** Flights after which it does so where the clock stands still. */
 const MAX_FLIGHTS = 8
+
+/** ms by which a timer is late where the host slept: a frozen page, one hidden for long, a computer with its lid closed. */
+const SLEEP = 1_000
 
 /** A flight that a transport did not take whole; its bytes are left alone until the transport drains. */
 interface Rest {
@@ -44,6 +50,8 @@ export class Driver {
   #flushQueued = false
   #cancelTimer: (() => void) | undefined
   #timerAt: Time = NEVER
+  #timerGranularity: Duration
+  #isAwake = true
   /** The time at which a turn was last spent in place of a timer. */
   #spunAt: Time = -Infinity
   /** The transports that are full, each with what is left of the flight that filled it. */
@@ -56,6 +64,7 @@ export class Driver {
     this.endpoint = endpoint
     this.environment = environment
     this.#now = environment.now()
+    this.#timerGranularity = environment.timerGranularity
     endpoint.onProgress = () => this.schedule()
   }
 
@@ -178,6 +187,7 @@ export class Driver {
   #onFlush(): void {
     this.#flushQueued = false
     const start = this.now()
+    this.#followHost(start)
     // What has arrived is processed before a timer that is due; a flush may be the first to see that one is.
     if (this.endpoint.nextTimeout() <= start) this.endpoint.onTimeout(start)
     for (let flights = 0; ; flights++) {
@@ -193,6 +203,19 @@ export class Driver {
     } finally {
       this.#arm()
     }
+  }
+
+  /** Tells the connections what the host's timers have come to: coarser, as those of a hidden page, or late by a sleep. */
+  #followHost(now: Time): void {
+    const { timerGranularity } = this.environment
+    if (timerGranularity === this.#timerGranularity && this.#isAwake) return
+    for (const connection of this.endpoint.connections()) {
+      connection.setTimerGranularity(timerGranularity)
+      if (!this.#isAwake) connection.onAwake(now)
+      this.endpoint.wake(connection)
+    }
+    this.#timerGranularity = timerGranularity
+    this.#isAwake = true
   }
 
   /** Sends one flight; `false`: there is none. */
@@ -235,6 +258,7 @@ export class Driver {
 
   #onTimer(): void {
     this.#cancelTimer = undefined
+    this.#isAwake &&= this.now() - this.#timerAt <= SLEEP
     this.#timerAt = NEVER
     // The flush comes after the datagrams that wait in the same turn: they are heard before a timer is believed.
     this.schedule()
@@ -248,7 +272,8 @@ export class Driver {
     if (next >= this.#timerAt) return
     const now = this.now()
     // A wait that no timer can keep, as the pacer's, is spent in turns, as long as the clock moves.
-    if (next <= now + this.environment.timerGranularity / 2 && now !== this.#spunAt) {
+    const wait = Math.min(this.environment.timerGranularity, MAX_SPIN) / 2
+    if (next <= now + wait && now !== this.#spunAt) {
       this.#spunAt = now
       return this.schedule()
     }

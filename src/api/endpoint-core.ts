@@ -67,12 +67,15 @@ export class EndpointCore {
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
+    const { environment } = this
     const ids = options.connectionIdGenerator
     const endpoint = new Endpoint({
       engine: this.crypto.createEngine(arenaBytes),
       random: this.environment.random,
       wallClock: () => this.environment.wallClock(),
-      timerGranularity: this.environment.timerGranularity,
+      get timerGranularity() {
+        return environment.timerGranularity
+      },
       resetKey: options.resetKey,
       tokenKey: options.tokenKey,
       idGenerator: ids === undefined ? undefined : connectionIdGenerator(ids),

@@ -80,7 +80,11 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     integrity: new IntegrityCounter(),
     events: new EventQueue(observer, now),
     counters: packetCounters(),
-    pathSettings: { congestionControl: config.congestionControl, pacing: config.pacing },
+    pathSettings: {
+      congestionControl: config.congestionControl,
+      pacing: config.pacing,
+      timerGranularity: init.timerGranularity,
+    },
     peerParameters: undefined,
   }
   const { events } = context

@@ -2,7 +2,7 @@
  * One QUIC connection as a synchronous state machine: the façade over the owners of frames. It composes and routes; it
  * owns no frame, reads no clock, and calls nobody but through what it was given.
  */
-import { NEVER, type Time } from '../base/time.ts'
+import { type Duration, NEVER, type Time } from '../base/time.ts'
 import type { CongestionAlgorithm } from '../recovery/congestion/controller.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
@@ -18,6 +18,7 @@ import { Dispatcher, type ReceivedPacket } from './dispatch.ts'
 import { Establishment } from './establishment.ts'
 import type { CloseReason, ConnectionEvent } from './events.ts'
 import type { Handshake, HandshakeComplete } from './handshake.ts'
+import { followTimers } from './host-timers.ts'
 import type { ApplicationClose, ConnectionInit } from './init.ts'
 import { type ConnectionInspection, inspect } from './inspection.ts'
 import type { PathRequest } from './migration.ts'
@@ -248,6 +249,16 @@ export class Connection {
     this.#parts.context.events.now = now
     if (this.#parts.closing.state === 'open') reconfigure(this.#parts, changes, now)
     else checkReconfiguration(changes, this.#parts.context.config)
+  }
+
+  /** The host's timers may be late by so much from now on, in ms. */
+  setTimerGranularity(granularity: Duration): void {
+    followTimers(this.#parts, granularity)
+  }
+
+  /** The host slept, and its timers with it: whoever is to be given up for lost is asked first. */
+  onAwake(now: Time): void {
+    if (this.#parts.closing.state === 'open') this.#parts.idle.onAwake(now)
   }
 
   /** The algorithm of the paths. */

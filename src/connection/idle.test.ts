@@ -162,3 +162,36 @@ describe('Idle: keep-alive', () => {
     expect(idleOf({ maxIdleTimeout: 0, peer: 0, keepAlive: 'auto' }).nextTimeout()).toBe(NEVER)
   })
 })
+
+describe('Idle: a host that slept', () => {
+  test('asks the peer before it is given up, for three PTOs, once until it answers', () => {
+    const idle = idleOf({ peer: 5000 })
+    idle.onAwake(60_000)
+    expect(idle.wantsToSend).toBe(true)
+    expect(idle.onTimeout(60_299)).toBeUndefined()
+    idle.onPacketSent(true, 60_001)
+    idle.onAwake(60_290)
+    expect(idle.onTimeout(60_300)).toBe('idle')
+  })
+
+  test('goes on when it answers, and may be asked again', () => {
+    const idle = idleOf({ peer: 5000 })
+    idle.onAwake(60_000)
+    idle.onPacketReceived(60_200)
+    expect(idle.nextTimeout()).toBe(65_200)
+    idle.onAwake(90_000)
+    expect(idle.onTimeout(90_299)).toBeUndefined()
+  })
+
+  test('changes nothing where the end is far off, before the handshake is confirmed, and without a timeout', () => {
+    const idle = idleOf({ peer: 5000 })
+    idle.onAwake(4000)
+    expect([idle.wantsToSend, idle.nextTimeout()]).toEqual([false, 5000])
+    const early = idleOf({ connected: false })
+    early.onAwake(60_000)
+    expect([early.wantsToSend, early.onTimeout(60_000)]).toEqual([false, 'handshake'])
+    const none = idleOf({ maxIdleTimeout: 0 })
+    none.onAwake(60_000)
+    expect([none.wantsToSend, none.nextTimeout()]).toEqual([false, NEVER])
+  })
+})

@@ -48,6 +48,8 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
   #activeAt: Time
   /** Whether anything that asks for an answer was sent since a packet was last received. */
   #hasSent = false
+  /** The host slept past the end, and the peer is asked whether it is there, once until it answers. */
+  #isAsking = false
   #isComplete = false
   #isConfirmed = false
   #pingDue = false
@@ -87,6 +89,21 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
     this.#restartedAt = Math.max(this.#restartedAt, now)
     this.#activeAt = Math.max(this.#activeAt, now)
     this.#hasSent = false
+    this.#isAsking = false
+  }
+
+  /**
+   * The host's timers slept until `now`. An end that should have come meanwhile is put off for three PTOs, and a PING sent: what
+   * the peer sent meanwhile may not have been heard yet, and its own timer may well run on.
+   */
+  onAwake(now: Time): void {
+    const grace = IDLE_PTOS * this.#options.pto()
+    if (this.#isAsking || !this.#isConfirmed || now + grace < this.#idleDeadline()) return
+    this.#isAsking = true
+    // The PING does not restart the timer, as what is sent to nobody must not.
+    this.#hasSent = true
+    this.#restartedAt = now + grace - Math.max(this.timeout, grace)
+    this.#pingDue = true
   }
 
   /** A packet was sent. Only the first one that asks for an answer restarts the timer, or sending to nobody would never end. */

@@ -34,7 +34,9 @@ export const GRANULARITY: Duration = 1
 /** The acknowledgement state of one space. */
 export function ackTracker(space: PacketSpace, init: ConnectionInit): AckTracker {
   const { ackDelayExponent, maxAckDelay } = init.config
-  return new AckTracker({ space, maxAckDelay, ackDelayExponent, minAckDelay: minAckDelay(init) })
+  const tracker = new AckTracker({ space, maxAckDelay, ackDelayExponent, minAckDelay: minAckDelay(init) })
+  tracker.timerGranularity = init.timerGranularity
+  return tracker
 }
 
 /** What we offer of draft-ietf-quic-ack-frequency §3: no timer is finer than its host's; `undefined`: nothing. */
@@ -110,7 +112,7 @@ export function createPathParts(
     initialWindow: config.initialWindow,
     minimumWindow: config.minimumWindow,
     pacing: pathSettings.pacing && !congestionControlled,
-    granularity: init.timerGranularity,
+    granularity: pathSettings.timerGranularity,
     ecn: carrier.properties.ecn,
     onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),
     random: init.random,

@@ -29,6 +29,8 @@ export interface Reconfiguration {
 export interface PathSettings {
   congestionControl: CongestionAlgorithm
   pacing: boolean
+  /** How late the host's timers may fire, in ms. */
+  timerGranularity: Duration
 }
 
 const KEYS: readonly (keyof Reconfiguration)[] = [

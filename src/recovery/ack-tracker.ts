@@ -50,6 +50,8 @@ export class AckTracker implements FrameSource, FrameOwner<AckFrame> {
   readonly #minAckDelay: Duration | undefined
   #maxAckDelay: Duration
   ackDelayExponent: number
+  /** How late the host's timers may fire, in ms: where that is more than an ACK may be late, none waits for a timer. May change. */
+  timerGranularity: Duration = 0
   // As the peer wants it.
   #threshold = ACK_THRESHOLD
   #reorderingThreshold = REORDERING_THRESHOLD
@@ -140,6 +142,7 @@ export class AckTracker implements FrameSource, FrameOwner<AckFrame> {
     if (
       this.#isImmediate ||
       isUrgent ||
+      this.timerGranularity > this.#maxAckDelay ||
       this.#pending > this.#threshold ||
       this.#newRanges >= MAX_NEW_RANGES ||
       this.#isOutOfOrder(packetNumber)
