@@ -57,7 +57,7 @@ export class Connection {
       onPathValidated: () => this.#establishment.sendNewToken(),
       onMtu: (mtu, recovery) => this.#onMtu(mtu, recovery),
       onMoved: () => this.#onMoved(),
-      onStranded: (cause) => parts.closing.end({ kind: 'carrier-closed', cause }),
+      onStranded: (cause) => this.#onStranded(cause),
     })
     this.#establishment = new Establishment(init, parts)
     this.#parts = { ...parts, handshake: this.#establishment.handshake }
@@ -396,10 +396,23 @@ export class Connection {
     this.#parts.idle.ping()
   }
 
+  /**
+   * No carrier is left. One that died by itself is a path that died: until the idle timeout the client can attach another. What
+   * was closed on purpose, or cannot be moved yet, or would wait for ever, ends here.
+   */
+  #onStranded(cause: unknown): void {
+    const { closing, handshake, idle } = this.#parts
+    const canWait = cause !== undefined && handshake.isConfirmed && idle.timeout > 0
+    if (!canWait) closing.end({ kind: 'carrier-closed', cause })
+  }
+
   #onIdleTimeout(now: Time): void {
     const expired = this.#parts.idle.onTimeout(now)
     const after = this.#parts.idle.timeout
-    if (expired === 'idle') this.#parts.closing.end({ kind: 'idle-timeout', after })
+    const { strandedBy } = this.paths
+    if (expired !== undefined && strandedBy !== undefined) {
+      this.#parts.closing.end({ kind: 'carrier-closed', cause: strandedBy })
+    } else if (expired === 'idle') this.#parts.closing.end({ kind: 'idle-timeout', after })
     // RFC 9000 §10.1: what ends before the time that was advertised ends with a word.
     else if (expired === 'idle-early')
       this.#parts.closing.begin({ kind: 'idle-timeout', after }, now, this.#parts.pto())

@@ -215,6 +215,11 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#checkStranded()
   }
 
+  /** What closed the carrier of the active path; `undefined` while that carrier is there. */
+  get strandedBy(): unknown {
+    return this.#active.isDead ? this.#loss : undefined
+  }
+
   /** The peer's address on a path; that of the active one if the path is gone. */
   addressOf(id: PathId): PathAddress {
     return (this.get(id) ?? this.#active).remoteAddress

@@ -362,6 +362,44 @@ describe('A carrier that goes', () => {
     expect(client.closeReason).toMatchObject({ kind: 'carrier-closed' })
   })
 
+  test('by itself, leaves the connection waiting for another, in the middle of a transfer', () => {
+    forSeeds(6, (seed) => {
+      const { pair, traffic, client, open } = connected({ seed })
+      traffic.send(client, 'bidirectional', 500_000, 500_000)
+      pair.run(() => traffic.received('server') > 100_000)
+      pair.client.close(pair.client.carrier, pair.now, new Error('the cable was cut'))
+      pair.run(() => false, 5000)
+      expect(client.state).toBe('connected')
+      const second = pair.client.add(SECOND)
+      open(second, 'move')
+      expect(runChecked(pair, () => traffic.completed('client') === 1, 20_000)).toBe(true)
+      expect(client.paths.active.carrier).toBe(second)
+    })
+  })
+
+  test('by itself, and no other comes within the idle timeout, ends the connection and says why', () => {
+    const { pair, traffic, client } = connected()
+    traffic.send(client, 'bidirectional', 500_000, 500_000)
+    pair.run(() => traffic.received('server') > 100_000)
+    const cause = new Error('the cable was cut')
+    pair.client.close(pair.client.carrier, pair.now, cause)
+    const died = pair.now
+    pair.run(() => client.state === 'closed', 120_000)
+    expect(client.closeReason).toMatchObject({ kind: 'carrier-closed', cause })
+    expect(pair.now - died).toBeGreaterThan(20_000)
+    expect(pair.now - died).toBeLessThan(40_000)
+  })
+
+  test('by itself, before the handshake is confirmed or where there is no idle timeout, ends the connection', () => {
+    const early = new Pair({ crypto: quickCrypto() })
+    const client = early.connect()
+    early.client.close(early.client.carrier, early.now, new Error('the cable was cut'))
+    expect(client.closeReason).toMatchObject({ kind: 'carrier-closed' })
+    const endless = connected({ client: { maxIdleTimeout: 0 }, server: { maxIdleTimeout: 0 } })
+    endless.pair.client.close(endless.pair.client.carrier, endless.pair.now, new Error('the cable was cut'))
+    expect(endless.client.closeReason).toMatchObject({ kind: 'carrier-closed' })
+  })
+
   test('and was a spare, is only told of', () => {
     const { pair, client, open } = connected()
     const second = pair.client.add(SECOND)

@@ -170,10 +170,10 @@ export class Side {
   }
 
   /** Takes a carrier away, the first one too: nothing comes or goes there any more. */
-  close(carrier: Carrier, now: Time): void {
+  close(carrier: Carrier, now: Time, cause?: Error): void {
     this.carriers.delete(carrier)
     this.closed.add(carrier)
-    this.endpoint.onCarrierClosed(carrier, now)
+    this.endpoint.onCarrierClosed(carrier, now, cause)
   }
 
   /** The address that `carrier` sends from. */

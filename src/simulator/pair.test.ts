@@ -97,7 +97,7 @@ describe('a pair', () => {
     const first = pair.handshake().client
     const second = pair.handshake({ from: spare }).client
     expect([first.paths.active.carrier, second.paths.active.carrier]).toEqual([pair.client.port, spare])
-    pair.client.closePort(spare, pair.now, new Error('gone'))
+    pair.client.closePort(spare, pair.now, undefined)
     pair.run(() => second.state === 'closed')
     expect([first.state, second.closeReason?.kind]).toEqual(['connected', 'carrier-closed'])
   })
