@@ -1,0 +1,89 @@
+/**
+ * `npm run e2e`: the matrix of runtimes, transports and cases, played on the packed tarball, printed, and kept in
+ * `docs/e2e-matrix.md`. Words after `--` choose lines by what they contain: `npm run e2e -- Firefox webrtc`. With `--check`
+ * the page is compared instead of written.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { table } from '../../src/cli/table.ts'
+import { provide } from '../interop/install.ts'
+import { endAll } from '../interop/processes.ts'
+import { closingLine } from '../support/closing-line.ts'
+import { provideBrowsers, providePinned } from '../support/runtimes.ts'
+import type { Cell, Outcomes, Stage } from './contract.ts'
+import { failures, marks, nameOf, type Played, page, rows } from './matrix.ts'
+import { openStage } from './stage.ts'
+
+const PAGE = fileURLToPath(new URL('../../docs/e2e-matrix.md', import.meta.url))
+
+/** ms for one cell. */
+const LIMIT = 90_000
+
+/** Modules that may export `cells`, in the order of the table. */
+const MODULES = /^(page|worker|bundle)-.*\.ts$/
+
+async function main(words: readonly string[]): Promise<number> {
+  const wanted = words.filter((word) => !word.startsWith('--')).map((word) => word.toLowerCase())
+  const cells = (await findCells()).filter((cell) => {
+    const name = nameOf(cell).toLowerCase()
+    return wanted.every((word) => name.includes(word))
+  })
+  const missing = [...provideBrowsers(), ...providePinned([20, 22, 26])]
+  provide()
+  for (const name of missing) console.log(`${name} is missing and could not be installed`)
+  const stage = await openStage()
+  const played: Played[] = []
+  try {
+    console.log(`isoquic.min.js of the tarball: SHA-256 ${stage.singleFile.sha256}\n`)
+    for (const cell of cells) played.push(await play(cell, stage))
+  } finally {
+    endAll()
+    await stage.close()
+  }
+  const failed = failures(played)
+  console.log(`\n${table(rows(played))}\n`)
+  for (const line of failed) console.log(line)
+  let passed = played.flatMap(marks).filter((mark) => mark === 'ok').length
+  let outOfStep = 0
+  if (wanted.length === 0 && failed.length === 0) {
+    if (words.includes('--check')) {
+      if (readFileSync(PAGE, 'utf8') === page(played)) passed += 1
+      else outOfStep = 1
+    } else writeFileSync(PAGE, page(played))
+  }
+  if (outOfStep > 0) console.log('docs/e2e-matrix.md is not in step: npm run e2e writes it')
+  console.log(`\n${closingLine({ passed, failed: failed.length + outOfStep, skipped: 0 })}`)
+  return failed.length + outOfStep === 0 && played.length > 0 ? 0 : 1
+}
+
+async function findCells(): Promise<Cell[]> {
+  const names = readdirSync(new URL('.', import.meta.url)).filter((name) => MODULES.test(name))
+  const modules = await Promise.all(names.sort().map((name) => import(new URL(name, import.meta.url).href)))
+  return modules.flatMap(({ cells }: { cells?: readonly Cell[] }) => cells ?? [])
+}
+
+async function play(cell: Cell, stage: Stage): Promise<Played> {
+  const started = performance.now()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came of it in ${LIMIT / 1000} s`)), LIMIT)
+  })
+  let outcomes: Outcomes
+  try {
+    outcomes = await Promise.race([cell.run(stage), late])
+  } catch (error) {
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    outcomes = Object.fromEntries(cell.cases.map((name) => [name, words]))
+  } finally {
+    clearTimeout(timer)
+  }
+  const seconds = (performance.now() - started) / 1000
+  const played: Played = { cell, outcomes, seconds }
+  const [first] = failures([played])
+  console.log(
+    `${nameOf(cell)}: ${first === undefined ? 'ok' : first.slice(nameOf(cell).length + 2)} (${seconds.toFixed(1)} s)`,
+  )
+  return played
+}
+
+process.exit(await main(process.argv.slice(2)))
