@@ -2,7 +2,8 @@
 
 import { type DevCertificate, devCertificate } from '../../src/api/dev.ts'
 import type { Duration, Time } from '../../src/base/time.ts'
-import type { EndpointCoreOptions } from '../../src/index.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
+import type { Environment } from '../../src/environment.ts'
 import { type LinkOptions, type SimulatedTransport, Simulation } from '../../src/simulator.ts'
 import type { DatagramTransport } from '../../src/transport.ts'
 import type { Role } from '../../src/wire/stream-id.ts'
@@ -27,7 +28,7 @@ export interface TestNetwork {
   readonly name: NetworkName
   readonly certificate: DevCertificate
   /** For `connect`, `listen` and `QuicEndpoint`. */
-  readonly options: Pick<EndpointCoreOptions, 'crypto' | 'environment'>
+  readonly options: { readonly crypto?: CryptoProvider; readonly environment?: Environment }
   /** Of `lossy`. */
   readonly simulation: Simulation | undefined
   /** A transport of a new address, from which all of the other end can be reached. */

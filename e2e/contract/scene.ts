@@ -145,10 +145,8 @@ export class Scene implements LogReader {
     logs: ConnectionLog[] = [],
     transport?: DatagramTransport,
   ): Promise<QuicServer> {
-    const { crypto, environment } = this.#network.options
     return listen(transport ?? (await this.transport('server')), {
-      ...(crypto && { crypto }),
-      ...(environment && { environment }),
+      ...this.#network.options,
       alpn: ['contract'],
       certificate: this.certificate,
       observer: (destination, role) => {

@@ -1,0 +1,4 @@
+import { CONNECTING } from './connecting.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(CONNECTING)

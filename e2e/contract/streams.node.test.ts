@@ -1,0 +1,4 @@
+import { proveSection } from './prove.ts'
+import { STREAMS } from './streams.ts'
+
+proveSection(STREAMS)
