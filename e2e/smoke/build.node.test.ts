@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build as bundle } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { launchOptions } from '../support/browsers.ts'
@@ -61,6 +62,18 @@ test('the page client weighs at most 60 KB until it connects, and 108 KB then', 
   )
   expect(size).toBeLessThanOrEqual(PAGE_CLIENT_LIMIT)
   expect(connected).toBeLessThanOrEqual(CONNECTED_LIMIT)
+})
+
+test('with the transports websocket and webrtc a page loads at most 60 KB until it connects', async () => {
+  const contents = "export * from './transports/websocket.js'\nexport * from './transports/webrtc.js'"
+  const stdin = { contents, resolveDir: DIST }
+  const conditions = ['browser']
+  const { outputFiles } = await bundle({ stdin, bundle: true, minify: true, format: 'esm', conditions, write: false })
+  const transports = gzipSync(outputFiles?.[0]?.contents ?? '', { level: 9 }).length
+  const size = gzipSize(loadedAtOnce(PAGE_CLIENT)) + transports
+  console.log(`page client with transports: ${size} bytes gzip at once, ${transports} of them websocket and webrtc`)
+  expect(transports).toBeGreaterThan(1000)
+  expect(size).toBeLessThanOrEqual(PAGE_CLIENT_LIMIT)
 })
 
 test('what people read in an error keeps its words in the page client', () => {
