@@ -14,6 +14,23 @@ function pipes<Chunk>(): [TransformStream<Chunk, Chunk>, TransformStream<Chunk, 
   return [pipe(), pipe()]
 }
 
+/** What `pipeTo` does. That of workerd forgets the chunk that waits when its source is closed in the same turn. */
+async function pump<Chunk>(from: ReadableStream<Chunk>, to: WritableStream<Chunk>): Promise<void> {
+  const reader = from.getReader()
+  const writer = to.getWriter()
+  writer.closed.catch((error: unknown) => reader.cancel(error).catch(() => undefined))
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      await writer.write(value)
+    }
+    await writer.close()
+  } catch (error) {
+    await writer.abort(error).catch(() => undefined)
+  }
+}
+
 async function pairOf(
   make: (readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array>) => Promise<DatagramTransport>,
 ): Promise<TransportPair> {
@@ -52,7 +69,7 @@ transportSuite(
       const datagrams = new TransformStream<Uint8Array, WorkerdDatagram>({
         transform: (data, controller) => controller.enqueue({ data }),
       })
-      void readable.pipeTo(datagrams.writable).catch(() => {})
+      void pump(readable, datagrams.writable)
       return workerdUdp({
         protocol: 'udp',
         readable: datagrams.readable,
@@ -73,7 +90,7 @@ describe('Direct Sockets', () => {
     const stamp = new TransformStream<UdpMessage, UdpMessage>({
       transform: ({ data }, controller) => controller.enqueue({ data, remoteAddress: '192.0.2.1', remotePort: port }),
     })
-    void stamp.readable.pipeTo(out).catch(() => {})
+    void pump(stamp.readable, out)
     const opened = { readable: from, writable: stamp.writable, localAddress: '192.0.2.1', localPort: port }
     return { opened: Promise.resolve(opened), close: async () => undefined }
   }
