@@ -12,7 +12,13 @@ const KINDS = ['node', 'browser', 'workerd']
 /** The files of one kind of runtime: the neutral ones and its own. */
 function files(kind: string): { include: string[]; exclude: string[] } {
   return {
-    include: ['src/**/*.test.ts', 'transports/**/*.test.ts', 'e2e/simulation/**/*.test.ts', 'e2e/**/*.node.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'transports/**/*.test.ts',
+      'e2e/simulation/**/*.test.ts',
+      'e2e/promises/**/*.test.ts',
+      'e2e/**/*.node.test.ts',
+    ],
     exclude: KINDS.filter((other) => other !== kind).map((other) => `**/*.${other}.test.ts`),
   }
 }
