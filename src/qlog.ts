@@ -1,8 +1,11 @@
 /** Logs of connections for people and tools: qlog written and read, and the NSS key log. */
+export { QlogDecoder, type QlogDecoderOptions, type QlogPart } from './qlog/decoder.ts'
 export { formatKeyLogLine, type KeyLogEntry, parseKeyLog, parseKeyLogLine } from './qlog/keylog.ts'
 export { type QlogOptions, qlogTo } from './qlog/qlog-to.ts'
-export { type QlogFile, type QlogTrace, readQlog } from './qlog/reader.ts'
+export { QlogError, type QlogErrorCode, type QlogWarning, type QlogWarningCode } from './qlog/read-error.ts'
+export { type QlogFile, type QlogTrace, qlogDecoderStream, readQlog } from './qlog/reader.ts'
 export type { QlogEvent, QlogObject, QlogTraceInfo } from './qlog/schema.ts'
 export type { QlogRecordSink, QlogSink } from './qlog/sink.ts'
+export type { QlogTraceHead } from './qlog/trace-reader.ts'
 export type { QlogWriterOptions } from './qlog/writer.ts'
 export type { Observer, ObserverFactory } from './wire/observer.ts'
