@@ -51,6 +51,7 @@ function pairIn(state: State) {
     server: { handshakeTimeout: 600_000 },
     tap: (bytes, from) => {
       const header = new LongHeader()
+      header.anyFixedBit = true
       if (!isLongHeader(bytes[0] ?? 0)) ids[from === 'client' ? 'server' : 'client'] = bytes.slice(1, 9)
       else if (header.parse(bytes, 0, bytes.length)) {
         ids[from === 'client' ? 'server' : 'client'] = header.destinationId().bytes

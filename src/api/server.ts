@@ -111,7 +111,10 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#psk = options.psk && serverPsk(options.psk)
     const { clientCertificates, limits, retry } = options
     this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
-    core.driver.endpoint.listen({ versions: config.versions, limits, retry: retryPolicyOf(retry) }, createReception)
+    core.driver.endpoint.listen(
+      { versions: config.versions, greaseQuicBit: config.greaseQuicBit, limits, retry: retryPolicyOf(retry) },
+      createReception,
+    )
     core.driver.onIncoming = (incoming) => this.#onIncoming(incoming)
     core.driver.onClosed = (transport) => this.#onTransportClosed(transport)
     if (options.preferredAddress !== undefined) this.addTransport(options.preferredAddress.transport)

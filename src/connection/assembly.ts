@@ -7,12 +7,12 @@ import { LossDetector } from '../recovery/loss-detector.ts'
 import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
-import type { TlsSession } from '../tls/session.ts'
 import { Closing } from './closing.ts'
 import { type ConnectionContext, packetCounters } from './context.ts'
 import { fixedDatagramSize } from './datagram-size.ts'
 import { EventQueue } from './event-queue.ts'
 import type { ConnectionEvent } from './events.ts'
+import { FixedBit } from './fixed-bit.ts'
 import { Idle } from './idle.ts'
 import type { ConnectionInit } from './init.ts'
 import type { LocalIds } from './local-ids.ts'
@@ -31,6 +31,7 @@ import {
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
 import { Pings } from './pings.ts'
+import type { RestartableTls } from './restartable-tls.ts'
 
 /** Everything that a connection consists of before its handshake. */
 export interface ConnectionParts {
@@ -48,7 +49,7 @@ export interface ConnectionParts {
   readonly pings: Pings
   /** Of a client. */
   readonly negotiation: Negotiation | undefined
-  readonly tls: TlsSession
+  readonly tls: RestartableTls
   readonly arena: Arena
   /** The PTO of the active path, with the delay of the peer's acknowledgements (RFC 9002 §6.2.1). */
   pto(): Duration
@@ -56,6 +57,8 @@ export interface ConnectionParts {
 
 /** What the parts have to say to the connection itself. */
 export interface PartsListener {
+  /** Server: the client's transport parameters have come; ours are made next. @throws TransportError */
+  onClientParameters(bytes: Uint8Array): void
   onClosingEvent(event: ConnectionEvent): void
   /** The peer has proven a new address (RFC 9000 §9.3). */
   onPathValidated(): void
@@ -85,6 +88,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
       pacing: config.pacing,
       timerGranularity: init.timerGranularity,
     },
+    fixedBit: new FixedBit(random),
     peerParameters: undefined,
   }
   const { events } = context
@@ -112,7 +116,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     idle: new Idle({ ...config, now, pto }),
     pings: new Pings({ onPong: (id, rtt) => events.push({ type: 'pong', id, rtt }) }),
     negotiation: role === 'client' ? createNegotiation(init) : undefined,
-    tls: createTls(init, context),
+    tls: createTls(init, context, (bytes) => listener.onClientParameters(bytes)),
     arena: init.arena,
     pto,
   }

@@ -35,6 +35,8 @@ describe('validateConnectionConfig', () => {
       minimumWindow: undefined,
       initialRtt: 333,
       mtu: { max: 1452 },
+      preferredVersions: [],
+      greaseQuicBit: true,
       disableActiveMigration: false,
       preferredAddressPolicy: 'use',
       spinBit: true,

@@ -11,6 +11,7 @@ import {
   DEFAULT_TRANSPORT_PARAMETERS,
   type PreferredAddress,
   type TransportParameters,
+  type VersionInformation,
 } from '../wire/transport-parameters.ts'
 import { isSupportedVersion, SUPPORTED_VERSIONS, VERSION_1 } from '../wire/version.ts'
 
@@ -24,8 +25,12 @@ export interface MtuOptions {
 export interface ConnectionConfig {
   /** The version of a client's first Initial packet (RFC 9000 §15). Default: version 1. */
   readonly version: number
-  /** The versions that are spoken, best first. Default: 1 and 2. */
+  /** The versions that are spoken, best first: what a client offers and a server takes (RFC 9368 §3). Default: 1 and 2. */
   readonly versions: readonly number[]
+  /** Server: versions to change to where the client offers them, best first (RFC 9368 §2.3). Default: none. */
+  readonly preferredVersions: readonly number[]
+  /** Lets the peer clear the QUIC bit, and clears it for a peer that lets us, at random (RFC 9287). Default `true`. */
+  readonly greaseQuicBit: boolean
   /** ms, 0: none. Default 30,000 (RFC 9000 §10.1). */
   readonly maxIdleTimeout: Duration
   /** ms from the start until the handshake must be complete. Default 10,000. */
@@ -106,6 +111,10 @@ export interface HandshakeIds {
   readonly minAckDelay?: Duration | undefined
   /** Server: where it would rather be reached. */
   readonly preferredAddress?: PreferredAddress | undefined
+  /** RFC 9368 §3. */
+  readonly versions?: VersionInformation | undefined
+  /** Parameters that mean nothing, to keep the field open (RFC 9000 §18.1). */
+  readonly reserved?: ReadonlyMap<bigint, Uint8Array> | undefined
 }
 
 /** The largest UDP payload there is, bytes (RFC 9000 §18.2). */
@@ -114,6 +123,8 @@ export const MAX_UDP_PAYLOAD = 65_527
 const DEFAULTS: ConnectionConfig = {
   version: VERSION_1,
   versions: SUPPORTED_VERSIONS,
+  preferredVersions: [],
+  greaseQuicBit: true,
   maxIdleTimeout: 30_000,
   handshakeTimeout: 10_000,
   keepAlive: false,
@@ -189,6 +200,10 @@ export function validateConnectionConfig(options: ConnectionOptions = {}): Conne
       `initialWindow must be at least minimumWindow (${config.minimumWindow}), got ${config.initialWindow}`,
     )
   }
+  const strange = config.preferredVersions.find((version) => !config.versions.includes(version))
+  if (strange !== undefined) {
+    throw new RangeError(`preferredVersions must be among versions, got 0x${strange.toString(16)}`)
+  }
   return config
 }
 
@@ -209,6 +224,9 @@ export function transportParametersOf(config: ConnectionConfig, role: Role, ids:
     activeConnectionIdLimit: config.activeConnectionIdLimit,
     maxDatagramFrameSize: config.maxDatagramFrameSize,
     resetStreamAt: config.resetStreamAt,
+    greaseQuicBit: config.greaseQuicBit,
+    versionInformation: ids.versions,
+    unknown: ids.reserved ?? DEFAULT_TRANSPORT_PARAMETERS.unknown,
     minAckDelay: ids.minAckDelay,
     initialSourceConnectionId: ids.initialSource,
   }
@@ -231,13 +249,16 @@ export function checkConnectionOption(key: keyof ConnectionConfig, value: unknow
     case 'pacing':
     case 'disableActiveMigration':
     case 'spinBit':
+    case 'greaseQuicBit':
     case 'resetStreamAt':
       return checkFlag(value, key)
     case 'congestionThreshold':
     case 'initialRtt':
       return checkPositive(value, key)
     case 'versions':
-      return checkVersions(value, key)
+      return checkVersions(value, key, 1)
+    case 'preferredVersions':
+      return checkVersions(value, key, 0)
     case 'keepAlive':
       return checkKeepAlive(value, key)
     case 'preferredAddressPolicy':
@@ -268,9 +289,9 @@ function checkFlag(value: unknown, key: string): void {
   if (typeof value !== 'boolean') throw new TypeError(`${key} must be a boolean, got ${describe(value)}`)
 }
 
-function checkVersions(value: unknown, key: string): void {
+function checkVersions(value: unknown, key: string, least: number): void {
   if (!Array.isArray(value)) throw new TypeError(`${key} must be an array, got ${describe(value)}`)
-  if (value.length === 0) throw new RangeError(`${key} must name at least one version`)
+  if (value.length < least) throw new RangeError(`${key} must name at least one version`)
   for (const version of value) {
     if (typeof version !== 'number') throw new TypeError(`${key} must hold numbers, got ${describe(version)}`)
     if (!isSupportedVersion(version)) throw new RangeError(`${key} names the unknown version 0x${version.toString(16)}`)

@@ -53,6 +53,7 @@ export class Connection {
   constructor(init: ConnectionInit) {
     observeStart(init)
     const parts = createParts(init, {
+      onClientParameters: (bytes) => this.#establishment.onClientParameters(bytes),
       onClosingEvent: (event) => this.#onClosingEvent(event),
       onPathValidated: () => this.#establishment.sendNewToken(),
       onMtu: (mtu, recovery) => this.#onMtu(mtu, recovery),

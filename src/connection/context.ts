@@ -7,12 +7,13 @@ import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import type { ConnectionConfig } from './config.ts'
 import type { EventQueue } from './event-queue.ts'
+import type { FixedBit } from './fixed-bit.ts'
 import type { PathSettings } from './reconfiguration.ts'
 
 /** Facts and tools common to all parts of a connection. */
 export interface ConnectionContext {
   readonly role: Role
-  /** The version in use; a client's may change once, after Version Negotiation. */
+  /** The version in use; it may change after Version Negotiation (RFC 9000 §6.2), and once more when the server has chosen (RFC 9368). */
   version: number
   readonly config: ConnectionConfig
   readonly random: RandomSource
@@ -25,6 +26,8 @@ export interface ConnectionContext {
   readonly counters: PacketCounters
   /** May change while the connection runs. */
   readonly pathSettings: PathSettings
+  /** Of the packets that are sent. */
+  readonly fixedBit: FixedBit
   /** Checked and in force; `undefined` until they have come. */
   peerParameters: TransportParameters | undefined
 }

@@ -16,6 +16,7 @@ import type { ConnectionInit } from './init.ts'
 import { observeUnprotected } from './observation.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
 import { checkAccepted, rememberedParameters, type StoredSession } from './stored-session.ts'
+import { agreedVersion, checkServerVersions } from './version-agreement.ts'
 
 /** The beginning of one connection. */
 export class Establishment {
@@ -70,15 +71,38 @@ export class Establishment {
     if (this.#peerSource === undefined) {
       this.#peerSource = source
       this.#parts.peerIds.replaceInitial(source)
-      return true
+    } else if (!this.#peerSource.equals(source) && packet.type !== PacketType.oneRtt) {
+      // RFC 9000 §7.2: the peer's id is that of its first packet; others are dropped.
+      return false
     }
-    // RFC 9000 §7.2: the peer's id is that of its first packet; others are dropped.
-    return this.#peerSource.equals(source) || packet.type === PacketType.oneRtt
+    const { context } = this.#parts
+    if (context.role === 'client' && header.version !== context.version) {
+      this.handshake.followVersion(header.version)
+      context.events.push({ type: 'version-changed', version: context.version })
+    }
+    return true
+  }
+
+  /** Server: chooses the version, by what the client says of its own (RFC 9368 §2.3). @throws TransportError */
+  onClientParameters(bytes: Uint8Array): void {
+    const { context } = this.#parts
+    const { versionInformation } = decodeTransportParameters(bytes, 'client')
+    const version = agreedVersion(context.version, versionInformation, context.config)
+    if (versionInformation !== undefined)
+      this.#observeVersions(versionInformation.available, context.config.versions, version)
+    if (version === context.version) return
+    this.handshake.agreeOn(version)
+    context.events.push({ type: 'version-changed', version })
+  }
+
+  #observeVersions(client: readonly number[], server: readonly number[], chosen: number): void {
+    const { events, observer } = this.#parts.context
+    observer?.versionInformation?.({ client, server, chosen }, events.now)
   }
 
   /** Retry and Version Negotiation, which only a client obeys. */
   onUnprotectedPacket(bytes: Uint8Array, start: number, end: number, header: LongHeader, now: Time): void {
-    const { closing, context, loss, negotiation, paths, peerIds } = this.#parts
+    const { closing, context, loss, negotiation, paths, peerIds, spaces, tls } = this.#parts
     const isRetry = header.type === PacketType.retry
     const result = isRetry
       ? negotiation?.onRetry(bytes, start, end)
@@ -97,6 +121,11 @@ export class Establishment {
       this.handshake.installInitialKeys(negotiation.originalDestination.bytes)
     }
     loss.resendSpace(PacketSpace.initial, now)
+    // RFC 9368 §2.4: another attempt, whose ClientHello says that its version is another one.
+    if (!isRetry) {
+      spaces.initial.restartCrypto()
+      tls.restart()
+    }
     // RFC 9000 §17.2.3: the server has dropped what came before Retry; RFC 9369 §4.1: another version has no 0-RTT packets.
     if (!isRetry) this.handshake.discardEarly(now)
     loss.resendSpace(PacketSpace.application, now)
@@ -120,8 +149,18 @@ export class Establishment {
       originalDestination: negotiation?.originalDestination,
       retrySource: negotiation?.retrySource,
     })
+    const { versionInformation } = parameters
+    if (negotiation !== undefined) {
+      const { versions } = context.config
+      const { hasReacted, version: chosen } = negotiation
+      checkServerVersions(versionInformation, { chosen, negotiated: context.version, versions, hasReacted })
+      if (versionInformation !== undefined)
+        this.#observeVersions(versions, versionInformation.available, context.version)
+    }
     if (this.#early !== undefined && this.#isEarlyDataAccepted) checkAccepted(this.#early.parameters, parameters)
     context.peerParameters = parameters
+    // RFC 9287 §3.1: from now on, and in this connection alone.
+    context.fixedBit.isGreased = context.config.greaseQuicBit && parameters.greaseQuicBit
     observer?.parametersSet?.('remote', parameters, now)
     ackFrequency.onPeerParameters(parameters.minAckDelay, parameters.maxAckDelay)
     idle.onPeerParameters(parameters.maxIdleTimeout)

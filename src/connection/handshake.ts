@@ -3,6 +3,7 @@
  * milestones *complete* and *confirmed* with the keys that are dropped on the way (RFC 9001 §4). It owns HANDSHAKE_DONE and
  * NEW_TOKEN. It does not judge the peer's parameters (`peer-parameters.ts`).
  */
+import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
 import type { CipherSuite } from '../crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256 } from '../crypto/suites.ts'
@@ -19,6 +20,7 @@ import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { isSupportedVersion, VERSION_1 } from '../wire/version.ts'
 import type { ConnectionContext } from './context.ts'
 import type { PacketSpaces } from './packet-space.ts'
+import { mayBeNegotiated } from './version-agreement.ts'
 
 /** What the handshake tells the connection, during a call into it. */
 export interface HandshakeListener {
@@ -48,6 +50,10 @@ export class Handshake implements FrameSource {
   readonly #newToken = new Latest<NewTokenFrame>()
   #complete = false
   #confirmed = false
+  /** From which the Initial keys come. */
+  #destination: Uint8Array = EMPTY
+  /** Client: the server cannot choose another version any more. */
+  #isVersionSettled = false
 
   constructor(
     context: ConnectionContext,
@@ -75,19 +81,86 @@ export class Handshake implements FrameSource {
 
   /** Derives the Initial keys from the destination id of the client's first Initial, or of the one after Retry (RFC 9001 §5.2). */
   installInitialKeys(destination: Uint8Array): void {
-    const { engine, events, integrity, observer, role } = this.#context
-    // A version that is offered to have versions negotiated (RFC 9000 §6.3, §15) has no keys of its own.
-    const version = isSupportedVersion(this.#context.version) ? this.#context.version : VERSION_1
-    const secrets = initialSecrets(version, destination)
-    const initial = this.#spaces.initial
+    this.#destination = destination
+    const { initial } = this.#spaces
     initial.read?.discard()
     initial.write?.discard()
-    const keysOf = (secret: Uint8Array): PacketKeys =>
-      new PacketKeys(engine, TLS_AES_128_GCM_SHA256, version, secret, integrity)
-    initial.read = keysOf(role === 'client' ? secrets.server : secrets.client)
-    initial.write = keysOf(role === 'client' ? secrets.client : secrets.server)
+    initial.discardOther()
+    this.#useInitialKeys(this.#initialKeys('read', this.#context.version))
+  }
+
+  /** The server goes on in `version`; the keys for reading the one before are kept, since the client does not know yet (RFC 9369 §4.1). */
+  agreeOn(version: number): void {
+    const context = this.#context
+    const { initial } = this.#spaces
+    const { read } = initial
+    if (read === undefined || version === context.version) return
+    initial.write?.discard()
+    initial.other = { version: context.version, read }
+    context.version = version
+    this.#useInitialKeys(this.#initialKeys('read', version))
+  }
+
+  /**
+   * The keys of Initial packets in `version`, which is not the one in use. Server: of the client's packets from before it knew.
+   * Client: of a version that the server may have chosen, as long as it has not settled on the first (RFC 9369 §4.1).
+   */
+  initialKeysFor(version: number): PacketKeys | undefined {
+    const { initial } = this.#spaces
+    if (!initial.isDiscarded && this.isCandidate(version)) {
+      initial.other ??= { version, read: this.#initialKeys('read', version) }
+    }
+    return initial.other?.version === version ? initial.other.read : undefined
+  }
+
+  /** Client: whether the server may still choose `version`. */
+  isCandidate(version: number): boolean {
+    const { config, role, version: chosen } = this.#context
+    return role === 'client' && !this.#isVersionSettled && mayBeNegotiated(version, chosen, config.versions)
+  }
+
+  /** Client: an Initial packet of the server in another version was opened: that is the one (RFC 9369 §4.1). */
+  followVersion(version: number): void {
+    const { initial } = this.#spaces
+    const { other } = initial
+    if (other?.version !== version) return
+    initial.read?.discard()
+    initial.write?.discard()
+    initial.other = undefined
+    this.#context.version = version
+    this.#isVersionSettled = true
+    this.#useInitialKeys(other.read)
+  }
+
+  /** CRYPTO data has come. The server sends none in a version that it does not go on in (RFC 9369 §4.1). */
+  onCrypto(now: Time): void {
+    this.#isVersionSettled = true
+    if (this.#context.role === 'client') this.#spaces.initial.discardOther()
+    this.advance(now)
+  }
+
+  #useInitialKeys(read: PacketKeys): void {
+    const { events, observer, version } = this.#context
+    const { initial } = this.#spaces
+    initial.read = read
+    initial.write = this.#initialKeys('write', version)
     observer?.keyUpdated?.(EncryptionLevel.initial, 'read', 0, 'tls', events.now)
     observer?.keyUpdated?.(EncryptionLevel.initial, 'write', 0, 'tls', events.now)
+  }
+
+  #initialKeys(direction: 'read' | 'write', wanted: number): PacketKeys {
+    const { engine, integrity, role } = this.#context
+    // A version that is offered to have versions negotiated (RFC 9000 §6.3, §15) has no keys of its own.
+    const version = isSupportedVersion(wanted) ? wanted : VERSION_1
+    const secrets = initialSecrets(version, this.#destination)
+    const isClients = (role === 'client') === (direction === 'write')
+    return new PacketKeys(
+      engine,
+      TLS_AES_128_GCM_SHA256,
+      version,
+      isClients ? secrets.client : secrets.server,
+      integrity,
+    )
   }
 
   /** Hands TLS what has arrived in order, and carries out what TLS answers. @throws TlsAlert, TransportError */

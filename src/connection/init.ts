@@ -72,9 +72,14 @@ export interface ConnectionInit {
   readonly timerGranularity: Duration
   /**
    * Begins TLS; `parameters` turns the peer's transport parameters (absent at a client) into ours, `tickets` are a server's
-   * to hand on.
+   * to hand on, `version` is that of the client's first flight: a client must not go on from a session of another (RFC 9369
+   * §5). Called once more after Version Negotiation.
    */
-  createTls(parameters: (peer: Uint8Array | undefined) => Uint8Array, tickets?: TicketPolicy | undefined): TlsSession
+  createTls(
+    parameters: (peer: Uint8Array | undefined) => Uint8Array,
+    tickets: TicketPolicy | undefined,
+    version: number,
+  ): TlsSession
   readonly now: Time
 }
 

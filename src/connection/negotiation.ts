@@ -48,9 +48,14 @@ export class Negotiation {
     this.#token = options.token ?? EMPTY
   }
 
-  /** The version in use. */
+  /** The version of the first flight, of the one after Version Negotiation if there was that. */
   get version(): number {
     return this.#version
+  }
+
+  /** Whether a Version Negotiation packet was believed. */
+  get hasReacted(): boolean {
+    return this.#isVersionChosen
   }
 
   /** For every Initial packet; empty if there is none (RFC 9000 §8.1.2, §8.1.3). */

@@ -16,6 +16,8 @@ import type { Observer } from '../wire/observer.ts'
 import type { ByteSource, FrameOwner, PacketWriter, PathId } from '../wire/packet-content.ts'
 import { type PacketNumberLength, packetNumberLength, writePacketNumber } from '../wire/packet-number.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
+import { FIXED_BIT } from '../wire/short-header.ts'
+import type { FixedBit } from './fixed-bit.ts'
 import type { Path } from './path.ts'
 
 /** Bytes of an AEAD tag, for every suite of QUIC. */
@@ -54,6 +56,7 @@ const PADDING = 0
 export class PacketBuilder implements PacketWriter {
   readonly #loss: LossDetector
   readonly #observer: Observer | undefined
+  readonly #fixedBit: FixedBit
   readonly #writer = new Writer(0)
   readonly #packets: OpenPacket[] = []
   #count = 0
@@ -71,8 +74,9 @@ export class PacketBuilder implements PacketWriter {
   space: PacketSpace = PacketSpace.initial
   path: PathId = 0
 
-  constructor(loss: LossDetector, observer: Observer | undefined) {
+  constructor(loss: LossDetector, observer: Observer | undefined, fixedBit: FixedBit) {
     this.#loss = loss
+    this.#fixedBit = fixedBit
     this.#observer = observer
     for (let index = 0; index < MAX_PACKETS_PER_DATAGRAM; index++) {
       this.#packets.push({ sent: undefined, type: 0, start: 0, lengthOffset: -1, numberOffset: 0, end: 0, padding: 0 })
@@ -276,7 +280,7 @@ export class PacketBuilder implements PacketWriter {
   ): void {
     const writer = this.#writer
     if (type === PacketType.oneRtt) {
-      writer.uint8(0x40 | (header.spin << 5) | (header.keyPhase << 2) | (numberLength - 1))
+      writer.uint8(this.#fixedBit.take() | (header.spin << 5) | (header.keyPhase << 2) | (numberLength - 1))
       writer.bytes(header.destination.bytes)
       packet.lengthOffset = -1
     } else {
@@ -288,6 +292,7 @@ export class PacketBuilder implements PacketWriter {
         token: header.token,
         packetNumberLength: numberLength,
       })
+      if (this.#fixedBit.take() === 0) this.#bytes[packet.start] = (this.#bytes[packet.start] ?? 0) & ~FIXED_BIT
     }
     packet.numberOffset = writer.offset
     writePacketNumber(writer, number, numberLength)

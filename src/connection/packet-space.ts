@@ -14,13 +14,18 @@ export class PacketSpaceState {
   /** The level of its CRYPTO frames. */
   readonly level: EncryptionLevel
   readonly acks: AckTracker
-  readonly crypto: CryptoStream
+  /** A client begins another after Version Negotiation. */
+  crypto: CryptoStream
   /** Initial and Handshake keys; 1-RTT keys are in {@link PacketSpaces.oneRtt}. */
   read: PacketKeys | undefined = undefined
   write: PacketKeys | undefined = undefined
+  /** Initial packets of another version than the one in use are read by these (RFC 9369 §4.1). */
+  other: { readonly version: number; readonly read: PacketKeys } | undefined = undefined
+  readonly #pages: PagePool
   #discarded = false
 
   constructor(space: PacketSpace, level: EncryptionLevel, acks: AckTracker, pages: PagePool) {
+    this.#pages = pages
     this.space = space
     this.level = level
     this.acks = acks
@@ -32,10 +37,23 @@ export class PacketSpaceState {
     return this.#discarded
   }
 
+  /** Begins the CRYPTO stream anew, from nothing: what was sent of it is worth nothing. Nothing of it may be outstanding. */
+  restartCrypto(): void {
+    this.crypto.discard()
+    this.crypto = new CryptoStream(undefined, this.#pages)
+  }
+
+  /** Wipes the keys of {@link other}. */
+  discardOther(): void {
+    this.other?.read.discard()
+    this.other = undefined
+  }
+
   /** Wipes the keys and drops what was to be sent or read under them. */
   discard(): void {
     this.#discarded = true
     this.crypto.discard()
+    this.discardOther()
     this.read?.discard()
     this.write?.discard()
     this.read = undefined

@@ -9,12 +9,11 @@ import { PathRecovery } from '../recovery/path-recovery.ts'
 import { DatagramQueue } from '../streams/datagram-queue.ts'
 import { datagramSettings } from '../streams/datagram-settings.ts'
 import { StreamSet } from '../streams/stream-set.ts'
-import type { TlsSession } from '../tls/session.ts'
 import type { Carrier } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import type { PacketSpace } from '../wire/packet-type.ts'
-import { encodeTransportParameters } from '../wire/transport-parameters.ts'
+import { encodeTransportParameters, reservedParameter } from '../wire/transport-parameters.ts'
 import { type ConnectionConfig, transportParametersOf } from './config.ts'
 import type { ConnectionContext } from './context.ts'
 import { fixedDatagramSize } from './datagram-size.ts'
@@ -26,7 +25,9 @@ import { TAG_LENGTH } from './packet-builder.ts'
 import { MIN_DATAGRAM_SIZE, type PathParts } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
+import { RestartableTls } from './restartable-tls.ts'
 import { ticketPolicy } from './ticket-terms.ts'
+import { ownVersionInformation } from './version-agreement.ts'
 
 /** ms; loss timers are no finer than this (RFC 9002 §6.1.2). */
 export const GRANULARITY: Duration = 1
@@ -55,21 +56,30 @@ export function createNegotiation(init: ConnectionInit): Negotiation {
   })
 }
 
-/** The TLS session; that of a server gives out tickets, if there are terms for them. */
-export function createTls(init: ConnectionInit, context: ConnectionContext): TlsSession {
+/**
+ * The TLS session; that of a server gives out tickets, if there are terms for them.
+ * @param onClientParameters server: hears the client's transport parameters before ours are made, which may depend on them.
+ */
+export function createTls(
+  init: ConnectionInit,
+  context: ConnectionContext,
+  onClientParameters: (bytes: Uint8Array) => void,
+): RestartableTls {
   let own = EMPTY
-  const parameters = (): Uint8Array => {
-    own = ownParameters(init)
+  const parameters = (peer: Uint8Array | undefined): Uint8Array => {
+    if (peer !== undefined) onClientParameters(peer)
+    own = ownParameters(init, context)
     return own
   }
   const scope = { originalVersion: init.version, version: () => context.version, parameters: () => own }
-  return init.createTls(parameters, init.tickets && ticketPolicy(init.tickets, scope))
+  const tickets = init.tickets && ticketPolicy(init.tickets, scope)
+  return new RestartableTls(() => init.createTls(parameters, tickets, context.version))
 }
 
 /** Our transport parameters, encoded. */
-export function ownParameters(init: ConnectionInit): Uint8Array {
+function ownParameters(init: ConnectionInit, context: ConnectionContext): Uint8Array {
   const isServer = init.role === 'server'
-  const { preferred } = init
+  const { preferred, random } = init
   const parameters = transportParametersOf(init.config, init.role, {
     initialSource: init.localId,
     originalDestination: isServer ? init.originalDestination : undefined,
@@ -80,6 +90,8 @@ export function ownParameters(init: ConnectionInit): Uint8Array {
       ...preferred,
       statelessResetToken: init.host.resetToken(preferred.connectionId),
     },
+    versions: ownVersionInformation(context.version, init.config.versions, random),
+    reserved: new Map([reservedParameter(random)]),
   })
   init.observer?.parametersSet?.('local', parameters, init.now)
   return encodeTransportParameters(parameters, init.role)

@@ -99,6 +99,8 @@ export class PacketReceiver {
     this.#listener = listener
     this.#batch = new PacketBatchBuffer(arena.bytes, 192)
     this.#single = new PacketBatchBuffer(arena.bytes, 1)
+    // RFC 9287 §3: who says so takes packets without the bit.
+    this.#header.anyFixedBit = context.config.greaseQuicBit
     this.#observed = context.observer === undefined ? undefined : new ReceivedPackets(context.observer)
     this.#packet = {
       type: PacketType.initial,
@@ -202,7 +204,8 @@ export class PacketReceiver {
       }
       const { early } = this.#spaces
       const version = header.type === PacketType.zeroRtt ? early.version : this.#context.version
-      if (header.version !== version) return this.#drop('unexpected_version', end - at, header.type, now)
+      if (header.version !== version && !this.#takesVersion(header))
+        return this.#drop('unexpected_version', end - at, header.type, now)
       // RFC 9000 §12.2: packets of one datagram have one destination id; the endpoint routed the first of them.
       const next = header.packetEnd
       if (at > start && !sameDestination(bytes, start, at))
@@ -211,6 +214,12 @@ export class PacketReceiver {
       else this.#receiveLong(at, next, path, from, via, ecn, now)
       at = next
     }
+  }
+
+  /** Initial packets of another version may be read; Handshake packets of it may wait for an Initial packet that was overtaken. */
+  #takesVersion({ type, version }: LongHeader): boolean {
+    if (type === PacketType.initial) return this.#handshake.initialKeysFor(version) !== undefined
+    return type === PacketType.handshake && this.#handshake.isCandidate(version)
   }
 
   /** An Initial packet that must not be looked at: RFC 9000 §14.1 in too small a datagram; §17.2.2 from a server, with a token. */
@@ -227,7 +236,9 @@ export class PacketReceiver {
     // RFC 9001 §5.6: a server has none to send, and what was refused is not read, even if it could be (§4.6.2).
     const isUnwanted = type === PacketType.zeroRtt ? early.isOver || this.#context.role === 'client' : space.isDiscarded
     if (isUnwanted) return this.#drop('key_unavailable', end - at, type, now)
-    const keys = type === PacketType.zeroRtt ? early.read : space.read
+    const isOther = type === PacketType.initial && header.version !== this.#context.version
+    const current = isOther ? this.#handshake.initialKeysFor(header.version) : space.read
+    const keys = type === PacketType.zeroRtt ? early.read : current
     if (keys === undefined) return this.#keep(at, end, type, from, via, ecn, now)
     const batch = this.#single
     batch.clear(at)
@@ -258,7 +269,7 @@ export class PacketReceiver {
   ): void {
     const bytes = this.#arena.bytes
     const idLength = idLengthAt(this.#ids, bytes, at, end)
-    const numberOffset = idLength < 0 ? -1 : parseShortHeader(bytes, at, end, idLength)
+    const numberOffset = idLength < 0 ? -1 : parseShortHeader(bytes, at, end, idLength, this.#header.anyFixedBit)
     // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
     const canOpen = this.#spaces.oneRtt?.hasRead === true && this.#handshake.isComplete
     if (!canOpen || numberOffset < 0) {
@@ -374,7 +385,7 @@ export class PacketReceiver {
       if (error instanceof TransportError && error.frameType === 0n) error.frameType = decoder.rawType
       throw error
     }
-    if (sawCrypto) this.#handshake.advance(now)
+    if (sawCrypto) this.#handshake.onCrypto(now)
   }
 
   #keep(

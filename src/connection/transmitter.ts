@@ -90,7 +90,7 @@ export class Transmitter {
   constructor(context: ConnectionContext, parts: TransmitterParts) {
     this.#context = context
     this.#parts = parts
-    this.#builder = new PacketBuilder(parts.loss, context.observer)
+    this.#builder = new PacketBuilder(parts.loss, context.observer, context.fixedBit)
     this.#batch = new PacketBatchBuffer(parts.arena.bytes, MAX_FLIGHT * 4)
     const path = parts.paths.active
     this.#usedPath = path

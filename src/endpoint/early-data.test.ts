@@ -19,6 +19,7 @@ import { Wiretap } from './wire-discipline.fixtures.ts'
 /** The types of the packets of a datagram. */
 function typesOf(bytes: Uint8Array): number[] {
   const header = new LongHeader()
+  header.anyFixedBit = true
   const types: number[] = []
   for (let at = 0; at < bytes.length; at = header.packetEnd) {
     if (!isLongHeader(bytes[at] ?? 0)) return [...types, PacketType.oneRtt]

@@ -38,6 +38,7 @@ function listening(options: PairOptions = {}, isLost: (heard: Heard, index: numb
 
 function headerOf(bytes: Uint8Array | undefined): LongHeader {
   const header = new LongHeader()
+  header.anyFixedBit = true
   if (bytes === undefined || !header.parse(bytes, 0, bytes.length)) throw new Error('No long header')
   return header
 }

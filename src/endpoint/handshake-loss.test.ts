@@ -152,6 +152,7 @@ describe('A handshake over a bad network', () => {
       /** Sends the packets of one datagram on their own, last first. */
       const split = (bytes: Uint8Array): boolean => {
         const header = new LongHeader()
+        header.anyFixedBit = true
         const packets: Uint8Array[] = []
         let at = 0
         while (at < bytes.length) {

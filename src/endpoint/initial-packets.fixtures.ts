@@ -54,6 +54,7 @@ export function sealInitial(packet: InitialPacket): Uint8Array {
 /** The frames of the Initial packet that begins a datagram, without PADDING at the end; `undefined` if it does not open. */
 export function openInitial(bytes: Uint8Array, original: ConnectionId, from: Role): Uint8Array | undefined {
   const header = new LongHeader()
+  header.anyFixedBit = true
   if (!header.parse(bytes, 0, bytes.length) || header.type !== PacketType.initial) return undefined
   const engine = noblePackets.createEngine(ARENA_BYTES)
   const { arena } = engine

@@ -27,6 +27,8 @@ import { VersionNegotiation } from './version-negotiation.ts'
 /** What an endpoint needs to take connections. */
 export interface ListenParameters {
   readonly versions: readonly number[]
+  /** Whether connections take packets without the QUIC bit: then those that open one may be without it (RFC 9287 §3.1). Default `true`. */
+  readonly greaseQuicBit?: boolean | undefined
   readonly limits?: Partial<IncomingLimits> | undefined
   readonly retry?: RetryPolicy | undefined
 }
@@ -98,7 +100,8 @@ export class Reception {
   /** Opens the door. @throws Error where it is open */
   open(parameters: ListenParameters): void {
     if (this.#incoming !== undefined) throw new Error('The endpoint listens already: close that server first')
-    const { versions, limits = {}, retry = 'never' } = parameters
+    const { versions, greaseQuicBit = true, limits = {}, retry = 'never' } = parameters
+    this.#header.anyFixedBit = greaseQuicBit
     this.#incoming = new Incoming({ tokens: this.#tokens, occupancy: this.#occupancy, limits, retry })
     this.#negotiation = new VersionNegotiation({ versions, random: this.#random })
   }

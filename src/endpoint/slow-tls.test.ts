@@ -77,6 +77,19 @@ describe('With public-key work that takes its time', () => {
     }
   })
 
+  test('versions are negotiated, once by a round trip and once without', async () => {
+    const [one, two] = [0x0000_0001, 0x6b33_43cf]
+    const versions = [one, two]
+    const pair = slowPair({
+      client: { version: 0x1a2a_3a4a, versions },
+      server: { versions, preferredVersions: [two] },
+      listen: { versions },
+    })
+    const client = pair.connect()
+    expect(await runSlowly(pair, () => client.isHandshakeConfirmed)).toBe(true)
+    expect([client.version, pair.server.connections[0]?.version]).toEqual([two, two])
+  })
+
   test('either side may close, or be closed, at any moment of a handshake', async () => {
     for (const closer of ['client', 'server'] as const) {
       for (let steps = 0; steps < 40; steps += 2) {

@@ -356,7 +356,10 @@ export class Pair {
     const connection = this.server.endpoint.accept(
       incoming,
       {
-        config: validateConnectionConfig(this.serverConfig),
+        config: validateConnectionConfig({
+          versions: this.#options.listen?.versions ?? [VERSION_1],
+          ...this.serverConfig,
+        }),
         tickets: this.tickets,
         ...(this.#options.preferredAddress && { preferredAddress: this.#options.preferredAddress }),
         observer: () => this.#options.serverObserver,

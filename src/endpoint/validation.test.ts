@@ -8,6 +8,7 @@ import { Pair, testIdentity } from './test-pair.fixtures.ts'
 /** The types of the long-header packets that begin datagrams. */
 function typeOf(bytes: Uint8Array): number | undefined {
   const header = new LongHeader()
+  header.anyFixedBit = true
   return header.parse(bytes, 0, bytes.length) ? header.type : undefined
 }
 
@@ -82,6 +83,7 @@ describe('Retry', () => {
       client: { handshakeTimeout: 60_000 },
       tap: (bytes, from) => {
         const header = new LongHeader()
+        header.anyFixedBit = true
         if (from !== 'client' || !header.parse(bytes, 0, bytes.length) || header.type !== PacketType.initial)
           return true
         expect(bytes.length).toBeGreaterThanOrEqual(1200)
@@ -138,6 +140,7 @@ describe('Retry', () => {
       listen: { retry: 'always' },
       tap: (bytes, from) => {
         const header = new LongHeader()
+        header.anyFixedBit = true
         if (from === 'client' && header.parse(bytes, 0, bytes.length) && header.tokenLength > 0)
           token ??= header.token()
         return true
@@ -155,6 +158,7 @@ describe('Retry', () => {
       listen: { retry: 'always' },
       tap: (bytes, from) => {
         const header = new LongHeader()
+        header.anyFixedBit = true
         if (from !== 'client' || !header.parse(bytes, 0, bytes.length) || header.tokenLength === 0) return true
         if (damaged > 0) return true
         damaged += 1

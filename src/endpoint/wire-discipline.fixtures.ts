@@ -106,6 +106,7 @@ class Speaker {
   /** Judges a datagram as a whole. */
   onDatagram(bytes: Uint8Array): void {
     const header = new LongHeader()
+    header.anyFixedBit = true
     const destinations = new Set<string>()
     let holdsInitial = false
     for (let at = 0; at < bytes.length; ) {

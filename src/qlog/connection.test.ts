@@ -192,6 +192,12 @@ describe('A connection', () => {
         server_versions: expect.arrayContaining(['00000001']),
         chosen_version: '00000001',
       },
+      // What the server has said within the handshake, which nobody can forge.
+      {
+        client_versions: ['00000001', '6b3343cf'],
+        server_versions: expect.arrayContaining(['00000001']),
+        chosen_version: '00000001',
+      },
     ])
     const parameters = dataOf(client, 'quic:parameters_set')
     expect(parameters.map((data) => data['initiator'])).toEqual(expect.arrayContaining(['local', 'remote', undefined]))

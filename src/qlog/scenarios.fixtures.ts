@@ -61,7 +61,8 @@ function close(pair: Pair, code = 0n, reason = ''): void {
   const [client] = pair.client.connections
   client?.close({ code, reason }, pair.now)
   if (client !== undefined) pair.client.endpoint.wake(client)
-  pair.run(() => false, 10_000)
+  // Longer than the idle timeout: the word of the end may be lost.
+  pair.run(() => false, 60_000)
 }
 
 /** Scenes by name; each ends with both connections gone. */

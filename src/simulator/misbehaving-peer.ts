@@ -102,6 +102,7 @@ export class MisbehavingPeer {
   constructor(role: Role, options: PairOptions = {}) {
     this.role = role
     this.victimRole = role === 'client' ? 'server' : 'client'
+    this.#header.anyFixedBit = true
     const keyLog = (line: string) => this.#onKeyLog(line)
     this.pair = new Pair({
       ...options,

@@ -80,11 +80,12 @@ export class DropScript {
 /** The types of the packets of a datagram, in order; what is no packet ends the list. */
 export function packetTypesOf(bytes: Uint8Array): PacketTypeName[] {
   const header = new LongHeader()
+  header.anyFixedBit = true
   const types: PacketTypeName[] = []
   for (let at = 0; at < bytes.length; ) {
     const first = bytes[at] ?? 0
     // Zeros behind the last packet are padding of the datagram.
-    if (first === 0) break
+    if (first === 0 && bytes.subarray(at).every((byte) => byte === 0)) break
     if (!isLongHeader(first)) {
       types.push('1RTT')
       break

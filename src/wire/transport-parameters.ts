@@ -5,6 +5,7 @@
  */
 
 import { copyBytes, EMPTY } from '../base/bytes.ts'
+import { type RandomSource, randomBytes, randomInteger } from '../base/random.ts'
 import { Reader } from '../base/reader.ts'
 import type { Duration } from '../base/time.ts'
 import { MAX_SAFE } from '../base/varint.ts'
@@ -192,6 +193,16 @@ export function decodeTransportParameters(bytes: Uint8Array, sender: Role): Tran
 /** Whether the id is of the form 31 * N + 27, reserved to exercise the rule that unknown ones are ignored (RFC 9000 §18.1). */
 export function isReservedParameter(id: bigint): boolean {
   return id % 31n === 27n
+}
+
+/** Bytes of a reserved parameter's value. */
+const RESERVED_LENGTH = 8
+
+/** A parameter of that form at random. Each takes as many bytes, so that no size of a handshake is a matter of chance. */
+export function reservedParameter(random: RandomSource): readonly [id: bigint, value: Uint8Array] {
+  // From 2^30 on ids are varints of eight bytes.
+  const id = 31n * (0x400_0000n + BigInt(randomInteger(random, 0x1_0000_0000))) + 27n
+  return [id, randomBytes(random, RESERVED_LENGTH)]
 }
 
 function decodeParameter(parameter: Parameter, value: Reader, into: Mutable<TransportParameters>): void {
