@@ -60,6 +60,7 @@ export function handshakeWithout(
 /** Where each packet of a datagram ends; what is no packet belongs to the one before. */
 function packetEnds(bytes: Uint8Array): number[] {
   const header = new LongHeader()
+  header.anyFixedBit = true
   const ends: number[] = []
   let at = 0
   while (at < bytes.length && isLongHeader(bytes[at] ?? 0) && header.parse(bytes, at, bytes.length)) {

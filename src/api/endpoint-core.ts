@@ -173,7 +173,7 @@ export class EndpointCore {
       token,
       session: trust === undefined ? undefined : session,
       observer: options.observer,
-      createTls: (parameters) =>
+      createTls: (parameters, _tickets, version) =>
         handshake.createSession({
           ...common,
           serverName,
@@ -182,7 +182,9 @@ export class EndpointCore {
           ...psk,
           acceptsTickets: trust !== undefined,
           trust,
-          resumption: session && trust !== undefined ? { session: session.tls, earlyData } : undefined,
+          // RFC 9369 §5: a ticket of another version is none.
+          resumption:
+            session?.version === version && trust !== undefined ? { session: session.tls, earlyData } : undefined,
           parameters,
         }),
     })

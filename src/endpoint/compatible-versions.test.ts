@@ -8,6 +8,7 @@ import { PacketType } from '../wire/packet-type.ts'
 import { encodeVersionNegotiation } from '../wire/special-packets.ts'
 import { TransportErrorCode } from '../wire/transport-error.ts'
 import { VERSION_1, VERSION_2 } from '../wire/version.ts'
+import { firstVisit, nextVisit, ticketTerms } from './early-data.fixtures.ts'
 import { sealInitial } from './initial-packets.fixtures.ts'
 import { quickCrypto, quickHybridCrypto } from './quick-crypto.fixtures.ts'
 import { Pair, type PairOptions, testIdentity } from './test-pair.fixtures.ts'
@@ -267,6 +268,39 @@ describe('A client', () => {
     // A token that is refused costs the round trip of a Retry.
     expect(began(VERSION_1, token) - began(VERSION_2, token)).toBe(20)
   })
+})
+
+//= rfc9369#4.1-p9-1
+//= rfc9369#5-p2-1
+test('0-RTT packets are of the first version to the end, and are taken; the ticket is one of that version', () => {
+  const versions = BOTH
+  const acceptEarlyData = (): boolean => true
+  const session = firstVisit({ tickets: ticketTerms({ acceptEarlyData }), listen: { versions } })
+  const sent: number[] = []
+  const { client, pair, server, traffic } = nextVisit(session, {
+    listen: { versions },
+    server: { preferredVersions: [VERSION_2] },
+    tickets: ticketTerms({ acceptEarlyData }),
+    clientObserver: {
+      packetSent: ({ type, version = 0 }) => {
+        if (type === PacketType.zeroRtt) sent.push(version)
+      },
+    },
+  })
+  traffic.send(client, 'bidirectional', 5000, 5000)
+  expect(runChecked(pair, () => traffic.completed('client') === 1, 10_000)).toBe(true)
+  expect([client.version, server().version]).toEqual([VERSION_2, VERSION_2])
+  expect(client.completion).toMatchObject({ resumed: true, earlyData: true })
+  expect(sent.length).toBeGreaterThan(3)
+  expect(new Set(sent)).toEqual(new Set([VERSION_1]))
+  // Its tickets are of the version that was agreed on, and worth nothing where a connection begins with the other.
+  pair.run(() => pair.client.of('session-ticket').length > 0, 1000)
+  const [next] = pair.client.of('session-ticket')
+  expect(next?.session.version).toBe(VERSION_2)
+  if (next === undefined) return
+  const again = nextVisit({ ...next.session, version: VERSION_1 }, { listen: { versions }, tickets: ticketTerms() })
+  again.pair.run(() => again.client.isHandshakeConfirmed, 10_000)
+  expect(again.client.completion).toMatchObject({ resumed: false })
 })
 
 describe('Version Negotiation', () => {

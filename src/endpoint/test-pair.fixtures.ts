@@ -265,13 +265,13 @@ export class Pair {
         token: options.token,
         session,
         observer: () => this.#options.clientObserver,
-        createTls: (parameters) =>
+        createTls: (parameters, _tickets, version) =>
           createClientSession({
             ...this.#tls(),
             serverName: 'localhost',
             verifier: insecureVerifier,
             ...this.#options.clientTls,
-            ...(session && { resumption: { session: session.tls, earlyData } }),
+            ...(session?.version === version && { resumption: { session: session.tls, earlyData } }),
             ...options.tls,
             parameters,
           }),

@@ -200,13 +200,13 @@ export class Pair implements SideListener {
         token: options.token,
         session,
         observer: this.#observer.client,
-        createTls: (parameters) =>
+        createTls: (parameters, _tickets, version) =>
           createClientSession({
             ...this.#tls('client'),
             serverName: 'localhost',
             verifier: insecureVerifier,
             ...this.#options.clientTls,
-            ...(session && { resumption: { session: session.tls, earlyData } }),
+            ...(session?.version === version && { resumption: { session: session.tls, earlyData } }),
             ...options.tls,
             parameters,
           }),
