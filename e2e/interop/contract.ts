@@ -17,6 +17,7 @@ export const TEST_CASES = [
   'handshakeloss',
   'transferloss',
   'versionnegotiation',
+  'v2',
   'connectionmigration',
 ] as const
 

@@ -1,8 +1,10 @@
 /** What the wire must show for a case to count, beyond the files: the runner's own rules. */
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import { VERSION_1, VERSION_2 } from './case-options.ts'
 import type { Case } from './plans.ts'
 import type { UdpProxy } from './proxy.ts'
+import type { WireFacts } from './wire-facts.ts'
 
 /** The codes of a connection that ended well: NO_ERROR, and that of HTTP/3. */
 export const CLOSE_CODES: readonly unknown[] = [0, 0x100]
@@ -35,12 +37,22 @@ export function judgeWire(testCase: Case, judgement: Judgement): string | undefi
       return judgement.hasTshark ? judgeCipherSuite(judgement) : undefined
     case 'connectionmigration':
       return judgeMigration(judgement)
+    case 'v2':
+      return judgeVersion(facts)
     case 'rebind-port':
     case 'rebind-addr':
       return judgeRebinding(judgement)
     default:
       return undefined
   }
+}
+
+/** The client began with version 1, and both went on in version 2 without a round trip in between (RFC 9369 §4.1). */
+function judgeVersion({ clientVersions, serverVersions, versionNegotiations }: WireFacts): string | undefined {
+  const name = (versions: Iterable<number>): string => [...versions].map((version) => version.toString(16)).join(', ')
+  if (versionNegotiations > 0) return 'A Version Negotiation packet was sent'
+  if (name(clientVersions) !== name([VERSION_1, VERSION_2])) return `The client spoke versions ${name(clientVersions)}`
+  return serverVersions.has(VERSION_2) ? undefined : `The server spoke versions ${name(serverVersions)}`
 }
 
 /** The client came from another port, and from each with ids that it used from no other (RFC 9000 §9.5). */

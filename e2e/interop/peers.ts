@@ -72,6 +72,8 @@ function contractual(name: string, command: string, args: readonly string[], can
 export const ISOQUIC: Peer = contractual('isoquic', process.execPath, [here('endpoint.ts')], { client: {}, server: {} })
 
 const CHACHA20 = '--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305'
+const DRAFT = 'version 2 of a draft alone'
+const ONE_VERSION = 'version 1 alone'
 const PATIENCE = '--handshake-timeout=60s'
 
 const NGTCP2: Peer = {
@@ -118,7 +120,7 @@ const NGTCP2: Peer = {
       env: { SSLKEYLOGFILE: `${keyLog}-peer` },
     }
   },
-  cannot: { client: {}, server: {} },
+  cannot: { client: { v2: DRAFT }, server: { v2: DRAFT } },
   closeCode(output) {
     const [, code] = /frm rx .*CONNECTION_CLOSE.*error_code=\S*\((0x[0-9a-f]+)\)/.exec(output) ?? []
     return code === undefined ? undefined : Number(code)
@@ -131,8 +133,12 @@ const QUINN: Peer = {
     here('node_modules/.bin/deno'),
     ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
     {
-      client: { versionnegotiation: 'no option for the version', connectionmigration: 'no word for another socket' },
-      server: { retry: 'no option for Retry' },
+      client: {
+        versionnegotiation: 'no option for the version',
+        v2: ONE_VERSION,
+        connectionmigration: 'no word for another socket',
+      },
+      server: { retry: 'no option for Retry', v2: ONE_VERSION },
     },
   ),
   updatesKeys: false,
@@ -152,8 +158,9 @@ const LSQUIC: Peer = {
 
 const QUICHE: Peer = {
   ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
-    client: { versionnegotiation: 'no option for the version' },
+    client: { versionnegotiation: 'no option for the version', v2: ONE_VERSION },
     server: {
+      v2: ONE_VERSION,
       'rebind-port': 'does not repeat what was lost at the old address',
       'rebind-addr': 'does not repeat what was lost at the old address',
     },

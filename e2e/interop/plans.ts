@@ -81,4 +81,5 @@ export const PLANS: Readonly<Record<Case, CasePlan>> = {
     keepAlive: 25,
   },
   versionnegotiation: { testCase: 'versionnegotiation', files: [KB], timeout: TIMEOUT },
+  v2: { testCase: 'v2', files: [KB], timeout: TIMEOUT },
 }

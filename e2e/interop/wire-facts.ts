@@ -10,6 +10,8 @@ export type Direction = 'to-server' | 'to-client'
 export class WireFacts {
   /** Versions in long headers of the client, in the order of their appearance. */
   readonly clientVersions: Set<number> = new Set<number>()
+  /** The same of the server, Version Negotiation aside. */
+  readonly serverVersions: Set<number> = new Set<number>()
   /** Version Negotiation packets that echo both ids of a client's packet (RFC 8999 §6). */
   versionNegotiations = 0
   /** Retry packets of the server. */
@@ -33,7 +35,10 @@ export class WireFacts {
       if (direction === 'to-server' && (bytes[0] ?? 0x80) < 0x80) this.#seeShort(bytes, clientPort)
       return
     }
-    if (direction === 'to-client' && header.version !== 0) this.#serverIdLength = header.source.length / 2
+    if (direction === 'to-client' && header.version !== 0) {
+      this.#serverIdLength = header.source.length / 2
+      this.serverVersions.add(header.version)
+    }
     if (direction === 'to-server') {
       this.clientVersions.add(header.version)
       this.#clientIds.add(`${header.source}>${header.destination}`)
@@ -89,7 +94,8 @@ function parse(bytes: Uint8Array): LongHeader | undefined {
   const sourceEnd = destinationEnd + 1 + (bytes[destinationEnd] ?? 0)
   return {
     version,
-    type: (first >> 4) & 3,
+    // RFC 9369 §3.2: version 2 counts its types from 1 on.
+    type: ((first >> 4) + (version === 0x6b3343cf ? 3 : 0)) & 3,
     destination: hex(bytes.subarray(6, destinationEnd)),
     source: hex(bytes.subarray(destinationEnd + 1, sourceEnd)),
     rest: sourceEnd,
