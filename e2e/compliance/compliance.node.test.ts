@@ -13,7 +13,7 @@ describe.skipIf(!hasRequirements)('The requirements of the specifications', () =
     expect(faults(all, citations, excuses)).toEqual([])
   })
 
-  test.each(['rfc9000', 'rfc9001', 'rfc9002', 'rfc9221', 'rfc9369'])(
+  test.each(['rfc9000', 'rfc9001', 'rfc9002', 'rfc9221', 'rfc9287', 'rfc9368', 'rfc9369'])(
     'leave no MUST of %s without a test or a reason',
     (name) => {
       const document = all.find((each) => each.name === name)

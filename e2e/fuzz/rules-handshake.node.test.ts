@@ -104,8 +104,14 @@ type Lie = readonly [
   name: string,
   liars: readonly Role[],
   edit: (entries: Entry[]) => Entry[],
-  options?: { readonly retry?: boolean; readonly isHarmless?: boolean },
+  options?: { readonly retry?: boolean; readonly isHarmless?: boolean; readonly code?: bigint },
 ]
+
+const VERSIONS = 0x11n
+const ONE = [0, 0, 0, 1]
+const TWO = [0x6b, 0x33, 0x43, 0xcf]
+/** RFC 9368 §4. */
+const MISMATCH = { code: E.VERSION_NEGOTIATION_ERROR }
 
 const LIES: readonly Lie[] = [
   ['nothing changed', BOTH, (entries) => entries, { isHarmless: true }],
@@ -147,10 +153,21 @@ const LIES: readonly Lie[] = [
   ['disable_active_migration with a value', BOTH, put(0x0cn, [1])],
   ['a number with a byte too many', BOTH, put(0x04n, [1, 2])],
   ['a number without a byte', BOTH, put(0x04n, [])],
+  ['grease_quic_bit with a value', BOTH, put(0x2ab2n, [1])],
+  ['version_information is missing', BOTH, drop(VERSIONS), { isHarmless: true }],
+  ['version_information has no other versions', ['server'], put(VERSIONS, ONE), { isHarmless: true }],
+  ['version_information is empty', BOTH, put(VERSIONS, [])],
+  ['version_information has a byte too few', BOTH, shorten(VERSIONS)],
+  ['version_information has a version 0', BOTH, put(VERSIONS, [...ONE, ...ONE, 0, 0, 0, 0])],
+  ['version_information chooses version 0', BOTH, put(VERSIONS, [0, 0, 0, 0, ...ONE])],
+  ['version_information does not offer what it chooses', ['client'], put(VERSIONS, [...ONE, ...TWO])],
+  ['version_information chooses another version', BOTH, put(VERSIONS, [...TWO, ...ONE, ...TWO]), MISMATCH],
+  ['version_information chooses a strange version', BOTH, put(VERSIONS, [1, 2, 3, 4, 1, 2, 3, 4]), MISMATCH],
   ['a parameter twice', BOTH, (entries) => [...entries, [0x0bn, Uint8Array.of(1)], [0x0bn, Uint8Array.of(1)]]],
 ]
 
 //= rfc9000#7.3-p3-2
+//= rfc9368#4-p3-1
 //= rfc9000#7.3-p4-1
 //= rfc9000#7.3-p5-1
 //= rfc9000#7.4-p6-1
@@ -168,17 +185,10 @@ describe('Transport parameters of which', () => {
         )
         const victim = liar === 'client' ? server : client
         if (options?.isHarmless === true) return expect(client.isHandshakeConfirmed).toBe(true)
-        expect(victim?.closeReason).toMatchObject({
-          kind: 'transport',
-          side: 'local',
-          code: E.TRANSPORT_PARAMETER_ERROR,
-        })
+        const code = options?.code ?? E.TRANSPORT_PARAMETER_ERROR
+        expect(victim?.closeReason).toMatchObject({ kind: 'transport', side: 'local', code })
         const other = liar === 'client' ? client : server
-        expect(other?.closeReason).toMatchObject({
-          kind: 'transport',
-          side: 'remote',
-          code: E.TRANSPORT_PARAMETER_ERROR,
-        })
+        expect(other?.closeReason).toMatchObject({ kind: 'transport', side: 'remote', code })
       })
     }
   }

@@ -120,12 +120,14 @@ describe('Negotiation: Retry', () => {
 
 describe('Negotiation: versions', () => {
   //= rfc9000#6.2-p2-1
+  //= rfc9368#2.1-p3-2
   test('gives up where there is no version in common', () => {
     const negotiation = negotiationOf({ versions: [VERSION_1] })
     const supported = [VERSION_2, reservedVersion(seededRandom())]
     expect(negotiate(negotiation, supported)).toEqual({ type: 'failed', offered: VERSION_1, supported })
   })
 
+  //= rfc9368#2.1-p3-1
   test('goes on with the best version that both speak, without the token of the other', () => {
     const negotiation = negotiationOf({ version: 0x1a2a3a4a, token: TOKEN })
     expect(negotiate(negotiation, [VERSION_2, VERSION_1])).toEqual({ type: 'version', version: VERSION_1 })
@@ -134,6 +136,7 @@ describe('Negotiation: versions', () => {
   })
 
   //= rfc9000#6.2-p2-3
+  //= rfc9368#4-p2-1
   test('ignores a list that holds the version it chose', () => {
     const negotiation = negotiationOf()
     expect(negotiate(negotiation, [VERSION_2, VERSION_1])).toBeUndefined()
@@ -141,6 +144,7 @@ describe('Negotiation: versions', () => {
   })
 
   //= rfc9000#6.2-p2-2
+  //= rfc9368#4-p2-2
   test('ignores Version Negotiation after any packet: of the server, a Retry, an earlier one of its kind', () => {
     const processed = negotiationOf()
     processed.onPacketProcessed()

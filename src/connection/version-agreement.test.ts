@@ -113,6 +113,7 @@ describe('A client', () => {
     expect(() => checkServerVersions(server, client)).toThrow(MISMATCH)
   })
 
+  //= rfc9368#2.2-p4-1
   test('takes packets of versions that it offered, and that are compatible', () => {
     expect(mayBeNegotiated(VERSION_2, VERSION_1, BOTH)).toBe(true)
     expect(mayBeNegotiated(VERSION_1, VERSION_2, BOTH)).toBe(true)

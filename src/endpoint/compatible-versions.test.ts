@@ -61,6 +61,8 @@ describe.each([
   ['1 to 2', VERSION_1, VERSION_2],
   ['2 to 1', VERSION_2, VERSION_1],
 ])('From version %s', (_name, first, second) => {
+  //= rfc9369#4-p2-1
+  //= rfc9368#8-p1-2
   //= rfc9369#4.1-p4-1
   //= rfc9369#4.1-p7-1
   //= rfc9369#4.1-p8-1

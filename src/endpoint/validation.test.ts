@@ -173,6 +173,7 @@ describe('Retry', () => {
 })
 
 describe('Version Negotiation', () => {
+  //= rfc9368#2.1-p3-3
   test('leads to a version that both speak', () => {
     const pair = new Pair({ listen: { versions: [VERSION_2] } })
     const client = pair.connect()

@@ -34,6 +34,7 @@ describe('VersionNegotiation', () => {
   //= rfc9000#17.2.1-p6-1
   //= rfc9000#17.2.1-p7-1
   //= rfc9000#17.2.1-p7-2
+  //= rfc9368#2.1-p1-1
   test('answers an unknown version with all it takes, a reserved one among them, and both ids changed about', () => {
     const bytes = answer(packet(0xbabababa)) ?? new Uint8Array(0)
     const header = new LongHeader()
@@ -66,6 +67,7 @@ describe('VersionNegotiation', () => {
   })
 
   //= rfc9000#6.1-p1-1
+  //= rfc9368#2.1-p5-1
   test('answers neither Version Negotiation nor a version that it takes', () => {
     for (const version of [0, VERSION_1, VERSION_2]) expect(answer(packet(version))).toBeUndefined()
   })
