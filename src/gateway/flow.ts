@@ -91,6 +91,8 @@ export class Flow {
   constructor(parts: FlowParts, options: FlowOptions) {
     this.#parts = parts
     this.#options = options
+    // RFC 9287 §3.1: a client that holds a token of its server's may clear the bit in its first packet.
+    this.#header.anyFixedBit = true
     this.#lastActive = options.now()
     const { socket } = parts
     socket.on('message', (message: Uint8Array) => this.#onAnswer(message))
