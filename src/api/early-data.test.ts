@@ -196,6 +196,29 @@ test('what one version of QUIC has left is not used in another', async () => {
   expect(Math.max(...packets)).toBeGreaterThan(16)
 })
 
+test('a client whose server has changed the version begins with that one the next time', async () => {
+  const sessionStore = new MemoryStore()
+  const tokenStore = new MemoryStore()
+  const regulars = await new Regulars().listen({ earlyData: true, preferredVersions: [VERSION_2] })
+  const versions: number[] = []
+  const observer = (): Observer => ({ packetSent: ({ version }) => void versions.push(version ?? 0) })
+  const first = await regulars.visit({ sessionStore, tokenStore, observer })
+  expect([versions[0], first.version]).toEqual([VERSION_1, VERSION_2])
+  versions.length = 0
+  const second = await regulars.visit({ sessionStore, observer, ...EARLY })
+  expect([versions[0], second.version]).toEqual([VERSION_2, VERSION_2])
+  expect(await second.ready).toMatchObject({ resumed: true, earlyDataAccepted: true })
+  versions.length = 0
+  await regulars.visit({ tokenStore, observer })
+  expect(versions[0]).toBe(VERSION_2)
+  // What the application says goes first, and what is not spoken is not begun with.
+  for (const options of [{ version: VERSION_1 }, { versions: [VERSION_1] }]) {
+    versions.length = 0
+    const next = await regulars.visit({ sessionStore, tokenStore, observer, ...options })
+    expect([versions[0], (await next.ready).resumed]).toEqual([VERSION_1, false])
+  }
+})
+
 describe('early data', () => {
   test('is read before the handshake is complete, by a connection that the server hands out at once', async () => {
     const sessionStore = new MemoryStore()

@@ -95,7 +95,10 @@ export class EndpointCore {
     const recall = new Recall(options, nameOf(options, target))
     const parametersWith = this.#parametersOf(options, config, target)
     const preparing = andThen(prepareHandshake(loadHandshake, options.certificate, this.crypto), (prepared) =>
-      andThen(recall.take(config.version), (recalled) => ({ ...prepared, ...recalled })),
+      andThen(recall.take(options.version, config.versions, config.version), (recalled) => ({
+        ...prepared,
+        ...recalled,
+      })),
     )
     const connection = new QuicConnection({
       driver: this.driver,
@@ -167,9 +170,9 @@ export class EndpointCore {
     const trust = trustName(options)
     const psk = options.psk && clientPsk(options.psk)
     const { earlyData = false } = options
-    return ({ handshake, selectIdentity, session, token }) => ({
+    return ({ handshake, selectIdentity, session, token, version: begun }) => ({
       carrier: this.transport,
-      config,
+      config: { ...config, version: begun },
       token,
       session: trust === undefined ? undefined : session,
       observer: options.observer,

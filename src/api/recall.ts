@@ -1,5 +1,5 @@
 /** What a client goes on from: the session and the token that it was given, or that its stores have for the server; and what it puts there. */
-import { concat, equalBytes, toHex } from '../base/bytes.ts'
+import { concat, toHex } from '../base/bytes.ts'
 import { decodeSession, encodeSession, type StoredSession } from '../connection/stored-session.ts'
 import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { hashOf } from '../crypto/hkdf.ts'
@@ -35,6 +35,8 @@ export interface QuicSessionDetail {
 
 /** What there is to go on from. */
 export interface Recalled {
+  /** What to begin with. */
+  readonly version: number
   readonly session: StoredSession | undefined
   readonly token: Uint8Array | undefined
 }
@@ -67,13 +69,22 @@ export class Recall {
     for (const name of ['sessionStore', 'tokenStore'] as const) checkStore(options[name], name)
   }
 
-  /** What to begin with; taken out of the stores. What is of another version is worth nothing (RFC 9369 §5). */
-  take(version: number): Eventually<Recalled> {
+  /**
+   * What to begin with; taken out of the stores. What is of another version than `wanted` is worth nothing (RFC 9369 §5); where
+   * none is wanted, the session or the token decides, if it is of one of `versions`.
+   */
+  take(wanted: number | undefined, versions: readonly number[], otherwise: number): Eventually<Recalled> {
     const { session, sessionStore, token, tokenStore } = this.#options
     return andThen(session ?? sessionStore?.get(this.#server), (bytes) =>
       andThen(token ?? tokenStore?.get(this.#server), (kept) => {
         const decoded = bytes === undefined ? undefined : decodeSession(bytes)
-        return { session: decoded?.version === version ? decoded : undefined, token: token ?? tokenOf(kept, version) }
+        const known = [decoded?.version, token === undefined ? versionOf(kept) : undefined]
+        const version = wanted ?? known.find((each) => each !== undefined && versions.includes(each)) ?? otherwise
+        return {
+          version,
+          session: decoded?.version === version ? decoded : undefined,
+          token: token ?? (versionOf(kept) === version ? kept?.subarray(4) : undefined),
+        }
       }),
     )
   }
@@ -92,10 +103,9 @@ export class Recall {
   }
 }
 
-/** The token that was kept for this version. */
-function tokenOf(kept: Uint8Array | undefined, version: number): Uint8Array | undefined {
-  if (kept === undefined || !equalBytes(kept.subarray(0, 4), versionBytes(version))) return undefined
-  return kept.subarray(4)
+/** Of a token that was kept. */
+function versionOf(kept: Uint8Array | undefined): number | undefined {
+  return kept === undefined || kept.length < 4 ? undefined : new DataView(kept.buffer, kept.byteOffset).getUint32(0)
 }
 
 function versionBytes(version: number): Uint8Array {
