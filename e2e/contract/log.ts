@@ -31,6 +31,8 @@ const INTERVAL = 5
 const LIMIT = 5000
 
 interface Entry {
+  /** ms since the first event */
+  readonly time: number
   readonly name: string
   readonly data: QlogObject
 }
@@ -52,9 +54,13 @@ export class ConnectionLog {
   /** Where its records go. */
   get sink(): QlogSink {
     return (record) => {
-      const value = JSON.parse(record.slice(1)) as { readonly name?: string; readonly data?: QlogObject }
-      if (value.name !== undefined)
-        this.#events.push({ name: value.name.replace(/^quic:/, ''), data: value.data ?? {} })
+      const value = JSON.parse(record.slice(1)) as {
+        readonly name?: string
+        readonly time?: number
+        readonly data?: QlogObject
+      }
+      const { name, time = 0, data = {} } = value
+      if (name !== undefined) this.#events.push({ time, name: name.replace(/^quic:/, ''), data })
     }
   }
 
@@ -76,6 +82,11 @@ export class ConnectionLog {
   /** The data of all such events so far. */
   events(name: string, pattern: Pattern = {}): readonly QlogObject[] {
     return this.#events.filter((event) => event.name === name && matches(event.data, pattern)).map(({ data }) => data)
+  }
+
+  /** ms since the first event of the log, of all such events so far. */
+  times(name: string, pattern: Pattern = {}): readonly number[] {
+    return this.#events.filter((event) => event.name === name && matches(event.data, pattern)).map(({ time }) => time)
   }
 
   /** All such frames so far that this end sent, or received, in their order. */
@@ -107,9 +118,11 @@ export class ConnectionLog {
       }
       await this.#reader.sleep(INTERVAL)
     }
-    const alike = this.#events.filter((event) => event.name === name).map(({ data }) => JSON.stringify(data))
+    const alike = this.#events
+      .filter((event) => event.name === name)
+      .map(({ data }) => JSON.stringify(data).slice(0, 300))
     throw new Error(
-      `The ${this.role}'s log never shows ${what} ${describe(pattern)}; it has:\n${alike.slice(-20).join('\n')}`,
+      `The ${this.role}'s log never shows ${what} ${describe(pattern)}; it has:\n${alike.slice(-12).join('\n')}`,
     )
   }
 }

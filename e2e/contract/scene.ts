@@ -51,6 +51,8 @@ export class Scene implements LogReader {
   readonly evidence: Evidence[] = []
   /** Every datagram that was sent, in its order; a lossy network loses some of them. */
   readonly wire: WireDatagram[] = []
+  /** The transports of each end, in the order in which they were made. */
+  readonly transports: Readonly<Record<Role, Tapped[]>> = { client: [], server: [] }
   readonly #network: TestNetwork
   #endpoint: QuicEndpoint | undefined
 
@@ -112,7 +114,16 @@ export class Scene implements LogReader {
 
   /** Another address of that end. */
   async transport(role: Role): Promise<Tapped> {
-    return new Tapped(await this.#network.transport(role), role, this.wire)
+    const made = new Tapped(await this.#network.transport(role), role, this.wire)
+    this.transports[role].push(made)
+    return made
+  }
+
+  /** The first transport of that end. @throws Error where there is none yet */
+  first(role: Role): Tapped {
+    const [transport] = this.transports[role]
+    if (transport === undefined) throw new Error(`The ${role} has no transport yet`)
+    return transport
   }
 
   /** A log of one end, to be given to it as its `observer`. */

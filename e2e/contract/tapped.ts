@@ -10,6 +10,9 @@ export interface WireDatagram {
   readonly ecn: Ecn
 }
 
+/** What becomes of a datagram; what is held back leaves with {@link Tapped.release}. */
+export type Fate = 'send' | 'lose' | 'hold'
+
 /** Copies kept of one scene; a transfer in bulk needs none of its later ones. */
 const MAX_KEPT = 5000
 
@@ -20,10 +23,13 @@ export class Tapped implements DatagramTransport {
   readonly localAddress: PathAddress
   readonly maxDatagramSize: number
   readonly resolve?: (host: string, port: number) => Promise<readonly PathAddress[]>
+  /** Decides on each datagram. */
+  fate: (bytes: Uint8Array) => Fate = () => 'send'
+  /** The mark that a datagram leaves with. */
+  mark: (ecn: Ecn) => Ecn = (ecn) => ecn
   readonly #role: Role
   readonly #wire: WireDatagram[]
-  /** While it is set nothing leaves. */
-  isMuted = false
+  readonly #held: WireDatagram[] = []
 
   constructor(inner: DatagramTransport, role: Role, wire: WireDatagram[]) {
     this.inner = inner
@@ -41,8 +47,16 @@ export class Tapped implements DatagramTransport {
   }
 
   send(bytes: Uint8Array, to: PathAddress, ecn: Ecn): boolean {
-    if (this.#wire.length < MAX_KEPT) this.#wire.push({ from: this.#role, bytes: bytes.slice(), to, ecn })
-    return this.isMuted || this.inner.send(bytes, to, ecn)
+    const datagram = { from: this.#role, bytes: bytes.slice(), to, ecn }
+    if (this.#wire.length < MAX_KEPT) this.#wire.push(datagram)
+    const fate = this.fate(bytes)
+    if (fate === 'hold') this.#held.push(datagram)
+    return fate !== 'send' || this.inner.send(bytes, to, this.mark(ecn))
+  }
+
+  /** Sends what was held back. */
+  release(): void {
+    for (const { bytes, to, ecn } of this.#held.splice(0)) this.inner.send(bytes, to, ecn)
   }
 
   close(): void {

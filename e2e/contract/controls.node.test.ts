@@ -1,0 +1,4 @@
+import { CONTROLS } from './controls.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(CONTROLS)

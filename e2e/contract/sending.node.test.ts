@@ -1,0 +1,4 @@
+import { proveSection } from './prove.ts'
+import { SENDING } from './sending.ts'
+
+proveSection(SENDING)
