@@ -32,6 +32,8 @@ export interface Cell {
   readonly cases: readonly Case[]
   /** Why each of the others is not. */
   readonly cannot?: Readonly<Partial<Record<Case, string>>>
+  /** What a reader of the table should know of the cases that are played. */
+  readonly notes?: Readonly<Partial<Record<Case, string>>>
   /** Plays the cases. Leaves no process, page or socket behind, however it ends; what it rejects with fails all cases. */
   run(stage: Stage): Promise<Outcomes>
 }

@@ -200,7 +200,8 @@ async function closeBothWays(
   await (await dial()).close({ closeCode: CLIENT_CODE, reason })
 }
 
-async function write(stream: QuicStream, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes`. */
+export async function write(stream: QuicStream, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     at += stream.tryWrite(bytes.subarray(at))
     if (at < bytes.length) await stream.whenWritable()
@@ -208,7 +209,7 @@ async function write(stream: QuicStream, bytes: Uint8Array): Promise<void> {
 }
 
 /** Calls `take` with each piece until the stream ends; a piece is valid during the call. */
-async function readEach(stream: QuicStream, take: (piece: Uint8Array) => void): Promise<void> {
+export async function readEach(stream: QuicStream, take: (piece: Uint8Array) => void): Promise<void> {
   const buffer = new Uint8Array(CHUNK)
   for (;;) {
     const count = stream.read(buffer)
@@ -218,12 +219,17 @@ async function readEach(stream: QuicStream, take: (piece: Uint8Array) => void): 
   }
 }
 
-async function readAll(stream: QuicStream): Promise<Uint8Array<ArrayBuffer>> {
+/** All that comes on the stream; `onPiece` sees each piece when it comes. */
+export async function readAll(
+  stream: QuicStream,
+  onPiece: (piece: Uint8Array) => void = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = []
   let length = 0
   await readEach(stream, (piece) => {
     pieces.push(piece.slice())
     length += piece.length
+    onPiece(piece)
   })
   const all = new Uint8Array(length)
   let at = 0
@@ -238,11 +244,13 @@ function isSame(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
-function hex(bytes: Uint8Array): string {
+/** Hexadecimal digits. */
+export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function explain(error: unknown): string {
+/** An error in one line, with its cause. */
+export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return `${error.name}: ${error.message}${error.cause instanceof Error ? ` (${error.cause.message})` : ''}`
 }

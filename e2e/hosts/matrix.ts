@@ -37,13 +37,16 @@ export function rows(played: readonly Played[]): string[][] {
   return [HEAD, ...played.map((each) => [each.cell.runtime, each.cell.transport, each.cell.peer, ...marks(each)])]
 }
 
-/** Why cases are not played, each reason once. */
-export function reasons(played: readonly Played[]): string[] {
-  const lines = new Set<string>()
+/** Why cases are not played, and what there is to know of others, each sentence once with the peers it is about. */
+function remarks(played: readonly Played[]): string[] {
+  const peers = new Map<string, Set<string>>()
   for (const { cell } of played) {
-    for (const [name, reason] of Object.entries(cell.cannot ?? {})) lines.add(`${cell.peer}, ${name}: ${reason}`)
+    for (const [name, words] of Object.entries({ ...cell.cannot, ...cell.notes })) {
+      const sentence = `${name}: ${words}`
+      peers.set(sentence, (peers.get(sentence) ?? new Set()).add(cell.peer))
+    }
   }
-  return [...lines]
+  return [...peers].map(([sentence, names]) => `${[...names].join(', ')}: ${sentence}`)
 }
 
 /** The page of the documentation. It holds no times and no versions, so that it changes only where the matrix does. */
@@ -53,21 +56,19 @@ export function page(played: readonly Played[]): string {
   return `# Hosts and transports
 
 \`npm run e2e\` plays these and writes this page; \`npm test\` plays them too, and fails where the page is not in step. The library is the one of the
-packed tarball. A case: the handshake is complete and confirmed · data goes both ways and is compared by SHA-256 · datagrams come back · a
-close arrives with code and reason, from either side · the carrier dies in the middle of a transfer, and \`migrate()\` takes the connection to another one.
+packed tarball. The cases: the handshake is complete and confirmed · data goes both ways and is compared by SHA-256 · datagrams come back ·
+a close arrives with code and reason, from either side · the carrier dies in the middle of a transfer, and \`migrate()\` takes the connection to
+another one. A dash: not played.
 
 ${line(head)}
 |${head.map(() => '---').join('|')}|
 ${body.map(line).join('\n')}
 
-${
-  reasons(played).length === 0
-    ? ''
-    : `A dash is a case that the peer's program, which runs as its authors made it, has no words for:\n\n${reasons(
-        played,
-      )
-        .map((reason) => `- ${reason}`)
-        .join('\n')}\n\n`
-}In the rows \`isoquic.min.js\` the runtime loads that file, the same bytes everywhere, and is handed engine and transport.
+${remarks(played)
+  .map((remark) => `- ${remark}`)
+  .join('\n')}
+
+Servers that others wrote run as their authors made them; they speak UDP and know of no gateway. In the rows of \`isoquic.min.js\` the runtime loads
+that file, the same bytes everywhere, whose SHA-256 \`npm run e2e\` prints, and is handed engine and transport.
 `
 }

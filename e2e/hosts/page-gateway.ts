@@ -7,21 +7,16 @@ import { openPage } from './page.ts'
 const PROGRAM = `
 import { connect } from 'isoquic'
 import { websocket } from 'isoquic/transports/websocket'
+import { LosableWebSockets, sha256 } from './carriers.ts'
 import { dialogue } from './dialogue.ts'
 
-const sockets = []
-class OwnWebSocket extends WebSocket {
-  constructor(...args) {
-    super(...args)
-    sockets.push(this)
-  }
-}
+const sockets = new LosableWebSockets()
 globalThis.play = ({ gateway, target, hash, reason, cases }) => dialogue({
   connect,
   options: { serverName: 'localhost', serverCertificateHashes: [{ algorithm: 'sha-256', value: new Uint8Array(hash) }] },
-  open: () => websocket({ gateway: 'ws://' + gateway, target, WebSocket: OwnWebSocket }),
-  lose: () => sockets.at(-1).close(),
-  sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
+  open: () => websocket({ gateway: 'ws://' + gateway, target, WebSocket: sockets.Constructor }),
+  lose: () => sockets.lose(),
+  sha256,
   cases,
   reason,
   size: 1_000_000,

@@ -8,6 +8,8 @@ import type { Stage } from './contract.ts'
 export interface HostPage {
   /** Calls the global function of that name with plain data; rejects with what it throws. */
   call<T>(name: string, argument?: unknown): Promise<T>
+  /** Gives the page a global function that is called here. */
+  expose(name: string, call: (argument: string) => Promise<string>): Promise<void>
   close(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function openPage(
   return {
     call: (name, argument) =>
       page.evaluate(([key, given]) => Reflect.get(globalThis, key)(given), [name, argument] as const),
+    expose: (name, call) => page.exposeFunction(name, call).then(() => undefined),
     close,
   }
 }

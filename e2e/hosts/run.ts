@@ -1,7 +1,7 @@
 /**
  * `npm run e2e`: the matrix of runtimes, transports and cases, played on the packed tarball, printed, and kept in
  * `docs/e2e-matrix.md`. Words after `--` choose lines by what they contain: `npm run e2e -- Firefox webrtc`. With `--check`
- * the page is compared instead of written.
+ * the page is compared instead of written; with `--packed=FOLDER` the tarball is installed there already.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,7 @@ async function main(words: readonly string[]): Promise<number> {
   const missing = [...provideBrowsers(), ...providePinned([20, 22, 26])]
   provide()
   for (const name of missing) console.log(`${name} is missing and could not be installed`)
-  const stage = await openStage()
+  const stage = await openStage(words.find((word) => word.startsWith('--packed='))?.slice('--packed='.length))
   const played: Played[] = []
   try {
     console.log(`isoquic.min.js of the tarball: SHA-256 ${stage.singleFile.sha256}\n`)

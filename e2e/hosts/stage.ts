@@ -1,8 +1,6 @@
 /** What the cells are played on: the packed tarball, installed as a user has it; a server, gateways and browsers. */
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -11,11 +9,11 @@ import type * as Dev from '../../src/api/dev.ts'
 import type * as GatewayDoor from '../../src/gateway.ts'
 import type * as Isoquic from '../../src/index.ts'
 import type * as Udp from '../../transports/udp.ts'
+import { install } from '../smoke/packed.ts'
 import { type BrowserName, launchOptions } from '../support/browsers.ts'
 import type { DialogueServer, Stage } from './contract.ts'
 import { ALPN, CLIENT_CODE, serveDialogue } from './dialogue.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 /** A stage, to be taken down at the end. */
@@ -23,15 +21,18 @@ export interface OwnStage extends Stage {
   close(): Promise<void>
 }
 
-/** Packs, installs and starts everything but the browsers, which start when a cell asks for them. */
-export async function openStage(): Promise<OwnStage> {
-  const folder = mkdtempSync(join(tmpdir(), 'isoquic-hosts-'))
-  const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
+/**
+ * Packs, installs and starts everything but the browsers, which start when a cell asks for them.
+ * @param packed a folder in which the tarball is installed already
+ */
+export async function openStage(packed?: string): Promise<OwnStage> {
+  const folder = packed ?? install().consumer
+  const closers: (() => unknown)[] = []
+  if (packed === undefined) closers.push(() => rmSync(folder, { recursive: true, force: true }))
   const close = async (): Promise<void> => {
     for (const each of closers.splice(0).reverse()) await Promise.resolve(each()).catch(() => {})
   }
   try {
-    install(folder)
     const isoquic = await door<typeof Isoquic>(folder, '.')
     const { serveGateway } = await door<typeof GatewayDoor>(folder, './gateway')
     const server = await startServer(folder, isoquic, closers)
@@ -82,20 +83,6 @@ function once<K, V>(known: Map<K, Promise<V>>, key: K, make: (key: K) => Promise
   const found = known.get(key) ?? make(key)
   known.set(key, found)
   return found
-}
-
-function install(folder: string): void {
-  npm(ROOT, 'pack', '--pack-destination', folder)
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  const { devDependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  const peers = Object.keys(peerDependencies).map((name) => `${name}@${devDependencies[name]}`)
-  npm(folder, 'install', '--prefer-offline', `./${tarball}`, ...peers)
-}
-
-function npm(folder: string, ...args: string[]): void {
-  const options = ['--no-audit', '--no-fund', '--loglevel=error']
-  execFileSync('npm', [...args, ...options], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 async function startServer(
