@@ -20,6 +20,15 @@ export type Case = (typeof CASES)[number]
 /** What came of each case: `'ok'`, or what went wrong. A case that is absent was not reached. */
 export type Outcomes = Readonly<Partial<Record<Case, string>>>
 
+/** What a cell needs is not installed here: then it is not played, which is a failure in continuous integration alone. */
+export class NotInstalledError extends Error {
+  override readonly name: string = 'NotInstalledError'
+
+  constructor(what: string) {
+    super(`${what} is not installed`)
+  }
+}
+
 /** One line of the matrix. */
 export interface Cell {
   /** Where isoquic runs, such as `Chromium`. */
@@ -34,7 +43,7 @@ export interface Cell {
   readonly cannot?: Readonly<Partial<Record<Case, string>>>
   /** What a reader of the table should know of the cases that are played. */
   readonly notes?: Readonly<Partial<Record<Case, string>>>
-  /** Plays the cases. Leaves no process, page or socket behind, however it ends; what it rejects with fails all cases. */
+  /** Plays the cases. Leaves no process, page or socket behind, however it ends; what it rejects with, but for a {@link NotInstalledError}, fails all cases. */
   run(stage: Stage): Promise<Outcomes>
 }
 
@@ -50,7 +59,7 @@ export interface Stage {
   readonly server: DialogueServer
   /** A gateway on loopback, `127.0.0.1:port`, that forwards to one UDP port of loopback; the same for all who ask for that port. */
   gatewayTo(port: number): Promise<string>
-  /** A browser at work, the same for all who ask. Rejects where it is not installed. */
+  /** A browser at work, the same for all who ask. Rejects with a {@link NotInstalledError}. */
   browser(name: BrowserName): Promise<Browser>
   /**
    * Bundles a module, given as text, as a user's bundler would: `isoquic/…` is the installed package, relative imports are

@@ -6,6 +6,8 @@ export interface Played {
   readonly cell: Cell
   readonly outcomes: Outcomes
   readonly seconds: number
+  /** Something that it needs is not installed. */
+  readonly isAbsent: boolean
 }
 
 const HEAD = ['runtime', 'transport', 'peer', ...CASES]
@@ -16,10 +18,11 @@ export function nameOf({ runtime, transport, peer }: Cell): string {
 }
 
 /** What is shown for each case of a cell. */
-export function marks({ cell, outcomes }: Played): string[] {
+export function marks({ cell, outcomes, isAbsent }: Played): string[] {
   return CASES.map((name) => {
     if (!cell.cases.includes(name)) return '–'
-    return outcomes[name] === 'ok' ? 'ok' : 'FAILED'
+    if (outcomes[name] === 'ok') return 'ok'
+    return isAbsent ? 'absent' : 'FAILED'
   })
 }
 

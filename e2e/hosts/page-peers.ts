@@ -1,6 +1,6 @@
 /** A page with connections through the WebSocket gateway to servers that others wrote, unchanged: they speak UDP and know of no gateway. */
 import { createHash, randomFillSync } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeCertificates } from '../interop/certificates.ts'
@@ -9,7 +9,7 @@ import { PEERS, type Peer } from '../interop/peers.ts'
 import { Program } from '../interop/processes.ts'
 import { freePort } from '../interop/proxy.ts'
 import type { BrowserName } from '../support/browsers.ts'
-import type { Case, Cell, Outcomes, Stage } from './contract.ts'
+import { type Case, type Cell, NotInstalledError, type Outcomes, type Stage } from './contract.ts'
 import type { ServedFile } from './file-dialogue.ts'
 import { openPage } from './page.ts'
 
@@ -37,9 +37,13 @@ const CLOSE_TIMEOUT = 3000
 /** What was in flight to the old address it never sends again (`e2e/interop/PEERS.md`). */
 const FORGETFUL = 'quiche'
 
+/** Where Debian puts it. */
+const GTLSSERVER = '/usr/sbin/gtlsserver'
+
 const NAMES = ['ngtcp2', 'quinn', 'quiche']
 
 async function run(browser: BrowserName, peer: Peer, cases: readonly Case[], stage: Stage): Promise<Outcomes> {
+  if (isAbsent(peer)) throw new NotInstalledError(peer.name)
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-hosts-peer-'))
   const port = await freePort()
   const [small, large] = serveFiles(folder, [1_000_000, 4_000_000])
@@ -86,6 +90,10 @@ async function hasHeardClose(peer: Peer, server: Program): Promise<boolean> {
     peer.closeCode?.(server.output) ?? server.reports.find(({ event }) => event === 'closed')?.['code']
   await server.until(() => code() !== undefined, CLOSE_TIMEOUT)
   return CLOSE_CODES.includes(code())
+}
+
+function isAbsent(peer: Peer): boolean {
+  return peer.name === 'ngtcp2' && !existsSync(GTLSSERVER)
 }
 
 /** Linux tells who is bound to which port; elsewhere the server's own word must do. */

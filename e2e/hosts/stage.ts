@@ -11,7 +11,7 @@ import type * as Isoquic from '../../src/index.ts'
 import type * as Udp from '../../transports/udp.ts'
 import { install } from '../smoke/packed.ts'
 import { type BrowserName, launchOptions } from '../support/browsers.ts'
-import type { DialogueServer, Stage } from './contract.ts'
+import { type DialogueServer, NotInstalledError, type Stage } from './contract.ts'
 import { ALPN, CLIENT_CODE, serveDialogue } from './dialogue.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
@@ -46,7 +46,7 @@ export async function openStage(packed?: string): Promise<OwnStage> {
     const browsers = new Map<BrowserName, Promise<Browser>>()
     const openBrowser = async (name: BrowserName): Promise<Browser> => {
       const options = launchOptions(name)
-      if (options === undefined) throw new Error(`${name} is not installed`)
+      if (options === undefined) throw new NotInstalledError(name)
       const browser = await (name === 'chromium' ? chromium : firefox).launch({ ...options })
       closers.push(() => browser.close())
       return browser

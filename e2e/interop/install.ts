@@ -15,10 +15,10 @@ export interface Provided {
   readonly hasTshark: boolean
 }
 
-/** Installs what is missing; what stays missing is named in one line. */
-export function provide(): Provided {
+/** Installs what is missing of `names` and of the peers from npm; what stays missing is named in one line. */
+export function provide(names: readonly string[] = Object.keys(PACKAGES)): Provided {
   const isMissing = (name: string): boolean => !existsSync(PACKAGES[name] ?? '')
-  const missing = Object.keys(PACKAGES).filter(isMissing)
+  const missing = names.filter(isMissing)
   if (missing.length > 0 && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     run('apt-get', ['update', '-qq'])
     run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing])

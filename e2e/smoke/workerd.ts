@@ -42,7 +42,7 @@ function configOf(names: readonly string[]): string {
   const modules = names.map((name) => `(name = "${name}", esModule = embed "${name}")`).join(', ')
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
+  services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["private"]))],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (modules = [${modules}], compatibilityDate = "2026-07-01");

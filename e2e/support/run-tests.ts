@@ -54,6 +54,7 @@ function allSteps(): [string, Command][] {
   const users = [findNode(PACKAGE_NODE), bun, deno].filter((program) => program !== undefined)
   if (users.length > 0)
     steps.push([`package on Node ${PACKAGE_NODE}, Bun and Deno`, [node, 'e2e/smoke/run.ts', ...users]])
+  steps.push(['matrix of hosts', [node, 'e2e/hosts/run.ts', '--check']])
   if (bun !== undefined) steps.push(['sockets of Bun', [bun, 'e2e/runtimes/sockets.ts']])
   if (deno !== undefined)
     steps.push(['sockets of Deno', [deno, 'run', '--allow-all', '--unstable-net', 'e2e/runtimes/sockets.ts']])

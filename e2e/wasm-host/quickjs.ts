@@ -27,7 +27,9 @@ export class Guest {
   static async start(bundle: string, program: string, host: GuestHost): Promise<Guest> {
     const runtime = (await getQuickJS()).newRuntime()
     runtime.setModuleLoader((name) =>
-      name === 'isoquic' ? readFileSync(bundle, 'utf8') : { error: new Error(`There is no ${name}`) },
+      name === 'isoquic' || name.endsWith('isoquic.min.js')
+        ? readFileSync(bundle, 'utf8')
+        : { error: new Error(`There is no ${name}`) },
     )
     const context = runtime.newContext()
     const guest = new Guest(context)
