@@ -25,6 +25,11 @@ export function connect(transport: DatagramTransport, options: ConnectOptions): 
   return connectBy(() => handshake, transport, options)
 }
 
+/** The connection of {@link connect} before its handshake is complete. @throws TypeError, RangeError for wrong options */
+export function connectAtOnce(transport: DatagramTransport, options: ConnectOptions): QuicConnection {
+  return begin(() => handshake, transport, options).connection
+}
+
 /** {@link connect} with a handshake from elsewhere. */
 export async function connectBy(
   loadHandshake: () => Eventually<Handshake>,
@@ -33,7 +38,6 @@ export async function connectBy(
 ): Promise<QuicConnection> {
   const { core, connection } = begin(loadHandshake, transport, options)
   const close = (): void => transport.close()
-  connection.gone.then(close, close)
   try {
     return await whenReady(connection, options.signal)
   } catch (error) {
@@ -55,6 +59,8 @@ function begin(
     // A connection that has moved elsewhere lets go of it.
     core.driver.adopt(transport, connection)
     core.driver.release(transport, core)
+    const close = (): void => transport.close()
+    connection.gone.then(close, close)
     return { core, connection }
   } catch (error) {
     transport.close()
