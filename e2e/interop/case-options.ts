@@ -13,6 +13,9 @@ export const RESERVED_VERSION = 0x1a2a3a4a
 export const VERSION_1 = 0x00000001
 export const VERSION_2 = 0x6b3343cf
 
+/** The group that no computer of today or tomorrow undoes (draft-ietf-tls-ecdhe-mlkem §5). */
+const X25519_MLKEM768 = 0x11ec
+
 /** ms; three of ten datagrams lost, in bursts, make a handshake wait for several probe timeouts. */
 const PATIENCE = 60_000
 
@@ -25,6 +28,7 @@ export function commonOptions({ testCase, alpn, keepAlive, keyLog, qlogs }: Cont
     ...(qlogs !== undefined && { observer: qlogFolder(qlogs) }),
     // A client begins with version 1 and offers 2; a server changes to it.
     ...(testCase === 'v2' && { versions: [VERSION_2, VERSION_1], preferredVersions: [VERSION_2] }),
+    ...(testCase === 'mlkem' && { groups: [X25519_MLKEM768] }),
     ...(testCase === 'chacha20' && { cipherSuites: [CHACHA20] }),
     ...(keyLog !== undefined && { keyLog: (line: string) => appendFileSync(keyLog, `${line}\n`) }),
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 export type Role = 'client' | 'server'
 
-/** The cases of the runner that are supported; an endpoint that is asked for another one exits with {@link UNSUPPORTED}. */
+/** The cases of the runner that are supported, and `mlkem`; an endpoint that is asked for another one exits with {@link UNSUPPORTED}. */
 export const TEST_CASES = [
   'handshake',
   'transfer',
@@ -18,6 +18,7 @@ export const TEST_CASES = [
   'transferloss',
   'versionnegotiation',
   'v2',
+  'mlkem',
   'connectionmigration',
 ] as const
 

@@ -73,6 +73,7 @@ export const ISOQUIC: Peer = contractual('isoquic', process.execPath, [here('end
 
 const CHACHA20 = '--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305'
 const DRAFT = 'version 2 of a draft alone'
+const NO_GROUP = 'no such group'
 const ONE_VERSION = 'version 1 alone'
 const PATIENCE = '--handshake-timeout=60s'
 
@@ -120,7 +121,7 @@ const NGTCP2: Peer = {
       env: { SSLKEYLOGFILE: `${keyLog}-peer` },
     }
   },
-  cannot: { client: { v2: DRAFT }, server: { v2: DRAFT } },
+  cannot: { client: { v2: DRAFT, mlkem: NO_GROUP }, server: { v2: DRAFT, mlkem: NO_GROUP } },
   closeCode(output) {
     const [, code] = /frm rx .*CONNECTION_CLOSE.*error_code=\S*\((0x[0-9a-f]+)\)/.exec(output) ?? []
     return code === undefined ? undefined : Number(code)
@@ -158,9 +159,10 @@ const LSQUIC: Peer = {
 
 const QUICHE: Peer = {
   ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
-    client: { versionnegotiation: 'no option for the version', v2: ONE_VERSION },
+    client: { versionnegotiation: 'no option for the version', v2: ONE_VERSION, mlkem: NO_GROUP },
     server: {
       v2: ONE_VERSION,
+      mlkem: NO_GROUP,
       'rebind-port': 'does not repeat what was lost at the old address',
       'rebind-addr': 'does not repeat what was lost at the old address',
     },

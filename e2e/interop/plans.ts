@@ -82,4 +82,5 @@ export const PLANS: Readonly<Record<Case, CasePlan>> = {
   },
   versionnegotiation: { testCase: 'versionnegotiation', files: [KB], timeout: TIMEOUT },
   v2: { testCase: 'v2', files: [KB], timeout: TIMEOUT },
+  mlkem: { testCase: 'mlkem', files: [KB], timeout: TIMEOUT },
 }

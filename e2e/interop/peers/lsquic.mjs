@@ -33,6 +33,7 @@ const HANDSHAKE_TIMEOUT = 16_000
 const options = {
   transportParams: { maxIdleTimeout: IDLE_TIMEOUT / 1000 },
   handshakeTimeout: HANDSHAKE_TIMEOUT,
+  ...(testCase === 'mlkem' && { groups: 'X25519MLKEM768' }),
   ...(testCase === 'chacha20' && { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }),
 }
 
