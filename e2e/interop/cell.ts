@@ -2,6 +2,7 @@
 import { randomFillSync } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LARGE } from './certificates.ts'
 import type { TestCase } from './contract.ts'
 import { CLOSE_CODES, type Judgement, judgeWire } from './judge.ts'
 import { type Assignment, ISOQUIC, type Peer } from './peers.ts'
@@ -40,8 +41,8 @@ const START_TIMEOUT = 20_000
 /** Lines of output that a failure is shown with. */
 const SHOWN_LINES = 20
 
-/** ms in which a peer must have noticed that a connection was closed. */
-const CLOSE_TIMEOUT = 3000
+/** ms in which a peer must have noticed that a connection was closed, and said so. */
+const REPORT_TIMEOUT = 3000
 
 /** Runs one cell; leaves no process behind. */
 export async function runCell(options: CellOptions): Promise<CellResult> {
@@ -59,7 +60,12 @@ export async function runCell(options: CellOptions): Promise<CellResult> {
     cell.proxy.close()
     if (options.isKept === true) cell.proxy.capture.writeTo(join(options.folder, 'capture.pcap'))
   }
-  failure ??= judgeWire(options.case, { ...cell, hasTshark: options.hasTshark, folder: options.folder })
+  failure ??= judgeWire(options.case, {
+    ...cell,
+    hasTshark: options.hasTshark,
+    folder: options.folder,
+    exceeds: options.server.exceeds ?? 0,
+  })
   const said = [...clients.slice(-1), server].map(lastWords)
   return { failure, seconds: (performance.now() - started) / 1000, output: said.join('\n') }
 }
@@ -71,13 +77,13 @@ function serverCase({ client }: CellOptions, { testCase }: CasePlan): TestCase {
   return testCase === 'keyupdate' && client.updatesKeys !== false ? 'transfer' : testCase
 }
 
-type Cell = Omit<Judgement, 'hasTshark' | 'folder'> & {
+type Cell = Omit<Judgement, 'hasTshark' | 'folder' | 'exceeds'> & {
   readonly proxy: UdpProxy
   readonly serverPort: number
   readonly assignment: Assignment
 }
 
-async function prepare({ folder, certs, client, server }: CellOptions, plan: CasePlan): Promise<Cell> {
+async function prepare({ folder, client, server, ...options }: CellOptions, plan: CasePlan): Promise<Cell> {
   const www = join(folder, 'www')
   const downloads = join(folder, 'downloads')
   mkdirSync(www)
@@ -92,6 +98,7 @@ async function prepare({ folder, certs, client, server }: CellOptions, plan: Cas
   const keyLog = join(folder, 'keys.log')
   const alpn = client.alpn === 'h3' || server.alpn === 'h3' ? 'h3' : 'hq-interop'
   const { testCase, isVerbose = false, keepAlive } = plan
+  const certs = plan.hasLargeCertificate === true ? join(options.certs, LARGE) : options.certs
   const assignment = { testCase, keepAlive, port: serverPort, files, www, downloads, certs, keyLog, alpn, isVerbose }
   return { proxy, serverPort, keyLog, assignment }
 }
@@ -123,31 +130,39 @@ async function play(
       return `${name} differs from what was served`
   }
   if (options.case === 'resumption' || options.case === 'zerortt')
-    return judgeSession(options.case, [...clients, server])
+    return await judgeSession(options.case, clients, server)
   if (options.case === 'close') return await judgeClose(options.server, server)
-  return options.case === 'keyupdate' ? judgeUpdate(options, [...clients, server]) : undefined
+  return options.case === 'keyupdate' ? await judgeUpdate(options, clients, server) : undefined
 }
 
 /** Whether isoquic, be it client or server, says that the second connection went on from the first, and took its early data. */
-function judgeSession(name: Case, programs: readonly Program[]): string | undefined {
-  const reports = programs.flatMap((program) => program.reports).filter(({ event }) => event === 'connected')
-  if (!reports.some(({ resumed }) => resumed === true)) return 'The session was not resumed'
-  const isAccepted = reports.some(({ earlyDataAccepted }) => earlyDataAccepted === true)
-  return name === 'resumption' || isAccepted ? undefined : 'The early data was not accepted'
+async function judgeSession(name: Case, clients: readonly Program[], server: Program): Promise<string | undefined> {
+  const says = (fact: 'resumed' | 'earlyDataAccepted') => (): boolean =>
+    [...clients, server].some(({ reports }) =>
+      reports.some((each) => each.event === 'connected' && each[fact] === true),
+    )
+  if (!(await server.until(says('resumed'), REPORT_TIMEOUT))) return 'The session was not resumed'
+  if (name === 'resumption' || says('earlyDataAccepted')()) return undefined
+  return 'The early data was not accepted'
 }
 
 /** Whether isoquic says that it updated its keys, where it had to begin. The wire says more, to those who can read it. */
-function judgeUpdate({ client }: CellOptions, programs: readonly Program[]): string | undefined {
+async function judgeUpdate(
+  { client }: CellOptions,
+  clients: readonly Program[],
+  server: Program,
+): Promise<string | undefined> {
   const isOurs = client === ISOQUIC || client.updatesKeys === false
-  const isUpdated = programs.some(({ reports }) => reports.some(({ event }) => event === 'keys-updated'))
-  return !isOurs || isUpdated ? undefined : 'The keys were not updated'
+  const isUpdated = (): boolean =>
+    [...clients, server].some(({ reports }) => reports.some(({ event }) => event === 'keys-updated'))
+  return !isOurs || (await server.until(isUpdated, REPORT_TIMEOUT)) ? undefined : 'The keys were not updated'
 }
 
 /** Whether the server has heard the client's goodbye. */
 async function judgeClose(peer: Peer, server: Program): Promise<string | undefined> {
   const closeCode = (): unknown =>
     peer.closeCode?.(server.output) ?? server.reports.find(({ event }) => event === 'closed')?.['code']
-  await server.until(() => closeCode() !== undefined, CLOSE_TIMEOUT)
+  await server.until(() => closeCode() !== undefined, REPORT_TIMEOUT)
   const code = closeCode()
   return CLOSE_CODES.includes(code) ? undefined : `The server heard a close with the code ${String(code)}`
 }

@@ -1,6 +1,6 @@
 /** A certificate authority and a server's certificate of hers, as the interop runner makes them: `ca.pem`, `cert.pem`, `priv.key`. */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPending } from '../../src/crypto/eventually.ts'
 import type { Signer } from '../../src/crypto/provider.ts'
@@ -25,8 +25,23 @@ interface KeyPair {
   readonly signer: Signer
 }
 
-/** Writes the three files into `folder`. */
+/** Names of a certificate that no server may send at once: more bytes than three times the first datagram of a client. */
+const MANY_NAMES: readonly string[] = [
+  ...NAMES,
+  ...Array.from({ length: 240 }, (_, index) => `host-${index}.of-a-large-site.example`),
+]
+
+/** The folder in that of the certificates with the same files of a server with a large one. */
+export const LARGE = 'large'
+
+/** Writes the three files into `folder`, and those with a large certificate into {@link LARGE} in it. */
 export function writeCertificates(folder: string): void {
+  mkdirSync(join(folder, LARGE))
+  writeFor(folder, NAMES)
+  writeFor(join(folder, LARGE), MANY_NAMES)
+}
+
+function writeFor(folder: string, names: readonly string[]): void {
   const authority = keyPair()
   const server = keyPair()
   const authorityName = encodeCommonName('isoquic interop authority')
@@ -37,7 +52,7 @@ export function writeCertificates(folder: string): void {
   const leaf = certify(authorityName, encodeCommonName('localhost'), server.spki, authority.signer, [
     encodeBasicConstraints(false),
     encodeKeyUsage(KeyUsage.digitalSignature),
-    encodeSubjectAltName(NAMES),
+    encodeSubjectAltName(names),
   ])
   writeFileSync(join(folder, 'ca.pem'), encodePem('CERTIFICATE', root))
   writeFileSync(join(folder, 'cert.pem'), encodePem('CERTIFICATE', leaf))

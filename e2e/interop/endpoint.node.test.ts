@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encodeUtf8, fromHex } from '../../src/base/bytes.ts'
 import { runCell } from './cell.ts'
 import { writeCertificates } from './certificates.ts'
-import { TEST_CASES, UNSUPPORTED } from './contract.ts'
+import { UNSUPPORTED } from './contract.ts'
 import { ISOQUIC, type Peer } from './peers.ts'
-import { type Case, PLANS } from './plans.ts'
+import { CASES, type Case, type CasePlan, PLANS } from './plans.ts'
 import { Program } from './processes.ts'
 import { decodeFields, decodeHuffman, encodeFields } from './qpack.ts'
 
@@ -26,12 +26,6 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Small files and a kind network: the table has the rest. */
 async function play(name: Case, peer: Peer = ISOQUIC): Promise<string | undefined> {
-  const { impairment, ...plan } = PLANS[name]
-  const isLossy = impairment !== undefined && impairment.loss > 0
-  // A client that moves, or is moved, needs the time of a transfer for it.
-  const most = impairment === undefined || isLossy ? 300_000 : 2_000_000
-  const files = plan.files.slice(0, 3).map((size) => Math.min(size, most))
-  const rebinding = impairment?.rebinding && { ...impairment.rebinding, every: 400_000 }
   const { failure, output } = await runCell({
     case: name,
     client: peer,
@@ -39,18 +33,32 @@ async function play(name: Case, peer: Peer = ISOQUIC): Promise<string | undefine
     folder: mkdtempSync(join(folder, `${name}-`)),
     certs,
     hasTshark: false,
-    plan: {
-      ...plan,
-      files,
-      ...(isLossy && { impairment: { ...impairment, delay: 2, loss: 0.1 } }),
-      ...(impairment !== undefined && !isLossy && { impairment: { ...impairment, ...(rebinding && { rebinding }) } }),
-    },
+    plan: smaller(PLANS[name]),
   })
   return failure === undefined ? undefined : `${failure}\n${output}`
 }
 
+function smaller({ impairment, ...plan }: CasePlan): CasePlan {
+  const { loss = 0, corruption = 0, rebinding, blackhole } = impairment ?? {}
+  // A client that moves, or is moved, needs the time of a transfer for it.
+  const most = impairment === undefined || loss + corruption > 0 ? 300_000 : 2_000_000
+  const files = plan.files.slice(0, 3).map((size) => Math.min(size, most))
+  if (impairment === undefined) return { ...plan, files }
+  return {
+    ...plan,
+    files,
+    impairment: {
+      ...impairment,
+      ...(loss > 0 && { delay: 2, loss: 0.1 }),
+      ...(corruption > 0 && { delay: 2, corruption: 0.1 }),
+      ...(rebinding !== undefined && { rebinding: { ...rebinding, every: 400_000 } }),
+      ...(blackhole !== undefined && { blackhole: { ...blackhole, every: 400_000, duration: 300 } }),
+    },
+  }
+}
+
 describe.concurrent('The interop endpoint', () => {
-  test.each([...TEST_CASES, 'close', 'rebind-port', 'rebind-addr'] as const)(
+  test.each(CASES)(
     'does %s with itself',
     async (name) => {
       expect(await play(name)).toBeUndefined()

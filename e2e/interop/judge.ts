@@ -18,6 +18,8 @@ export interface Judgement {
   readonly keyLog: string
   readonly folder: string
   readonly hasTshark: boolean
+  /** Bytes by which the server is known to go beyond the amplification limit (`PEERS.md`). */
+  readonly exceeds: number
 }
 
 /** The reason why a case failed, if it did. */
@@ -42,6 +44,16 @@ export function judgeWire(testCase: Case, judgement: Judgement): string | undefi
     case 'rebind-port':
     case 'rebind-addr':
       return judgeRebinding(judgement)
+    case 'blackhole':
+      return judgeBlackhole(judgement)
+    case 'longrtt':
+      // An answer takes longer than the second that a client waits for it at first (RFC 9002 §6.2.2).
+      return judgement.proxy.askedFirst > 1 ? undefined : 'The client did not ask again before it was answered'
+    case 'amplificationlimit':
+      return judgeAmplification(judgement)
+    case 'handshakecorruption':
+    case 'transfercorruption':
+      return judgeCorruption(judgement)
     default:
       return undefined
   }
@@ -83,6 +95,26 @@ function judgeRebinding(judgement: Judgement): string | undefined {
     return `The server sent ${challenges} PATH_CHALLENGE frames, for ${proxy.rebindings} rebindings`
   }
   return responses >= proxy.rebindings ? undefined : `The client sent ${responses} PATH_RESPONSE frames`
+}
+
+/** The server went on sending into each blackhole, and there were as many as planned. */
+function judgeBlackhole({ proxy }: Judgement): string | undefined {
+  if (proxy.blackholes < 2) return `The transfer was over after ${proxy.blackholes} blackholes`
+  return proxy.deeds['to-client'].swallowed > 0 ? undefined : 'No datagram was swallowed'
+}
+
+/** The server did not send more than three times what it was given, though it had more to say (RFC 9000 §8.1). */
+function judgeAmplification({ proxy, exceeds }: Judgement): string | undefined {
+  const { first, received, sent, excess } = proxy.amplification
+  const facts = `${sent} bytes were sent and ${received} received before the client was known`
+  if (excess > exceeds) return `The server sent ${excess} bytes more than three times what it was given: ${facts}`
+  if (sent < 2 * first) return `The server did not come near the limit: ${facts}`
+  return proxy.deeds['to-server'].dropped > 0 ? undefined : 'No datagram of the client was dropped'
+}
+
+function judgeCorruption({ proxy }: Judgement): string | undefined {
+  const { 'to-server': up, 'to-client': down } = proxy.deeds
+  return up.corrupted > 0 && down.corrupted > 0 ? undefined : 'No datagram was changed in one of the directions'
 }
 
 /** Both directions must have used both phases. */

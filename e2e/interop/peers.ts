@@ -1,4 +1,6 @@
 /** The stacks that isoquic meets: how each is started for a case, and what it cannot do (`PEERS.md` quotes it on that). */
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Role, TestCase } from './contract.ts'
@@ -25,6 +27,8 @@ export interface Assignment {
 /** One stack. */
 export interface Peer {
   readonly name: string
+  /** Of the stack, and of what it comes in. */
+  version(): string
   readonly alpn: string
   /** One program, or one after the other. */
   client(assignment: Assignment): Launch[]
@@ -33,11 +37,31 @@ export interface Peer {
   readonly cannot: Readonly<Record<Role, Partial<Record<Case, string>>>>
   /** `false`: a client that follows a key update and begins none. */
   readonly updatesKeys?: false
+  /** Bytes by which it goes beyond the amplification limit as a server; none by default. */
+  readonly exceeds?: number
   /** The code of a connection that it ended well, as its output tells; for a peer that reports none. */
   closeCode?(output: string): number | undefined
 }
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** The version that a package of npm gives itself. */
+function versionIn(path: string): string {
+  return String((JSON.parse(readFileSync(here(path), 'utf8')) as { readonly version: unknown }).version)
+}
+
+function lsquicVersion(): string {
+  return `of Bun ${versionIn('node_modules/bun/package.json')} (BoringSSL)`
+}
+
+function quicheVersion(): string {
+  return `0.18.0 (BoringSSL), @matrixai/quic ${versionIn('node_modules/@matrixai/quic/package.json')}`
+}
+
+function ngtcp2Version(): string {
+  const facts = execFileSync('dpkg', ['-s', 'ngtcp2-client'], { encoding: 'utf8' })
+  return `${/^Version: (.*)$/m.exec(facts)?.[1]} of Debian (GnuTLS)`
+}
 
 /** The environment of the runner's contract. */
 function environment(role: Role, assignment: Assignment): Record<string, string> {
@@ -58,9 +82,16 @@ function environment(role: Role, assignment: Assignment): Record<string, string>
 }
 
 /** A peer that obeys the runner's contract. */
-function contractual(name: string, command: string, args: readonly string[], cannot: Peer['cannot']): Peer {
+function contractual(
+  name: string,
+  version: () => string,
+  command: string,
+  args: readonly string[],
+  cannot: Peer['cannot'],
+): Peer {
   return {
     name,
+    version,
     alpn: 'hq-interop',
     client: (assignment) => [{ command, args, env: environment('client', assignment) }],
     server: (assignment) => ({ command, args, env: environment('server', assignment) }),
@@ -69,16 +100,24 @@ function contractual(name: string, command: string, args: readonly string[], can
 }
 
 /** isoquic itself. */
-export const ISOQUIC: Peer = contractual('isoquic', process.execPath, [here('endpoint.ts')], { client: {}, server: {} })
+export const ISOQUIC: Peer = contractual(
+  'isoquic',
+  () => `${versionIn('../../package.json')}, Node ${process.versions.node}`,
+  process.execPath,
+  [here('endpoint.ts')],
+  { client: {}, server: {} },
+)
 
 const CHACHA20 = '--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305'
 const DRAFT = 'version 2 of a draft alone'
 const NO_GROUP = 'no such group'
 const ONE_VERSION = 'version 1 alone'
-const PATIENCE = '--handshake-timeout=60s'
+/** Datagrams lost in a row, each waited for twice as long as the one before, may take longer than the default of 30 s. */
+const PATIENCE: readonly string[] = ['--handshake-timeout=60s', '--timeout=60s']
 
 const NGTCP2: Peer = {
   name: 'ngtcp2',
+  version: ngtcp2Version,
   alpn: 'h3',
   client(assignment) {
     const { testCase, port, files, keyLog, downloads } = assignment
@@ -86,7 +125,7 @@ const NGTCP2: Peer = {
       ...(assignment.isVerbose ? ['--no-quic-dump', '--no-http-dump'] : ['-q']),
       '--exit-on-all-streams-close',
       '--sni=localhost',
-      PATIENCE,
+      ...PATIENCE,
       `--download=${downloads}`,
       ...(testCase === 'chacha20' ? [CHACHA20] : []),
       ...(testCase === 'keyupdate' ? ['--key-update=1ms'] : []),
@@ -97,19 +136,19 @@ const NGTCP2: Peer = {
     const comesBack = testCase === 'resumption' || testCase === 'zerortt'
     if (comesBack) options.push(`--session-file=${session}`, `--tp-file=${session}-parameters`)
     if (testCase === 'resumption') options.push('--disable-early-data')
-    const run = (names: readonly string[]): Launch => ({
+    const visit = (names: readonly string[]): Launch => ({
       command: 'gtlsclient',
       args: [...options, '127.0.0.1', String(port), ...names.map((name) => `https://localhost:${port}/${name}`)],
       env: { SSLKEYLOGFILE: `${keyLog}-peer` },
     })
-    if (comesBack) return [run(files.slice(0, 1)), run(files.slice(1))]
+    if (comesBack) return [visit(files.slice(0, 1)), visit(files.slice(1))]
     const isEachAlone = testCase === 'multiconnect' || testCase === 'handshakeloss'
-    return isEachAlone ? files.map((name) => run([name])) : [run(files)]
+    return isEachAlone ? files.map((name) => visit([name])) : [visit(files)]
   },
   server({ testCase, port, www, certs, keyLog, isVerbose }) {
     const options = [
       ...(isVerbose ? ['--no-quic-dump', '--no-http-dump'] : ['-q']),
-      PATIENCE,
+      ...PATIENCE,
       `--htdocs=${www}`,
       ...(testCase === 'chacha20' ? [CHACHA20] : []),
       ...(testCase === 'retry' ? ['-V'] : []),
@@ -131,6 +170,8 @@ const NGTCP2: Peer = {
 const QUINN: Peer = {
   ...contractual(
     'quinn',
+    // Which quinn is in which Deno: `PEERS.md`.
+    (): string => `quinn-proto 0.11.16 (rustls), Deno ${versionIn('node_modules/deno/package.json')}`,
     here('node_modules/.bin/deno'),
     ['run', '--quiet', '--unstable-net', '--allow-all', here('peers/quinn.mjs')],
     {
@@ -143,10 +184,11 @@ const QUINN: Peer = {
     },
   ),
   updatesKeys: false,
+  exceeds: 1199,
 }
 
 const LSQUIC: Peer = {
-  ...contractual('lsquic', here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
+  ...contractual('lsquic', lsquicVersion, here('node_modules/.bin/bun'), [here('peers/lsquic.mjs')], {
     client: { connectionmigration: 'no word for another socket' },
     server: {
       retry: 'the option for Retry does nothing',
@@ -158,7 +200,7 @@ const LSQUIC: Peer = {
 }
 
 const QUICHE: Peer = {
-  ...contractual('quiche', process.execPath, [here('peers/quiche.mjs')], {
+  ...contractual('quiche', quicheVersion, process.execPath, [here('peers/quiche.mjs')], {
     client: { versionnegotiation: 'no option for the version', v2: ONE_VERSION, mlkem: NO_GROUP },
     server: {
       v2: ONE_VERSION,
@@ -168,6 +210,7 @@ const QUICHE: Peer = {
     },
   }),
   updatesKeys: false,
+  exceeds: 1200,
 }
 
 /** All of them, in the order of the table. */

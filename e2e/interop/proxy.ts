@@ -1,8 +1,9 @@
 /**
- * A UDP proxy between a client and a server on loopback, which may delay and drop datagrams as a seed decides, give a client
- * another port or another address as a NAT does, and records what it was given.
+ * A UDP proxy between a client and a server on loopback, which may delay, drop and corrupt datagrams as a seed decides, give a
+ * client another port or another address as a NAT does, swallow everything for a while, and records what it was given.
  */
 import { createSocket, type Socket } from 'node:dgram'
+import { Amplification } from './amplification.ts'
 import { type Capture, PcapWriter } from './pcap.ts'
 import { type Direction, WireFacts } from './wire-facts.ts'
 
@@ -10,12 +11,26 @@ import { type Direction, WireFacts } from './wire-facts.ts'
 export interface Impairment {
   /** The probability that a datagram is dropped. */
   readonly loss: number
-  /** Datagrams of one direction that are dropped in a row at most, as the runner's simulator has it. */
+  /** The probability that a byte of a datagram is changed; none by default. */
+  readonly corruption?: number
+  /** Datagrams of one direction that are dropped or changed in a row at most, as the runner's simulator has it. */
   readonly burst: number
   /** ms in one direction. */
   readonly delay: number
   readonly seed: number
   readonly rebinding?: Rebinding
+  readonly blackhole?: Blackhole
+  /** Which datagrams of a client are dropped, counted from 1. */
+  readonly drops?: readonly number[]
+}
+
+/** A network that swallows everything for a while. */
+export interface Blackhole {
+  /** Bytes from the server after each of which it begins. */
+  readonly every: number
+  readonly times: number
+  /** ms. */
+  readonly duration: number
 }
 
 /** A NAT that forgets: the server sees the client come from elsewhere, and what it sends to where it was is lost. */
@@ -40,15 +55,26 @@ interface Flow {
   readonly port: number
   /** For each direction of each flow, so that what befalls one does not depend on the timing of others. */
   readonly fates: Readonly<Record<Direction, Fate>>
-  /** Bytes from the server since the last rebinding. */
+  /** Bytes from the server since the last rebinding or blackhole. */
   received: number
+  /** Datagrams of the client. */
+  count: number
 }
 
 /** What decides about the datagrams of one direction. */
 interface Fate {
   readonly random: () => number
-  /** Datagrams dropped in a row. */
+  /** Datagrams dropped or changed in a row. */
   inARow: number
+}
+
+/** What was done to the datagrams of one direction. */
+export interface Deeds {
+  corrupted: number
+  /** Dropped, blackholes aside. */
+  dropped: number
+  /** Dropped by blackholes. */
+  swallowed: number
 }
 
 /** One proxy, for one server. */
@@ -61,6 +87,16 @@ export class UdpProxy {
   readonly #impairment: Impairment
   readonly #flows = new Map<string, Flow>()
   #flowCount = 0
+  /** What the server sent before it knew its client. */
+  readonly amplification: Amplification = new Amplification()
+  readonly deeds: Readonly<Record<Direction, Deeds>> = { 'to-server': noDeeds(), 'to-client': noDeeds() }
+  /** Datagrams of clients that came before the first of the server was handed to one. */
+  askedFirst = 0
+  #isAnswered = false
+  /** How often everything was swallowed. */
+  blackholes = 0
+  /** Until when it is, in ms. */
+  #darkUntil = 0
   /** How often the server saw a client come from elsewhere. */
   rebindings = 0
   #left: number
@@ -72,7 +108,7 @@ export class UdpProxy {
     this.port = socket.address().port
     this.#serverPort = serverPort
     this.#impairment = impairment
-    this.#left = impairment.rebinding?.times ?? 0
+    this.#left = (impairment.rebinding ?? impairment.blackhole)?.times ?? 0
     socket.on('message', (bytes, { address, port }) => this.#onClientDatagram(bytes, address, port))
     socket.on('error', () => {})
   }
@@ -96,6 +132,7 @@ export class UdpProxy {
 
   #onClientDatagram(bytes: Buffer, address: string, port: number): void {
     this.#witness(bytes, 'to-server', port)
+    if (!this.#isAnswered) this.askedFirst += 1
     const key = `${address}:${port}`
     const flow = this.#flows.get(key)
     if (flow !== undefined) return this.#pass(bytes, 'to-server', flow)
@@ -111,7 +148,7 @@ export class UdpProxy {
   #open(socket: Socket, address: string, port: number): Flow {
     const seed = this.#impairment.seed + 2 * this.#flowCount++
     const fates = { 'to-server': fate(seed), 'to-client': fate(seed + 1) }
-    const flow: Flow = { socket, address, port, fates, received: 0 }
+    const flow: Flow = { socket, address, port, fates, received: 0, count: 0 }
     this.#flows.set(`${address}:${port}`, flow)
     this.#listen(socket, flow)
     return flow
@@ -122,14 +159,22 @@ export class UdpProxy {
     socket.on('message', (bytes) => {
       if (flow.socket !== socket) return
       this.#witness(bytes, 'to-client', flow.port)
+      this.amplification.onAnswer(bytes)
       this.#pass(bytes, 'to-client', flow)
       flow.received += bytes.length
-      const { rebinding } = this.#impairment
-      if (rebinding === undefined || this.#left === 0 || flow.received < rebinding.every) return
+      const { rebinding, blackhole } = this.#impairment
+      const event = rebinding ?? blackhole
+      if (event === undefined || this.#left === 0 || flow.received < event.every) return
       flow.received = 0
       this.#left -= 1
-      void this.#rebind(flow, rebinding)
+      if (rebinding !== undefined) void this.#rebind(flow, rebinding)
+      else this.#darken(event as Blackhole)
     })
+  }
+
+  #darken({ duration }: Blackhole): void {
+    this.blackholes += 1
+    this.#darkUntil = performance.now() + duration
   }
 
   async #rebind(flow: Flow, rebinding: Rebinding): Promise<void> {
@@ -150,23 +195,64 @@ export class UdpProxy {
   }
 
   #pass(bytes: Buffer, direction: Direction, flow: Flow): void {
-    const { loss, burst, delay } = this.#impairment
-    const fate = flow.fates[direction]
-    if (loss > 0 && fate.random() < loss && fate.inARow < burst) {
-      fate.inARow += 1
-      return
-    }
-    fate.inARow = 0
-    if (delay === 0) return this.#send(bytes, direction, flow)
-    const copy = Buffer.from(bytes)
+    const { delay } = this.#impairment
+    const passed = this.#fateOf(bytes, direction, flow)
+    if (passed === undefined) return
+    if (delay === 0) return this.#send(passed, direction, flow)
+    const copy = Buffer.from(passed)
     setTimeout(() => this.#send(copy, direction, flow), delay)
+  }
+
+  /** What goes on of a datagram: `undefined` for nothing. */
+  #fateOf(bytes: Buffer, direction: Direction, flow: Flow): Buffer | undefined {
+    const { loss, corruption = 0, burst, drops } = this.#impairment
+    const fate = flow.fates[direction]
+    const deeds = this.deeds[direction]
+    if (direction === 'to-server' && drops?.includes(++flow.count) === true) {
+      deeds.dropped += 1
+      return undefined
+    }
+    const chance = loss + corruption > 0 ? fate.random() : 1
+    if (chance >= loss + corruption || fate.inARow >= burst) {
+      fate.inARow = 0
+      return bytes
+    }
+    fate.inARow += 1
+    if (chance < loss) {
+      deeds.dropped += 1
+      return undefined
+    }
+    deeds.corrupted += 1
+    return corrupted(bytes, fate.random)
   }
 
   #send(bytes: Buffer, direction: Direction, flow: Flow): void {
     if (this.#isClosed) return
-    if (direction === 'to-server') flow.socket.send(bytes, this.#serverPort, HOST)
-    else this.#socket.send(bytes, flow.port, flow.address)
+    // What was under way when it began is gone as well.
+    if (performance.now() < this.#darkUntil) {
+      this.deeds[direction].swallowed += 1
+      return
+    }
+    if (direction === 'to-server') {
+      this.amplification.onDelivered(bytes)
+      flow.socket.send(bytes, this.#serverPort, HOST)
+    } else {
+      this.#isAnswered = true
+      this.#socket.send(bytes, flow.port, flow.address)
+    }
   }
+}
+
+function noDeeds(): Deeds {
+  return { corrupted: 0, dropped: 0, swallowed: 0 }
+}
+
+/** A copy with one byte that is another one. */
+function corrupted(bytes: Buffer, random: () => number): Buffer {
+  const copy = Buffer.from(bytes)
+  const at = Math.floor(random() * copy.length)
+  copy[at] = (copy[at] ?? 0) ^ (1 + Math.floor(random() * 255))
+  return copy
 }
 
 async function bind(address = HOST): Promise<Socket> {

@@ -29,7 +29,9 @@ export class WireFacts {
 
   /** Looks at the first packet of a datagram. */
   see(bytes: Uint8Array, direction: Direction, clientPort: number): void {
-    if (direction === 'to-server') this.#countZeroRtt(bytes)
+    if (direction === 'to-server') {
+      this.zeroRttPackets += longPackets(bytes).filter(({ type, version }) => type === 1 && version === 1).length
+    }
     const header = parse(bytes)
     if (header === undefined) {
       if (direction === 'to-server' && (bytes[0] ?? 0x80) < 0x80) this.#seeShort(bytes, clientPort)
@@ -51,23 +53,6 @@ export class WireFacts {
     }
   }
 
-  /** Goes from one long header to the next (RFC 9000 §12.2); in version 1 the type of 0-RTT is 1. */
-  #countZeroRtt(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const packet = bytes.subarray(at)
-      const header = parse(packet)
-      if (header === undefined || header.version !== 1 || header.type === 3) return
-      if (header.type === 1) this.zeroRttPackets += 1
-      let rest = header.rest
-      if (header.type === 0) {
-        const token = readVarint(packet, rest)
-        rest = token.end + token.value
-      }
-      const length = readVarint(packet, rest)
-      at += length.end + length.value
-    }
-  }
-
   #seeShort(bytes: Uint8Array, clientPort: number): void {
     if (this.#serverIdLength === undefined) return
     const ids = this.idsByPort.get(clientPort) ?? new Set()
@@ -76,7 +61,8 @@ export class WireFacts {
   }
 }
 
-interface LongHeader {
+/** A long header, of whatever version. */
+export interface LongHeader {
   readonly version: number
   /** As in version 1: 0 Initial, 3 Retry. */
   readonly type: number
@@ -84,6 +70,26 @@ interface LongHeader {
   readonly source: string
   /** Where the version's own part begins. */
   readonly rest: number
+}
+
+/** The long headers of version 1 in a datagram, one after the other (RFC 9000 §12.2). */
+export function longPackets(bytes: Uint8Array): LongHeader[] {
+  const headers: LongHeader[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const packet = bytes.subarray(at)
+    const header = parse(packet)
+    if (header === undefined || header.version !== 1) break
+    headers.push(header)
+    if (header.type === 3) break
+    let rest = header.rest
+    if (header.type === 0) {
+      const token = readVarint(packet, rest)
+      rest = token.end + token.value
+    }
+    const length = readVarint(packet, rest)
+    at += length.end + length.value
+  }
+  return headers
 }
 
 function parse(bytes: Uint8Array): LongHeader | undefined {
