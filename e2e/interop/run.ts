@@ -1,6 +1,7 @@
 /**
  * `npm run interop`: isoquic as client and as server against independent stacks, case by case, and one transfer that tshark
- * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`; `keep` keeps files and captures.
+ * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`; `keep` keeps files and captures, `record`
+ * the results (`results.ts`).
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,15 +15,16 @@ import { provide } from './install.ts'
 import { ISOQUIC, PEERS, type Peer } from './peers.ts'
 import { CASES, type Case, PLANS } from './plans.ts'
 import { endAll } from './processes.ts'
+import { type CellRecord, merge, readResults, writeResults } from './results.ts'
 
-const CAN_NOT = 'peer can not'
+const WORDS: readonly string[] = ['capture', 'keep', 'record']
 
 /** A row of the table. */
 interface Row {
   readonly peer: Peer
   /** Of isoquic. */
   readonly role: Role
-  readonly cells: Map<Case, string>
+  readonly cells: Map<Case, CellRecord>
 }
 
 interface Failure {
@@ -33,7 +35,14 @@ interface Failure {
 
 async function main(words: readonly string[]): Promise<number> {
   const cases = CASES.filter((name) => words.includes(name))
-  const peers = [...PEERS, ISOQUIC].filter(({ name }) => words.includes(name))
+  const known = [...PEERS, ISOQUIC]
+  const peers = known.filter(({ name }) => words.includes(name))
+  const names = [...CASES, ...known.map(({ name }) => name), ...WORDS]
+  const unknown = words.find((word) => !names.includes(word))
+  if (unknown !== undefined) {
+    console.error(`Neither a case nor a peer: ${unknown}; known are ${names.join(', ')}`)
+    return 2
+  }
   const { hasTshark } = provide()
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
   const isKept = words.includes('keep')
@@ -48,7 +57,7 @@ async function main(words: readonly string[]): Promise<number> {
   writeCertificates(certs)
   const failures: Failure[] = []
   const rows: Row[] = []
-  for (const peer of peers.length > 0 ? peers : [...PEERS, ISOQUIC]) {
+  for (const peer of peers.length > 0 ? peers : known) {
     for (const role of peer === ISOQUIC ? (['client'] as const) : (['client', 'server'] as const)) {
       const row: Row = { peer, role, cells: new Map() }
       rows.push(row)
@@ -58,6 +67,7 @@ async function main(words: readonly string[]): Promise<number> {
     }
   }
   show(rows, cases.length > 0 ? cases : CASES)
+  if (words.includes('record')) record(rows)
   for (const { name, reason, output } of failures) {
     console.log(`\n${name}: ${reason}\n${output}`)
   }
@@ -74,18 +84,27 @@ async function tryCell(
   name: Case,
   place: { readonly folder: string; readonly certs: string; readonly hasTshark: boolean; readonly isKept: boolean },
   failures: Failure[],
-): Promise<string> {
-  if (reasonNot(peer, role === 'client' ? 'server' : 'client', name) !== undefined) return CAN_NOT
+): Promise<CellRecord> {
+  const facts = {
+    case: name,
+    role: peer === ISOQUIC ? ('both' as const) : role,
+    peer: peer.name,
+    date: new Date().toISOString().slice(0, 10),
+  }
+  const cannot = reasonNot(peer, role === 'client' ? 'server' : 'client', name)
+  if (cannot !== undefined) return { ...facts, verdict: 'peer can not', reason: cannot }
   const title = role === 'client' ? `isoquic -> ${peer.name}, ${name}` : `${peer.name} -> isoquic, ${name}`
   const folder = mkdtempSync(join(place.folder, `${title.replace(/\W+/g, '-')}-`))
   const [client, server] = role === 'client' ? [ISOQUIC, peer] : [peer, ISOQUIC]
   const { certs, hasTshark, isKept } = place
-  const { failure, seconds, output } = await runCell({ case: name, client, server, folder, certs, hasTshark, isKept })
+  const result = await runCell({ case: name, client, server, folder, certs, hasTshark, isKept })
   if (!isKept) rmSync(folder, { recursive: true, force: true })
+  const { failure, output } = result
+  const seconds = Math.round(result.seconds * 10) / 10
   console.log(`${title}: ${failure ?? 'ok'} (${seconds.toFixed(1)} s)`)
-  if (failure === undefined) return `ok ${seconds.toFixed(1)} s`
+  if (failure === undefined) return { ...facts, verdict: 'ok', seconds }
   failures.push({ name: title, reason: failure, output })
-  return 'FAILED'
+  return { ...facts, verdict: 'failed', seconds, reason: failure }
 }
 
 /** Why the peer cannot do a case, or what it is told in it. */
@@ -103,16 +122,27 @@ function show(rows: readonly Row[], cases: readonly Case[]): void {
   const lines = rows.map(({ peer, role, cells }) => [
     peer.name,
     peer === ISOQUIC ? 'both' : role,
-    ...cases.map((name) => cells.get(name) ?? ''),
+    ...cases.map((name) => inTable(cells.get(name))),
   ])
   console.log(`\n${table([head, ...lines])}`)
   for (const { peer, role, cells } of rows) {
     const roleOfPeer = role === 'client' ? 'server' : 'client'
-    for (const [name, cell] of cells) {
-      if (cell !== CAN_NOT) continue
-      console.log(`${peer.name} as ${roleOfPeer} can not ${name}: ${reasonNot(peer, roleOfPeer, name)} (PEERS.md)`)
+    for (const { case: name, verdict, reason } of cells.values()) {
+      if (verdict === 'peer can not') console.log(`${peer.name} as ${roleOfPeer} can not ${name}: ${reason} (PEERS.md)`)
     }
   }
+}
+
+function inTable(cell: CellRecord | undefined): string {
+  if (cell?.verdict === 'ok') return `ok ${cell.seconds?.toFixed(1)} s`
+  return cell?.verdict === 'failed' ? 'FAILED' : (cell?.verdict ?? '')
+}
+
+/** Keeps what was seen, with the versions of whom it was seen with. */
+function record(rows: readonly Row[]): void {
+  const peers = new Map(rows.map(({ peer }) => [peer.name, { name: peer.name, version: peer.version() }]))
+  const cells = rows.flatMap((row) => [...row.cells.values()])
+  writeResults(merge(readResults(), { peers: [...peers.values()], cells }))
 }
 
 process.exit(await main(process.argv.slice(2)))
