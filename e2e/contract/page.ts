@@ -20,7 +20,12 @@ export interface Missing {
 }
 
 /** How the networks are called. */
-const NAMES: Readonly<Record<NetworkName, string>> = { lossy: 'simulator', udp: 'UDP', pipe: 'pipe' }
+const NAMES: Readonly<Record<NetworkName, string>> = {
+  lossy: 'simulator',
+  udp: 'UDP',
+  pipe: 'pipe',
+  forger: 'forger',
+}
 
 /** Evidence of a row that the page shows. */
 const MAX_SHOWN = 4
@@ -38,7 +43,8 @@ export function pageOf(
     'Written by `npm run contract` from the results of the tests in `e2e/contract`. Each row is one promise: the functions and options in',
     'question, the name of the test that proves it, and what that test asserted in its own qlog, as it stood there (`client`, `server`: whose',
     'log; the values are those of the run in the simulator). *simulator* is virtual time with 15 % loss and 20 ms each way, *UDP* sockets on',
-    'loopback, *pipe* a transport in memory. Beside isoquic itself, *stacks* are those of `npm run interop` that the row was proven against.',
+    'loopback, *pipe* a transport in memory, *forger* a peer that has the keys and breaks the rules (`MisbehavingPeer` of',
+    '`isoquic/simulator`). Beside isoquic itself, *stacks* are those of `npm run interop` that the row was proven against.',
     '',
     `${count} rows.`,
   ]

@@ -8,7 +8,7 @@ import {
   QuicEndpoint,
   type QuicServer,
 } from '../../src/index.ts'
-import type { Simulation } from '../../src/simulator.ts'
+import { MisbehavingPeer, type PairOptions, type Simulation } from '../../src/simulator.ts'
 import type { DatagramTransport } from '../../src/transport.ts'
 import type { Role } from '../../src/wire/stream-id.ts'
 import { ConnectionLog, type Evidence, type LogReader } from './log.ts'
@@ -113,10 +113,22 @@ export class Scene implements LogReader {
   }
 
   /** Another address of that end. */
-  async transport(role: Role): Promise<Tapped> {
-    const made = new Tapped(await this.#network.transport(role), role, this.wire)
+  async transport(role: Role, host?: string): Promise<Tapped> {
+    const made = new Tapped(await this.#network.transport(role, host), role, this.wire)
     this.transports[role].push(made)
     return made
+  }
+
+  /** The NAT before the client gives it another port, or another host, by its address on loopback. */
+  async rebind(host?: string): Promise<void> {
+    await this.#network.rebind(this.first('client'), host)
+  }
+
+  /** A peer in the place of `role` that breaks the rules, and the log of its victim. */
+  forger(role: Role, options: PairOptions = {}): { readonly peer: MisbehavingPeer; readonly log: ConnectionLog } {
+    const log = this.log(role === 'client' ? 'server' : 'client')
+    const observer: PairOptions['observer'] = (id, of) => (of === log.role ? log.observer(id, of) : undefined)
+    return { peer: new MisbehavingPeer(role, { observer, ...options }), log }
   }
 
   /** The first transport of that end. @throws Error where there is none yet */

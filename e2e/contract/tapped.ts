@@ -18,18 +18,21 @@ const MAX_KEPT = 5000
 
 /** `inner`, with a copy of what it sends. */
 export class Tapped implements DatagramTransport {
-  readonly inner: DatagramTransport
+  inner: DatagramTransport
   readonly properties: TransportProperties
   readonly localAddress: PathAddress
   readonly maxDatagramSize: number
   readonly resolve?: (host: string, port: number) => Promise<readonly PathAddress[]>
   /** Decides on each datagram. */
   fate: (bytes: Uint8Array) => Fate = () => 'send'
+  /** Whether there is room for nothing more, until {@link drain}: what is sent all the same is taken. */
+  isFull = false
   /** The mark that a datagram leaves with. */
   mark: (ecn: Ecn) => Ecn = (ecn) => ecn
   readonly #role: Role
   readonly #wire: WireDatagram[]
   readonly #held: WireDatagram[] = []
+  #sink: DatagramSink | undefined
 
   constructor(inner: DatagramTransport, role: Role, wire: WireDatagram[]) {
     this.inner = inner
@@ -44,6 +47,15 @@ export class Tapped implements DatagramTransport {
 
   open(sink: DatagramSink): void {
     this.inner.open(sink)
+    this.#sink = sink
+  }
+
+  /** Sends and receives by another transport from now on, as behind a NAT that has forgotten the first. */
+  replace(inner: DatagramTransport): void {
+    const sink = this.#sink
+    if (sink === undefined) throw new Error('It is not open')
+    this.inner = inner
+    inner.open(sink)
   }
 
   send(bytes: Uint8Array, to: PathAddress, ecn: Ecn): boolean {
@@ -51,7 +63,14 @@ export class Tapped implements DatagramTransport {
     if (this.#wire.length < MAX_KEPT) this.#wire.push(datagram)
     const fate = this.fate(bytes)
     if (fate === 'hold') this.#held.push(datagram)
-    return fate !== 'send' || this.inner.send(bytes, to, this.mark(ecn))
+    const hasRoom = fate !== 'send' || this.inner.send(bytes, to, this.mark(ecn))
+    return hasRoom && !this.isFull
+  }
+
+  /** There is room again. */
+  drain(): void {
+    this.isFull = false
+    this.#sink?.drain()
   }
 
   /** Sends what was held back. */

@@ -1,0 +1,4 @@
+import { CONGESTION } from './congestion.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(CONGESTION)

@@ -1,0 +1,4 @@
+import { DATAGRAMS } from './datagrams.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(DATAGRAMS)
