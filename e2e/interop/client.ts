@@ -13,6 +13,7 @@ import {
 import { udp } from '../../transports/udp.ts'
 import { commonOptions, RESERVED_VERSION } from './case-options.ts'
 import { type Contract, readAuthority, report } from './contract.ts'
+import { downloadDatagrams } from './datagrams.ts'
 import { H3, H3_NO_ERROR, H3Client } from './h3.ts'
 import { updateKeysOnce } from './key-update.ts'
 import { migrateOnce } from './migration.ts'
@@ -51,6 +52,8 @@ export async function runClient(contract: Contract): Promise<void> {
       return await client.comeBack(first, contract.testCase === 'zerortt')
     case 'keyupdate':
       return await client.downloadAll(first, SMALL_WINDOWS, (connection) => void updateKeysOnce(connection))
+    case 'datagrams':
+      return await client.downloadDatagrams(first)
     case 'connectionmigration':
       return await client.downloadAll(first, {}, (connection) => void migrateOnce(connection))
     default:
@@ -77,6 +80,13 @@ class Client {
     const connection = await this.#connect(first, options)
     onConnected(connection)
     await this.#download(connection, this.#contract.requests)
+  }
+
+  /** Each file in a datagram. */
+  async downloadDatagrams(first: URL): Promise<void> {
+    const connection = await this.#connect(first)
+    await downloadDatagrams(connection, this.#contract.requests, this.#contract.downloads)
+    await this.#close(connection)
   }
 
   /** A connection for each file. */
@@ -152,6 +162,10 @@ class Client {
       }
     }
     await Promise.all(urls.map(downloadOne))
+    await this.#close(connection)
+  }
+
+  async #close(connection: QuicConnection): Promise<void> {
     await connection.close({ closeCode: closeCode(connection) })
     await connection.closed
     report('closed', { code: closeCode(connection) })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 export type Role = 'client' | 'server'
 
-/** The cases of the runner that are supported, and `mlkem`; an endpoint that is asked for another one exits with {@link UNSUPPORTED}. */
+/** The cases of the runner that are supported, and two of our own (`mlkem`, `datagrams`); an endpoint that is asked for another one exits with {@link UNSUPPORTED}. */
 export const TEST_CASES = [
   'handshake',
   'transfer',
@@ -19,6 +19,7 @@ export const TEST_CASES = [
   'versionnegotiation',
   'v2',
   'mlkem',
+  'datagrams',
   'connectionmigration',
 ] as const
 

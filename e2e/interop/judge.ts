@@ -44,6 +44,8 @@ export function judgeWire(testCase: Case, judgement: Judgement): string | undefi
     case 'rebind-port':
     case 'rebind-addr':
       return judgeRebinding(judgement)
+    case 'datagrams':
+      return judgement.hasTshark ? judgeDatagrams(judgement) : undefined
     case 'blackhole':
       return judgeBlackhole(judgement)
     case 'longrtt':
@@ -85,16 +87,30 @@ function judgeRebinding(judgement: Judgement): string | undefined {
   const { proxy } = judgement
   if (proxy.rebindings === 0) return 'The transfer was over before the client was anywhere else'
   if (!judgement.hasTshark) return undefined
-  const frames = (type: number, isFromServer: boolean): number =>
-    ask(judgement, `quic.frame_type == ${type}`, ['udp.dstport']).filter(
-      ([port]) => (Number(port) !== proxy.port) === isFromServer,
-    ).length
-  const challenges = frames(0x1a, true)
-  const responses = frames(0x1b, false)
+  const challenges = countPackets(judgement, 'quic.frame_type == 0x1a', true)
+  const responses = countPackets(judgement, 'quic.frame_type == 0x1b', false)
   if (challenges < proxy.rebindings) {
     return `The server sent ${challenges} PATH_CHALLENGE frames, for ${proxy.rebindings} rebindings`
   }
   return responses >= proxy.rebindings ? undefined : `The client sent ${responses} PATH_RESPONSE frames`
+}
+
+/** Packets of the server or the client that pass the filter. */
+function countPackets(judgement: Judgement, filter: string, isFromServer: boolean): number {
+  const ports = ask(judgement, filter, ['udp.dstport'])
+  return ports.filter(([port]) => (Number(port) !== judgement.proxy.port) === isFromServer).length
+}
+
+/** There were DATAGRAM frames in both directions (RFC 9221 §4), and no streams of the client's. */
+function judgeDatagrams(judgement: Judgement): string | undefined {
+  const isDatagram = 'quic.frame_type == 0x30 || quic.frame_type == 0x31'
+  const requests = countPackets(judgement, isDatagram, false)
+  const answers = countPackets(judgement, isDatagram, true)
+  if (requests === 0 || answers === 0) {
+    return `${requests} packets of the client and ${answers} of the server had DATAGRAM frames`
+  }
+  const streams = countPackets(judgement, 'quic.stream.stream_id', true)
+  return streams === 0 ? undefined : `${streams} packets of the server had STREAM frames`
 }
 
 /** The server went on sending into each blackhole, and there were as many as planned. */

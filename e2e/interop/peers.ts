@@ -110,6 +110,7 @@ export const ISOQUIC: Peer = contractual(
 
 const CHACHA20 = '--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305'
 const DRAFT = 'version 2 of a draft alone'
+const NO_DATAGRAMS = 'no option for datagrams'
 const NO_GROUP = 'no such group'
 const ONE_VERSION = 'version 1 alone'
 /** Datagrams lost in a row, each waited for twice as long as the one before, may take longer than the default of 30 s. */
@@ -160,7 +161,10 @@ const NGTCP2: Peer = {
       env: { SSLKEYLOGFILE: `${keyLog}-peer` },
     }
   },
-  cannot: { client: { v2: DRAFT, mlkem: NO_GROUP }, server: { v2: DRAFT, mlkem: NO_GROUP } },
+  cannot: {
+    client: { v2: DRAFT, mlkem: NO_GROUP, datagrams: NO_DATAGRAMS },
+    server: { v2: DRAFT, mlkem: NO_GROUP, datagrams: NO_DATAGRAMS },
+  },
   closeCode(output) {
     const [, code] = /frm rx .*CONNECTION_CLOSE.*error_code=\S*\((0x[0-9a-f]+)\)/.exec(output) ?? []
     return code === undefined ? undefined : Number(code)

@@ -130,5 +130,11 @@ export const PLANS: Readonly<Record<Case, CasePlan>> = {
   },
   versionnegotiation: { testCase: 'versionnegotiation', files: [KB], timeout: TIMEOUT },
   v2: { testCase: 'v2', files: [KB], timeout: TIMEOUT },
+  datagrams: {
+    testCase: 'datagrams',
+    files: repeated(20, 500),
+    impairment: { loss: 0.05, burst: 3, delay: 15, seed: 9011 },
+    timeout: TIMEOUT,
+  },
   mlkem: { testCase: 'mlkem', files: [KB], timeout: TIMEOUT },
 }

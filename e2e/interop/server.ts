@@ -6,6 +6,7 @@ import { listen, type QuicConnection, QuicError } from '../../src/index.ts'
 import { udp } from '../../transports/udp.ts'
 import { commonOptions } from './case-options.ts'
 import { type Contract, report } from './contract.ts'
+import { serveDatagrams } from './datagrams.ts'
 import { H3, serveH3 } from './h3.ts'
 import { updateKeysOnce } from './key-update.ts'
 
@@ -44,6 +45,7 @@ async function takeConnections(server: AsyncIterable<QuicConnection>, contract: 
     const served =
       connection.alpn === H3 ? serveH3(connection, contract.www) : serveConnection(connection, contract.www)
     served.catch(() => {})
+    if (contract.testCase === 'datagrams') serveDatagrams(connection, contract.www).catch(() => {})
     if (contract.testCase === 'keyupdate') void updateKeysOnce(connection)
   }
 }

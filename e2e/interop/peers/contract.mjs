@@ -54,6 +54,54 @@ export function save(url, bytes) {
   writeFileSync(join(get('DOWNLOADS'), basename(url.pathname)), bytes)
 }
 
+/** ms until a request by datagram is repeated. */
+const INTERVAL = 200
+
+/** The datagram that answers the one of a client. */
+export function answerToDatagram(bytes) {
+  const request = Buffer.from(bytes).toString('latin1')
+  const [, path] = /^GET (\/\S*)/.exec(request) ?? []
+  return Buffer.concat([Buffer.from(`${path}\r\n`), answerTo(request)])
+}
+
+/** Asks for files with datagrams, again and again until they have come. */
+export class DatagramRequests {
+  #missing
+  #send
+  #timer
+  #resolve
+
+  constructor(urls, send) {
+    this.#missing = new Map(urls.map((url) => [url.pathname, url]))
+    this.#send = send
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    this.#timer = setInterval(() => this.#ask(), INTERVAL)
+    this.#ask()
+  }
+
+  #ask() {
+    for (const url of this.#missing.values()) this.#send(requestFor(url))
+  }
+
+  get isDone() {
+    return this.#missing.size === 0
+  }
+
+  onDatagram(bytes) {
+    const answer = Buffer.from(bytes)
+    const end = answer.indexOf('\r\n')
+    const url = this.#missing.get(answer.toString('latin1', 0, end))
+    if (url === undefined) return
+    this.#missing.delete(url.pathname)
+    save(url, answer.subarray(end + 2))
+    if (!this.isDone) return
+    clearInterval(this.#timer)
+    this.#resolve()
+  }
+}
+
 /** All that a stream of chunks holds. */
 export async function readAll(readable) {
   const chunks = []

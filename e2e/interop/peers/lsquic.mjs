@@ -4,8 +4,10 @@ import { connect, listen } from 'node:quic'
 import {
   ALPN,
   answerTo,
+  answerToDatagram,
   authority,
   certificate,
+  DatagramRequests,
   downloadAll,
   host,
   IDLE_TIMEOUT,
@@ -30,8 +32,13 @@ const RESERVED_VERSION = 0x1a2a3a4a
 /** ms; lsquic refuses more than 2^24 microseconds: "failed to create QUIC engine". */
 const HANDSHAKE_TIMEOUT = 16_000
 
+const MAX_DATAGRAM_FRAME_SIZE = 1200
+
 const options = {
-  transportParams: { maxIdleTimeout: IDLE_TIMEOUT / 1000 },
+  transportParams: {
+    maxIdleTimeout: IDLE_TIMEOUT / 1000,
+    ...(testCase === 'datagrams' && { maxDatagramFrameSize: MAX_DATAGRAM_FRAME_SIZE }),
+  },
   handshakeTimeout: HANDSHAKE_TIMEOUT,
   ...(testCase === 'mlkem' && { groups: 'X25519MLKEM768' }),
   ...(testCase === 'chacha20' && { ciphers: 'TLS_CHACHA20_POLY1305_SHA256' }),
@@ -52,6 +59,7 @@ async function serve() {
 
 function onSession(session) {
   report('connected', { alpn: ALPN })
+  if (testCase === 'datagrams') session.ondatagram = (bytes) => void session.sendDatagram(answerToDatagram(bytes))
   session.onstream = (stream) => {
     serveStream(stream).catch((error) => report('stream-failed', { error: String(error) }))
   }
@@ -88,9 +96,16 @@ async function download(urls) {
   if (sessionTicket === undefined || testCase !== 'zerortt') await session.opened
   report('connected', { alpn: ALPN })
   if (testCase === 'resumption' || testCase === 'zerortt') sessionTicket ??= await given
-  await Promise.all(urls.map((url) => downloadOne(session, url)))
+  if (testCase === 'datagrams') await downloadDatagrams(session, urls)
+  else await Promise.all(urls.map((url) => downloadOne(session, url)))
   await session.close()
   report('closed', { code: 0 })
+}
+
+async function downloadDatagrams(session, urls) {
+  const asked = new DatagramRequests(urls, (bytes) => void session.sendDatagram(bytes))
+  session.ondatagram = (bytes) => asked.onDatagram(bytes)
+  await asked.done
 }
 
 async function downloadOne(session, url) {

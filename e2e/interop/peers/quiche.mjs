@@ -8,8 +8,10 @@ import quiche from '@matrixai/quic/native/quiche.js'
 import {
   ALPN,
   answerTo,
+  answerToDatagram,
   authority,
   certificate,
+  DatagramRequests,
   downloadAll,
   host,
   IDLE_TIMEOUT,
@@ -30,6 +32,8 @@ if (role === 'client' && testCase === 'versionnegotiation') unsupported()
 
 const BUFFER_SIZE = 4 << 20
 const CHUNK = 65_536
+/** Datagrams that wait. */
+const QUEUE_LENGTH = 100
 const RETRY_KEY = randomBytes(32)
 
 const encode = (text) => new TextEncoder().encode(text)
@@ -50,6 +54,7 @@ function createConfig(authorities, keys, certificates) {
   config.enablePacing(false)
   config.setActiveConnectionIdLimit(4)
   config.setDisableActiveMigration(false)
+  if (testCase === 'datagrams') config.enableDgram(true, QUEUE_LENGTH, QUEUE_LENGTH)
   if (testCase === 'zerortt') config.enableEarlyData()
   return config
 }
@@ -111,6 +116,15 @@ class Driver {
       if (!isFinished) continue
       this.#incoming.delete(id)
       yield [id, Buffer.concat(chunks)]
+    }
+  }
+
+  /** Datagrams that have come, each once. */
+  *datagrams() {
+    for (;;) {
+      const bytes = this.#connection.dgramRecvQueueLen() > 0 ? this.#connection.dgramRecvVec() : null
+      if (bytes === null) return
+      yield bytes
     }
   }
 
@@ -230,6 +244,7 @@ function accept(header, config, socket, from) {
       drivers.set(each, driver)
     })
     for (const [stream, request] of driver.finished()) driver.send(stream, answerTo(request.toString()))
+    for (const bytes of driver.datagrams()) connection.dgramSendVec(answerToDatagram(bytes))
   }
   driver.onEnded = () => {
     for (const each of ids) drivers.delete(each)
@@ -273,11 +288,14 @@ async function download(urls) {
   const sockets = [socket]
   let missing = urls.length
   let isNew = true
+  let asked
   driver.onProgress = () => {
     if (isNew) {
       report('connected', { alpn: Buffer.from(driver.connection.applicationProto()).toString() })
-      for (const [index, url] of urls.entries()) driver.send(4 * index, requestFor(url))
+      if (testCase === 'datagrams') asked = askByDatagram(driver, urls)
+      else for (const [index, url] of urls.entries()) driver.send(4 * index, requestFor(url))
     }
+    for (const bytes of driver.datagrams()) asked?.onDatagram(bytes)
     isNew = false
     issueIds(driver.connection, () => {})
     if (testCase === 'connectionmigration') void migrate(driver, remote, sockets)
@@ -287,6 +305,7 @@ async function download(urls) {
     }
     const comesBack = (testCase === 'resumption' || testCase === 'zerortt') && !isBack
     if (comesBack) session = driver.connection.session() ?? undefined
+    if (asked?.isDone === true) missing = 0
     if (missing === 0 && (!comesBack || session !== undefined)) driver.connection.close(true, 0, encode(''))
   }
   const ended = new Promise((resolve) => {
@@ -299,6 +318,15 @@ async function download(urls) {
   if (missing > 0) throw new Error(`${missing} files are missing`)
   // The datagram with the close must leave first.
   for (const each of sockets) if (each !== undefined) await new Promise((resolve) => each.close(resolve))
+}
+
+function askByDatagram(driver, urls) {
+  // What is sent inside of a round of the driver leaves at its end.
+  const asked = new DatagramRequests(urls, (bytes) => {
+    driver.connection.dgramSendVec(bytes)
+    queueMicrotask(() => driver.pump())
+  })
+  return asked
 }
 
 /** Asks from another socket, once, as soon as the server has issued an id for it, and moves there when it answers. */

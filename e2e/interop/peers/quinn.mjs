@@ -2,8 +2,10 @@
 import {
   ALPN,
   answerTo,
+  answerToDatagram,
   authority,
   certificate,
+  DatagramRequests,
   downloadAll,
   host,
   IDLE_TIMEOUT,
@@ -50,6 +52,7 @@ async function accept(listener) {
         (error) => report('closed', { error: String(error) }),
       )
       void serveConnection(connection)
+      if (testCase === 'datagrams') void serveDatagrams(connection)
     } catch (error) {
       report('refused', { error: String(error) })
     }
@@ -66,6 +69,14 @@ async function serveConnection(connection) {
     for await (const stream of connection.incomingBidirectionalStreams) {
       serveStream(stream).catch((error) => report('stream-failed', { error: String(error) }))
     }
+  } catch {
+    // `closed` tells.
+  }
+}
+
+async function serveDatagrams(connection) {
+  try {
+    for (;;) await connection.sendDatagram(answerToDatagram(await connection.readDatagram()))
   } catch {
     // `closed` tells.
   }
@@ -97,12 +108,21 @@ async function download(urls) {
   })
   if (!isEarly) await connection.handshake
   report('connected', { alpn: connection.protocol })
-  await Promise.all(urls.map((url) => downloadOne(connection, url)))
+  if (testCase === 'datagrams') await downloadDatagrams(connection, urls)
+  else await Promise.all(urls.map((url) => downloadOne(connection, url)))
   connection.close({ closeCode: 0, reason: '' })
   await connection.closed
   report('closed', { code: 0 })
   // The endpoint sends the close in the background.
   await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+async function downloadDatagrams(connection, urls) {
+  const asked = new DatagramRequests(urls, (bytes) => void connection.sendDatagram(bytes))
+  const read = async () => {
+    for (;;) asked.onDatagram(await connection.readDatagram())
+  }
+  await Promise.race([asked.done, read()])
 }
 
 async function downloadOne(connection, url) {
