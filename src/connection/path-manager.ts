@@ -209,7 +209,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     }
     if (this.#lastValidated.isDead) this.#lastValidated = this.#active
     if (!this.#active.isDead) return
-    this.#loss = cause
+    // A path that was left before may be closed on purpose later: it is not what the connection died of.
+    if (this.#active.carrier === via) this.#loss = cause
     const spare = this.#paths.find(isSpare)
     if (spare !== undefined) this.#moveTo(spare, now)
     this.#checkStranded()
