@@ -4,10 +4,18 @@ import { type Command, UsageError } from './command.ts'
 import { echoCommand } from './echo.ts'
 import { gatewayCommand } from './gateway.ts'
 import { getCommand } from './get.ts'
+import { inspectCommand } from './inspect.ts'
 import { pingCommand } from './ping.ts'
 import { serveCommand } from './serve.ts'
 
-const COMMANDS: readonly Command[] = [serveCommand, getCommand, echoCommand, pingCommand, gatewayCommand]
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  getCommand,
+  echoCommand,
+  pingCommand,
+  inspectCommand,
+  gatewayCommand,
+]
 
 function help(): string {
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`)
