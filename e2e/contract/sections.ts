@@ -4,7 +4,11 @@ import { CONNECTING } from './connecting.ts'
 import { CONTROLS } from './controls.ts'
 import { DATAGRAMS } from './datagrams.ts'
 import { DEADLINES, RESETS } from './deadlines.ts'
+import { FLOW_CONTROL } from './flow-control.ts'
 import { LIFE_CYCLE } from './life-cycle.ts'
+import { LIVENESS } from './liveness.ts'
+import { PATHS } from './paths.ts'
+import { QUIC_LB } from './quic-lb.ts'
 import type { Section } from './row.ts'
 import { SENDING } from './sending.ts'
 import { STREAMS } from './streams.ts'
@@ -18,5 +22,9 @@ export const SECTIONS: readonly Section[] = [
   CONGESTION,
   DEADLINES,
   DATAGRAMS,
+  PATHS,
   RESETS,
+  LIVENESS,
+  QUIC_LB,
+  FLOW_CONTROL,
 ]

@@ -1,0 +1,4 @@
+import { LIVENESS } from './liveness.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(LIVENESS)

@@ -1,0 +1,4 @@
+import { PATHS } from './paths.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(PATHS)
