@@ -1,6 +1,6 @@
-/** Every file of examples/ runs as it is, ends by itself, and prints what it did. */
+/** Every example runs as it is, ends by itself, and prints what it did; those with pages run in `example-pages.node.test.ts`. */
 import { afterAll, expect, test } from 'vitest'
-import { listFiles } from '../house/tree.ts'
+import { listFiles, readText } from '../house/tree.ts'
 import { Workspace } from './workspace.ts'
 
 const workspace = new Workspace()
@@ -12,12 +12,12 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^the newest position is that of tick 2[5-9]$/,
     /^\d+ of 30 arrived$/,
   ],
-  'examples/echo.ts': [
+  'examples/node-echo/echo.ts': [
     /^echoing on 127\.0\.0\.1:\d+$/,
     /^sent "hello", got "hello"$/,
     /^RTT \d+\.\d\d ms, \d+ packets sent, \d+ received$/,
   ],
-  'examples/file-transfer.ts': [
+  'examples/file-transfer/file-transfer.ts': [
     /^client: 25 %$/,
     /^client: 50 %$/,
     /^client: 75 %$/,
@@ -26,10 +26,6 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^SHA-256 is the same on both sides$/,
   ],
   'examples/own-transport.ts': [/^QUIC over a MessagePort$/],
-  'examples/pipe.ts': [
-    /^\[ 'QUIC', 'IN', 'MEMORY' \]$/,
-    /^"4711" was refused with code 1; the connection is connected$/,
-  ],
   'examples/sans-io.ts': [
     / 40 ms: the client is connected, ALPN upload$/,
     / 60 ms: the server is connected, ALPN upload$/,
@@ -49,8 +45,24 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 }
 
-test('every example is known here', () => {
-  expect(listFiles('examples/').sort()).toEqual(Object.keys(OUTPUT).sort())
+const files = listFiles('examples/')
+const folders = new Set(files.filter((path) => path.split('/').length > 2).map((path) => path.split('/')[1] ?? ''))
+
+test('every example of one file is known here', () => {
+  const single = (path: string): boolean => path.split('/').length === 2
+  expect(files.filter(single).sort()).toEqual(Object.keys(OUTPUT).filter(single).sort())
+})
+
+test.each([...folders])('examples/%s has a README with the command that runs it, and stands in the table', (folder) => {
+  const text = readText(`examples/${folder}/README.md`)
+  const [command] = /(?<=^```sh\n).*/m.exec(text) ?? []
+  expect(command).toBeDefined()
+  expect(readText('README.md')).toContain(`| [${folder}](examples/${folder}/README.md) | \`${command}\` |`)
+})
+
+test('the unit test of the example passes', async () => {
+  const { exitCode, stdout } = await workspace.run('examples/unit-test/capitals.test.ts')
+  expect({ exitCode, passed: /^. pass (\d+)$/m.exec(stdout)?.[1] }).toEqual({ exitCode: 0, passed: '3' })
 })
 
 test.concurrent.each(Object.keys(OUTPUT))('%s runs', async (path) => {
