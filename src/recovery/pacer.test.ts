@@ -101,6 +101,22 @@ describe('bursts', () => {
     expect([...flights.values()].slice(1).every((size) => size <= 11)).toBe(true)
   })
 
+  test('what acknowledgements free in a full window leaves in pairs, past slow start and within a round trip', () => {
+    const rtt = rttOf(50)
+    const burstAfter = (wait: number, threshold: number, isWindowFull: boolean): number => {
+      const controller = Object.defineProperty(fixed(60_000), 'slowStartThreshold', { value: threshold })
+      const pacer = new Pacer({ maxDatagramSize: 1200 })
+      pacer.onPacketSent(1200, 0, controller, rtt, isWindowFull)
+      let count = 0
+      for (; pacer.canSend(1200, wait); count++) pacer.onPacketSent(1200, wait, controller, rtt)
+      return count
+    }
+    expect(burstAfter(20, 30_000, true)).toBe(2)
+    expect(burstAfter(20, Infinity, true)).toBe(10)
+    expect(burstAfter(20, 30_000, false)).toBe(10)
+    expect(burstAfter(60, 30_000, true)).toBe(10)
+  })
+
   test('probes do not ask, and are paid for by what follows', () => {
     const pacer = new Pacer({ maxDatagramSize: 1200 })
     for (let i = 0; i < 12; i++) pacer.onPacketSent(1200, 0, fixed(12_000), rttOf(100))

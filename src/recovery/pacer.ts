@@ -9,6 +9,9 @@ import type { RttEstimator } from './rtt.ts'
 /** Packets that may leave at once: the initial window (RFC 9002 §7.7). */
 const BURST_PACKETS = 10
 
+/** Packets that may leave at once where acknowledgements have opened a full window. */
+const CLOCKED_PACKETS = 2
+
 /** N of RFC 9002 §7.7: how much faster than a window each RTT, so that the window is used up. */
 const GAIN = 1.25
 
@@ -36,6 +39,10 @@ export class Pacer {
   #refilledAt: Time = -Infinity
   // Ran dry: closed until a few packets are earned, so that a flight is worth its system call.
   #isDry = false
+  // The last packet filled the window of congestion avoidance: the next ones wait for acknowledgements.
+  #isClocked = false
+  // ms
+  #roundTrip: Duration = 0
 
   constructor(options: PacerOptions) {
     this.#maxDatagramSize = options.maxDatagramSize
@@ -77,9 +84,20 @@ export class Pacer {
     return this.#rate > 0 ? now + (this.#needed(bytes) - this.#budget) / this.#rate : NEVER
   }
 
-  /** A packet in flight has left; probes and acknowledgements do not ask but count. */
-  onPacketSent(bytes: number, now: Time, controller: CongestionController, rtt: RttEstimator): void {
+  /**
+   * A packet in flight has left; probes and acknowledgements do not ask but count.
+   * @param isWindowFull whether no other may follow before something is acknowledged
+   */
+  onPacketSent(
+    bytes: number,
+    now: Time,
+    controller: CongestionController,
+    rtt: RttEstimator,
+    isWindowFull: boolean = false,
+  ): void {
     this.#refill(now)
+    this.#isClocked = isWindowFull && controller.congestionWindow >= controller.slowStartThreshold
+    this.#roundTrip = rtt.smoothed
     this.update(controller, rtt)
     // A long run of probes is not to be paid for longer than a burst takes.
     this.#budget = Math.max(this.#budget - bytes, -this.burst)
@@ -104,10 +122,19 @@ export class Pacer {
     return Math.min(Math.max(bytes, quantum), burst)
   }
 
+  /**
+   * The most that leaves at once when acknowledgements open a full window. They may be few, and each free a tenth of it: what
+   * followed them in one burst would meet a full queue as one, however small its share of the path, and lose like a larger one.
+   */
+  #clockedBurst(): number {
+    return Math.min(this.burst, Math.max(CLOCKED_PACKETS * this.#maxDatagramSize, this.#rate * this.granularity))
+  }
+
   #refill(now: Time): void {
     if (now > this.#refilledAt) {
       const isFull = this.#rate === Infinity || this.#refilledAt === -Infinity
-      this.#budget = isFull ? this.burst : Math.min(this.#budget + this.#rate * (now - this.#refilledAt), this.burst)
+      const most = this.#isClocked && now - this.#refilledAt < this.#roundTrip ? this.#clockedBurst() : this.burst
+      this.#budget = isFull ? this.burst : Math.min(this.#budget + this.#rate * (now - this.#refilledAt), most)
       this.#refilledAt = now
     }
   }

@@ -203,7 +203,8 @@ export class PathRecovery {
       this.lastAckElicitingSent[packet.space] = now
     }
     this.#controller.onPacketSent(packet, now)
-    this.pacer.onPacketSent(packet.size, now, this.#controller, this.rtt)
+    const isFull = !this.hasWindowFor(this.#maxDatagramSize)
+    this.pacer.onPacketSent(packet.size, now, this.#controller, this.rtt, isFull)
   }
 
   /** A packet in flight is acknowledged. */
