@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: isoquic beside other stacks, in one run: goodput of one connection over UDP on loopback between two
- * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes. It asserts nothing but that
+ * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes, and how fast the simulator is. It asserts nothing but that
  * all bytes arrive.
  *
  *   --quick         one round of 20 MB in place of five of 200 MB
@@ -19,6 +19,7 @@ import { pieces } from './peers/harness.ts'
 import { byCategory } from './profile.ts'
 import { installPeers, isInstalled, PROGRAMS } from './programs.ts'
 import { batches, comparison, costs, type Results, whereTheTimeGoes } from './report.ts'
+import { simulatorSpeed } from './simulator-speed.ts'
 import { short } from './statistics.ts'
 
 const { values } = parseArgs({
@@ -190,6 +191,7 @@ try {
   if (values.json) printJson(all, profiles)
   else printTables(all, profiles)
   if (!values.json) for (const line of missing) console.log(`\n${line}`)
+  if (!values.json) console.log(`\nthe simulator, ${await simulatorSpeed(1)}`)
 } finally {
   for (const { subject } of entries) await subject.stop()
   rmSync(folder, { recursive: true })

@@ -1,10 +1,24 @@
 import { expect, test } from 'vitest'
+import { noble } from '../../src/crypto/noble/provider.ts'
+import { web } from '../../src/crypto/web/provider.ts'
 import { forSeedsAsync } from '../../src/simulator.ts'
+import { CONTROLLERS, cubic } from './controllers.ts'
 import { publicApi } from './public-api.ts'
 import { runtimeSeeds } from './standing.fixtures.ts'
 
+const TIMEOUT = 120_000
+
 test('applications of the public API are told how everything ended, whatever happens to network and host', {
-  timeout: 120_000,
+  timeout: TIMEOUT,
 }, async () => {
-  await expect(forSeedsAsync(runtimeSeeds(), publicApi)).resolves.toBeUndefined()
+  const run = async (seed: number): Promise<void> => {
+    await publicApi(seed, CONTROLLERS[seed % CONTROLLERS.length] ?? cubic)
+  }
+  await expect(forSeedsAsync(runtimeSeeds(), run)).resolves.toBeUndefined()
+})
+
+test('so are they where Web Crypto works in real time', { timeout: TIMEOUT }, async () => {
+  const provider = { ...noble, ...web }
+  const run = async (seed: number): Promise<void> => void (await publicApi(seed, cubic, provider))
+  await expect(forSeedsAsync(20, run)).resolves.toBeUndefined()
 })

@@ -7,7 +7,9 @@ import type { QuicConnection } from '../../src/api/connection.ts'
 import { QuicError } from '../../src/api/errors.ts'
 import { listen, type QuicServer } from '../../src/api/server.ts'
 import type { Duration } from '../../src/base/time.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
 import { type LinkOptions, SeededRandom, Simulation } from '../../src/simulator.ts'
+import type { Controller } from './controllers.ts'
 
 /** ms after which every timeout has passed. */
 const LONG: Duration = 120_000
@@ -81,14 +83,25 @@ const TROUBLES: readonly Trouble[] = [
 
 /**
  * One run.
+ * @param crypto of both ends; where it works in real time, the clock of the simulation stands still until it is done.
+ * @returns virtual ms until every echo had come back, or had failed
  * @throws (rejects with) Error naming the seed, for whatever is not as it has to be
  */
-export function publicApi(seed: number): Promise<void> {
+export function publicApi(seed: number, controller: Controller, crypto?: CryptoProvider): Promise<Duration> {
   const random = new SeededRandom(seed, 'public-api')
   const simulation = new Simulation({ seed })
   const [near, far, link] = simulation.link(roughLink(random))
-  const common = { ...simulation.options, alpn: ['echo'], maxIdleTimeout: 20_000, keepAlive: 1000 }
+  const { environment, options } = simulation
+  const common = {
+    ...options,
+    ...(crypto && { crypto: environment.holding(crypto) }),
+    congestionControl: controller.algorithm,
+    alpn: ['echo'],
+    maxIdleTimeout: 20_000,
+    keepAlive: 1000,
+  }
   const waiting = new Waiting()
+  const begunAt = simulation.now
   return simulation.run(async () => {
     const server = await listen(far, { ...common, certificate: simulation.certificate })
     const accepted = new Promise<void>((resolve) => void serve(server, waiting, resolve))
@@ -107,11 +120,13 @@ export function publicApi(seed: number): Promise<void> {
       if (result.status === 'fulfilled') continue
       if (!isFatal || !(result.reason instanceof QuicError)) throw result.reason
     }
+    const duration = simulation.now - begunAt
     const ends = [waiting.keep('connection.close', connection.close()), waiting.keep('server.close', server.close())]
     await Promise.allSettled(ends)
     await simulation.sleep(LONG)
     if (waiting.names.length > 0) throw new Error(`These were never settled: ${waiting.names.join(', ')}`)
     if (connection.state !== 'closed') throw new Error(`The connection is ${connection.state} at the end`)
+    return duration
   })
 }
 

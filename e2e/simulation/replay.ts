@@ -8,10 +8,14 @@ export function replayed(phenomenon: Phenomenon, seed: number, controller: Contr
   try {
     return phenomenon.run(seed, controller)
   } catch (error) {
-    const { name } = phenomenon
-    const command = `ISOQUIC_SEED=${seed} npm run simulate -- --only ${name} --controller ${controller.name}`
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${name}, again: ${command}`, {
-      cause: error,
-    })
+    throw replayable(error, phenomenon.name, seed, controller)
   }
+}
+
+/** `error` with the command that replays its run. */
+export function replayable(error: unknown, name: string, seed: number, controller: Controller): Error {
+  const command = `ISOQUIC_SEED=${seed} npm run simulate -- --only ${name} --controller ${controller.name}`
+  return new Error(`${error instanceof Error ? error.message : String(error)}\n${name}, again: ${command}`, {
+    cause: error,
+  })
 }

@@ -1,92 +1,167 @@
 /**
- * `npm run simulate`: every standing simulation over many seeds under every controller, and a table at the end.
- * `--seeds 1000` (default 200), `--only NAME` and `--controller NAME` (several with commas); ISOQUIC_SEED runs one seed alone.
+ * `npm run simulate`: every standing simulation over many seeds under every controller, and tables at the end.
+ * `--seeds 1000` (default 200), `--only NAME` and `--controller NAME` (several with commas), `--jobs N` threads (default: one for
+ * each processor); ISOQUIC_SEED runs one seed alone.
  */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { seeds } from '../../src/simulator.ts'
-import { CONTROLLERS, type Controller } from './controllers.ts'
-import { type Fairness, fairness } from './fairness.ts'
-import { PHENOMENA } from './phenomena.ts'
-import type { Phenomenon } from './phenomenon.ts'
-import { replayed } from './replay.ts'
+import { CONTROLLERS, controllerPairs } from './controllers.ts'
+import { Crew } from './crew.ts'
+import { speeds } from './speed.ts'
 import { printTable } from './table.ts'
+import { type FlowsTask, type Run, SUBJECTS } from './tasks.ts'
 
 /** Failures of one phenomenon under one controller that are shown in full. */
 const SHOWN = 3
 
-/** Seeds over which fairness is measured, at most: each takes half a minute of virtual time. */
-const MOST_PAIRS = 20
+/** Seeds of one task. */
+const PIECE = 25
+
+/** Seeds over which bulk flows are measured, at most: each takes seconds. */
+const MOST_FLOWS = 5
+
+const FAST = { bandwidth: 100_000_000, roundTrip: 50 }
+const SLOW = { bandwidth: 20_000_000, roundTrip: 50 }
+const DEEP = { bandwidth: 10_000_000, roundTrip: 50, queue: 10 }
 
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '200' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     only: { type: 'string' },
     controller: { type: 'string' },
   },
 })
-const count = Number(values.seeds)
-if (!(Number.isInteger(count) && count > 0))
-  throw new RangeError(`--seeds must be a positive integer, got ${values.seeds}`)
-
-const rows: string[][] = []
+const count = positive('seeds', values.seeds)
+const crew = new Crew(positive('jobs', values.jobs))
+const controllers = chosen(
+  'controller',
+  CONTROLLERS.map(({ name }) => name),
+  values.controller,
+)
 let failures = 0
-for (const phenomenon of chosen('phenomenon', PHENOMENA, values.only)) {
-  for (const controller of chosen('controller', CONTROLLERS, values.controller))
-    rows.push(simulate(phenomenon, controller))
+
+try {
+  await printPhenomena(chosen('phenomenon', SUBJECTS, values.only))
+  if (values.only === undefined) await printFlows()
+} finally {
+  await crew.dismiss()
 }
-console.log()
-printTable(['phenomenon', 'controller', 'seeds', 'failed', 'median', 'worst', 'worst seed'], rows)
 if (values.only === undefined) {
-  console.log()
-  printTable(
-    ['two through one bottleneck', "median of Jain's index", 'worst'],
-    fairness(Math.min(count, MOST_PAIRS)).map(fairnessRow),
-  )
+  print('the simulator itself', ['what runs', 'protection', 'datagrams', 'faster than real time'], await speedRows())
 }
 process.exitCode = failures > 0 ? 1 : 0
 
-function simulate(phenomenon: Phenomenon, controller: Controller): string[] {
-  const runs: { seed: number; duration: number }[] = []
-  let failed = 0
+async function printPhenomena(names: readonly string[]): Promise<void> {
+  const cases = names.flatMap((phenomenon) => controllers.map((controller) => ({ phenomenon, controller })))
+  const rows = await Promise.all(cases.map(({ phenomenon, controller }) => simulate(phenomenon, controller)))
+  print('', ['phenomenon', 'controller', 'seeds', 'failed', 'median', 'worst', 'worst seed'], rows)
+}
+
+async function simulate(phenomenon: string, controller: string): Promise<string[]> {
   const all = seeds(count)
-  for (const seed of all) {
-    try {
-      runs.push({ seed, duration: replayed(phenomenon, seed, controller) })
-    } catch (error) {
-      failed += 1
-      if (failed <= SHOWN) console.error(error instanceof Error ? error.message : error)
-    }
-  }
-  failures += failed
-  runs.sort((one, other) => one.duration - other.duration)
-  const median = runs[Math.floor(runs.length / 2)]
-  const worst = runs.at(-1)
-  const row = [
-    phenomenon.name,
-    controller.name,
-    `${all.length}`,
-    `${failed}`,
-    ms(median),
-    ms(worst),
-    `${worst?.seed ?? '-'}`,
-  ]
+  const pieces = Array.from({ length: Math.ceil(all.length / PIECE) }, (_, index) =>
+    crew.perform({ kind: 'seeds', phenomenon, controller, seeds: all.slice(index * PIECE, (index + 1) * PIECE) }),
+  )
+  const runs = ((await Promise.all(pieces)) as Run[][]).flat()
+  const failed = runs.filter(({ failure }) => failure !== undefined)
+  for (const { failure } of failed.slice(0, SHOWN)) console.error(failure)
+  failures += failed.length
+  const passed = runs.flatMap(({ seed, duration }) => (duration === undefined ? [] : [{ seed, duration }]))
+  passed.sort((one, other) => one.duration - other.duration)
+  const median = passed[passed.length >> 1]
+  const worst = passed.at(-1)
+  const numbers = [runs.length, failed.length].map(String)
+  const row = [phenomenon, controller, ...numbers, ms(median?.duration), ms(worst?.duration), `${worst?.seed ?? '-'}`]
   console.log(row.join('  '))
   return row
 }
 
-function fairnessRow({ one, other, median, worst }: Fairness): string[] {
+/** What bulk flows make of a bottleneck: goodput, fairness, queues. */
+async function printFlows(): Promise<void> {
+  const tasks = { fill: controllers.map(fill), bloat: controllers.map(bloat), pairs: controllerPairs().map(pair) }
+  print(
+    'one flow through 100 Mbit/s, 50 ms, a queue of one bandwidth-delay product',
+    ['controller', 'used', 'with 1 % loss'],
+    await Promise.all(tasks.fill),
+  )
+  print(
+    'one flow through 10 Mbit/s, 50 ms, a queue of half a second',
+    ['controller', 'used', 'median wait in the queue', 'worst'],
+    await Promise.all(tasks.bloat),
+  )
+  print(
+    'two flows through 20 Mbit/s, 50 ms, begun 5 s apart',
+    ['controllers', "median of Jain's index", 'worst'],
+    await Promise.all(tasks.pairs),
+  )
+}
+
+async function fill(controller: string): Promise<string[]> {
+  const lossy = { ...FAST, loss: 0.01 }
+  const used = [FAST, lossy].map((bottleneck) => flows('utilization', [controller], bottleneck))
+  return [controller, ...(await Promise.all(used)).map(([part]) => percent(part))]
+}
+
+async function bloat(controller: string): Promise<string[]> {
+  const [used, waits] = await Promise.all([
+    flows('utilization', [controller], DEEP),
+    flows('queueing', [controller], DEEP),
+  ])
+  return [controller, percent(used[0]), ms(waits[0]), ms(waits[1])]
+}
+
+async function pair([one, other]: ReturnType<typeof controllerPairs>[number]): Promise<string[]> {
+  const measured = seeds(Math.min(count, MOST_FLOWS)).map((seed) =>
+    flows('fairness', [one.name, other.name], SLOW, seed),
+  )
+  const indices = (await Promise.all(measured)).flat().sort((before, after) => before - after)
+  const [worst = Number.NaN] = indices
+  const median = indices[indices.length >> 1] ?? Number.NaN
   return [`${one.name}, ${other.name}`, median.toFixed(3), worst.toFixed(3)]
 }
 
-function ms(run: { readonly duration: number } | undefined): string {
-  return run === undefined ? '-' : `${Math.round(run.duration).toLocaleString('en')} ms`
+async function flows(
+  kind: FlowsTask['kind'],
+  names: FlowsTask['controllers'],
+  bottleneck: FlowsTask['bottleneck'],
+  seed = seeds(1)[0] ?? 1,
+): Promise<readonly number[]> {
+  return (await crew.perform({ kind, controllers: names, bottleneck, seed })) as readonly number[]
 }
 
-function chosen<T extends { readonly name: string }>(what: string, all: readonly T[], names: string | undefined): T[] {
-  if (names === undefined) return [...all]
+async function speedRows(): Promise<string[][]> {
+  const rows: string[][] = []
+  for await (const { what, protection, datagrams, factor } of speeds(1)) {
+    rows.push([what, protection, String(datagrams), `${factor.toFixed(0)} times`])
+  }
+  return rows
+}
+
+function print(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
+  console.log(title === '' ? '' : `\n${title}`)
+  printTable(head, rows)
+}
+
+function ms(duration: number | undefined): string {
+  return duration === undefined ? '-' : `${Math.round(duration).toLocaleString('en')} ms`
+}
+
+function percent(part: number | undefined): string {
+  return `${((part ?? Number.NaN) * 100).toFixed(1)} %`
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value > 0) return value
+  throw new RangeError(`--${name} must be a positive integer, got ${text}`)
+}
+
+function chosen(what: string, all: readonly string[], names: string | undefined): readonly string[] {
+  if (names === undefined) return all
   return names.split(',').map((name) => {
-    const found = all.find((each) => each.name === name)
-    if (found !== undefined) return found
-    throw new RangeError(`There is no ${what} ${name}, only ${all.map((each) => each.name).join(', ')}`)
+    if (all.includes(name)) return name
+    throw new RangeError(`There is no ${what} ${name}, only ${all.join(', ')}`)
   })
 }

@@ -1,6 +1,7 @@
 /** Two transfers of two connections through one bottleneck, each under its own controller; and how fairly they share it. */
 import type { Duration } from '../../src/base/time.ts'
 import { SeededRandom } from '../../src/simulator.ts'
+import { jain } from './bulk-flows.ts'
 import { CONTROLLERS, type Controller } from './controllers.ts'
 import type { Dialogue } from './dialogues.ts'
 import { Exchange } from './exchange.ts'
@@ -43,12 +44,6 @@ export function compete(seed: number, one: Controller, other: Controller, bytes:
   pair.run(isOver, 600_000)
   const fairness = jain(first.answered - before[0], second.answered - before[1])
   return { duration: exchange.finish(), fairness }
-}
-
-/** Jain's fairness index of two shares: from 0.5, all for one, to 1. */
-export function jain(one: number, other: number): number {
-  const squares = one * one + other * other
-  return squares === 0 ? 1 : (one + other) ** 2 / (2 * squares)
 }
 
 export const sharedBottleneck: Phenomenon = {
