@@ -1,6 +1,8 @@
 /** Logs of connections for people and tools: qlog written and read, and the NSS key log. */
 export { QlogDecoder, type QlogDecoderOptions, type QlogPart } from './qlog/decoder.ts'
 export { formatKeyLogLine, type KeyLogEntry, parseKeyLog, parseKeyLogLine } from './qlog/keylog.ts'
+export { type KeyLogger, type KeyLogOptions, keyLogTo } from './qlog/keylog-to.ts'
+export { QlogMemory, type QlogMemoryOptions, type StoredTrace } from './qlog/memory.ts'
 export { type QlogOptions, qlogTo } from './qlog/qlog-to.ts'
 export { QlogError, type QlogErrorCode, type QlogWarning, type QlogWarningCode } from './qlog/read-error.ts'
 export { type QlogFile, type QlogTrace, qlogDecoderStream, readQlog } from './qlog/reader.ts'

@@ -1,6 +1,5 @@
 /** What each case of the interop runner asks of a connection, as options of isoquic. */
-import { appendFileSync } from 'node:fs'
-import { qlogFolder } from '../../src/cli/qlog-folder.ts'
+import { keyLogFile, qlogFolder } from '../../src/api/log-files.ts'
 import type { CommonOptions } from '../../src/index.ts'
 import type { Contract } from './contract.ts'
 
@@ -30,6 +29,6 @@ export function commonOptions({ testCase, alpn, keepAlive, keyLog, qlogs }: Cont
     ...(testCase === 'v2' && { versions: [VERSION_2, VERSION_1], preferredVersions: [VERSION_2] }),
     ...(testCase === 'mlkem' && { groups: [X25519_MLKEM768] }),
     ...(testCase === 'chacha20' && { cipherSuites: [CHACHA20] }),
-    ...(keyLog !== undefined && { keyLog: (line: string) => appendFileSync(keyLog, `${line}\n`) }),
+    ...(keyLog !== undefined && { keyLog: keyLogFile(keyLog) }),
   }
 }

@@ -1,12 +1,12 @@
 /** What a subcommand is, and the options that several of them share. */
-import { appendFileSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { parseArgs } from 'node:util'
 import { devCertificate } from '../api/dev.ts'
 import type { CertificateOptions } from '../api/identity.ts'
+import { keyLogFile, qlogFolder } from '../api/log-files.ts'
 import type { TrustOptions } from '../api/trust.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
-import { qlogFolder } from './qlog-folder.ts'
 
 /** One subcommand. */
 export interface Command {
@@ -57,7 +57,10 @@ export function port(values: Readonly<Record<string, unknown>>, fallback: number
 /** Appends NSS key log lines to the file of `--keylog`, or of `SSLKEYLOGFILE`. */
 export function keyLog(values: Readonly<Record<string, unknown>>): { keyLog?: (line: string) => void } {
   const path = text(values, 'keylog') ?? process.env['SSLKEYLOGFILE']
-  return path === undefined || path === '' ? {} : { keyLog: (line) => appendFileSync(path, `${line}\n`) }
+  const onError = (error: unknown): void => {
+    console.error(`isoquic: key log: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  return path === undefined || path === '' ? {} : { keyLog: keyLogFile(path, { onError }) }
 }
 
 /** The options of `--qlog`. */

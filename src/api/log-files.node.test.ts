@@ -1,14 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { pipe } from '../../transports/pipe.ts'
-import { connect } from '../api/client.ts'
-import { devCertificate } from '../api/dev.ts'
-import { listen } from '../api/server.ts'
+import { parseKeyLog } from '../qlog/keylog.ts'
 import { type QlogTrace, readQlog } from '../qlog/reader.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
-import { qlogFolder } from './qlog-folder.ts'
+import { connect } from './client.ts'
+import { devCertificate } from './dev.ts'
+import { keyLogFile, qlogFolder } from './log-files.ts'
+import { listen } from './server.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'isoquic-qlog-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -69,6 +70,37 @@ describe('A folder of qlog files', () => {
     const observe = qlogFolder(folder, { onError: (error) => errors.push(error) })
     rmSync(folder, { recursive: true })
     expect(observe(ID, 'client')).toBeUndefined()
+    expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })])
+  })
+})
+
+describe('A key log file', () => {
+  test('gets the lines of all connections, after what it had, and is for its owner alone', async () => {
+    const path = join(root, 'keys.log')
+    const keyLog = keyLogFile(path)
+    keyLog('# first')
+    const certificate = await devCertificate()
+    const [near, far] = pipe()
+    const server = await listen(far, { alpn: ['x'], certificate, keyLog })
+    const connection = await connect(near, { alpn: ['x'], serverCertificateHashes: [certificate.hash], keyLog })
+    await connection.close()
+    await server.close()
+    const text = readFileSync(path, 'utf8')
+    expect(text).toMatch(/^# first\n/)
+    const labels = parseKeyLog(text).map(({ label }) => label)
+    expect(labels.filter((label) => label === 'CLIENT_TRAFFIC_SECRET_0').length).toBe(2)
+    if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  test('that cannot be written ends, and not its connections', async () => {
+    const errors: unknown[] = []
+    const keyLog = keyLogFile(join(root, 'nowhere', 'keys.log'), { onError: (error) => errors.push(error) })
+    const certificate = await devCertificate()
+    const [near, far] = pipe()
+    const server = await listen(far, { alpn: ['x'], certificate })
+    const connection = await connect(near, { alpn: ['x'], serverCertificateHashes: [certificate.hash], keyLog })
+    await connection.close()
+    await server.close()
     expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })])
   })
 })
