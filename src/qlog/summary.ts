@@ -11,7 +11,7 @@ import type { QlogTraceHead } from './trace-reader.ts'
 const RTT_SECONDS = 0.333
 
 /**
- * Adds the events of one trace up.
+ * Adds the events of one trace up: what `isoquic inspect` shows, as plain data.
  *
  * @example
  * ```ts
