@@ -12,6 +12,14 @@ import { shortNames } from './rollup.names.mjs'
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const SOURCE = 'isoquic-source'
 const DOORS = Object.values(manifest.exports).flatMap((entry) => entry[SOURCE] ?? [])
+// What stands in for a door where its host is not.
+const ABSENT = [
+  ...new Set(
+    Object.values(manifest.exports).flatMap(
+      ({ browser }) => browser?.replace('./dist/', './').replace(/\.js$/, '.ts') ?? [],
+    ),
+  ),
+]
 const COMMANDS = Object.values(manifest.bin).map((path) => path.replace('./dist/', './').replace(/\.js$/, '.ts'))
 const ENGINES = [...new Set(Object.values(manifest.imports['#crypto']))]
 
@@ -84,7 +92,7 @@ rmSync('dist', { recursive: true, force: true })
 
 export default [
   {
-    input: [...DOORS, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
+    input: [...DOORS, ...ABSENT, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
     external: /^(node:|@noble\/|#|ws$)/,
     plugins: [typescript(), types()],
     output: {

@@ -8,6 +8,7 @@ import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProper
 import { CapsuleBatch } from './capsule-batch.ts'
 import { targetUrl, udpCapsules } from './connect-udp.ts'
 import { SinkHolder } from './sink-holder.ts'
+import { namedLimit } from './worker-limit.ts'
 
 /** A connection of bytes. */
 export interface ByteStream {
@@ -123,7 +124,7 @@ export class TunnelTransport implements DatagramTransport {
       writer.abort(error).catch(() => undefined)
       reader.cancel(error).catch(() => undefined)
       stream.close?.()
-      throw error
+      throw namedLimit(error)
     }
   }
 
@@ -192,7 +193,8 @@ export class TunnelTransport implements DatagramTransport {
     this.#outstanding += message.length
     this.#writer?.write(message).then(
       () => this.#onTaken(message.length),
-      () => undefined,
+      // The stream has failed, or does not let us: nothing will leave any more.
+      (error: unknown) => this.#end(error),
     )
   }
 
@@ -228,7 +230,8 @@ export class TunnelTransport implements DatagramTransport {
     const isOurs = this.#holder.isClosed
     this.#holder.close()
     this.#stream?.close?.()
-    const cause = error instanceof Error ? error : new ConnectUdpError(String(error), 101)
+    const named = namedLimit(error)
+    const cause = named instanceof Error ? named : new ConnectUdpError(String(named), 101)
     this.#holder.tellClosed(isOurs ? undefined : cause)
   }
 }

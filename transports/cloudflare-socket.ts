@@ -3,6 +3,9 @@
  * `cloudflare:sockets`. `connect` is handed in, so that this file loads everywhere.
  */
 import { type ByteStream, type TunnelOptions, TunnelTransport } from './byte-stream.ts'
+import { namedLimit } from './worker-limit.ts'
+
+export { type WorkerLimit, WorkerLimitError } from './worker-limit.ts'
 
 /** The function `connect` of `cloudflare:sockets`, as far as it is used. */
 export type CloudflareConnect = (
@@ -19,7 +22,8 @@ export interface CloudflareSocketOptions extends TunnelOptions {
 /**
  * A transport through a CONNECT-UDP proxy. Where no `target` is given it is opened when a connection names its address.
  *
- * @throws TypeError, RangeError for wrong options; (as rejections) `ConnectUdpError` where the proxy refuses, or the socket's own error.
+ * @throws TypeError, RangeError for wrong options; (as rejections) `ConnectUdpError` where the proxy refuses,
+ * {@link WorkerLimitError} where Workers do, or the socket's own error.
  *
  * @example
  * ```js
@@ -33,9 +37,13 @@ export interface CloudflareSocketOptions extends TunnelOptions {
  */
 export async function cloudflareSocket(options: CloudflareSocketOptions): Promise<TunnelTransport> {
   const transport = new TunnelTransport(options, async (hostname, port, tls) => {
-    const socket = options.connect({ hostname, port }, { secureTransport: tls ? 'on' : 'off', allowHalfOpen: false })
-    await socket.opened
-    return socket
+    try {
+      const socket = options.connect({ hostname, port }, { secureTransport: tls ? 'on' : 'off', allowHalfOpen: false })
+      await socket.opened
+      return socket
+    } catch (error) {
+      throw namedLimit(error)
+    }
   })
   if (options.target !== undefined) await transport.dial(options.target)
   return transport

@@ -14,6 +14,19 @@ function pipes<Chunk>(): [TransformStream<Chunk, Chunk>, TransformStream<Chunk, 
   return [pipe(), pipe()]
 }
 
+/** As workerd has it: made of bytes, and shown by an accessor. */
+class TestDatagram implements WorkerdDatagram {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get data(): Uint8Array {
+    return this.#bytes
+  }
+}
+
 /** What `pipeTo` does. That of workerd forgets the chunk that waits when its source is closed in the same turn. */
 async function pump<Chunk>(from: ReadableStream<Chunk>, to: WritableStream<Chunk>): Promise<void> {
   const reader = from.getReader()
@@ -69,13 +82,17 @@ transportSuite(
       const datagrams = new TransformStream<Uint8Array, WorkerdDatagram>({
         transform: (data, controller) => controller.enqueue({ data }),
       })
-      void pump(readable, datagrams.writable)
-      return workerdUdp({
-        protocol: 'udp',
-        readable: datagrams.readable,
-        writable: writable as WritableStream<Uint8Array | WorkerdDatagram>,
-        close: async () => undefined,
+      const bytes = new TransformStream<WorkerdDatagram, Uint8Array>({
+        transform: (datagram, controller) =>
+          datagram instanceof TestDatagram
+            ? controller.enqueue(datagram.data)
+            : controller.error(new TypeError('This socket only accepts Datagram instances')),
       })
+      void pump(readable, datagrams.writable)
+      void pump(bytes.readable, writable)
+      const close = async (): Promise<undefined> => undefined
+      const socket = { protocol: 'udp', readable: datagrams.readable, writable: bytes.writable, close }
+      return workerdUdp(socket, { Datagram: TestDatagram, maxDatagramSize: 1500 })
     }),
   runner,
 )

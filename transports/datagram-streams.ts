@@ -4,6 +4,7 @@
  */
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
 import { SinkHolder } from './sink-holder.ts'
+import { namedLimit } from './worker-limit.ts'
 
 /** How chunks and datagrams become each other, and what the carrier is. */
 export interface DatagramStreamOptions<Incoming, Outgoing> {
@@ -30,6 +31,8 @@ export interface DatagramStreamOptions<Incoming, Outgoing> {
   readonly queueLength?: number
   /** What the transport is called in messages; by default `transport`. */
   readonly name?: string
+  /** What the end of the readable means; by default that the other end was closed. */
+  readonly ended?: () => Error
   /** Hears what a sink threw, which sinks should not. */
   readonly onError?: (error: unknown) => void
 }
@@ -79,7 +82,7 @@ class DatagramStreamTransport<Incoming, Outgoing> implements DatagramTransport {
     this.#writer = options.writable.getWriter()
     this.#writer.closed.catch((error: unknown) => this.#end(error))
     this.#read().then(
-      () => this.#end(new Error(`The other end of the ${options.name ?? 'transport'} was closed`)),
+      () => this.#end(options.ended?.() ?? new Error(`The other end of the ${options.name ?? 'transport'} was closed`)),
       (error: unknown) => this.#end(error),
     )
   }
@@ -100,7 +103,7 @@ class DatagramStreamTransport<Incoming, Outgoing> implements DatagramTransport {
       if (chunk === undefined) return true
       this.#outstanding += 1
       // A datagram that cannot be written is lost; what ends the stream is heard of by `closed`.
-      this.#writer.write(chunk).then(this.#onTaken, this.#onTaken)
+      this.#writer.write(chunk).then(this.#onTaken, this.#onLost)
     }
     this.#isFull = this.#outstanding >= this.#queueLength
     return !this.#isFull
@@ -121,6 +124,12 @@ class DatagramStreamTransport<Incoming, Outgoing> implements DatagramTransport {
     this.#holder.drain()
   }
 
+  readonly #onLost = (error: unknown): void => {
+    const named = namedLimit(error)
+    if (named === error) this.#onTaken()
+    else this.#end(named)
+  }
+
   async #read(): Promise<void> {
     const { addressOf, bytesOf } = this.#options
     for (;;) {
@@ -134,6 +143,7 @@ class DatagramStreamTransport<Incoming, Outgoing> implements DatagramTransport {
   #end(error: unknown): void {
     if (!this.#holder.close()) return
     this.#options.close?.()
-    this.#holder.tellClosed(error instanceof Error ? error : new Error(String(error)))
+    const named = namedLimit(error)
+    this.#holder.tellClosed(named instanceof Error ? named : new Error(String(named)))
   }
 }

@@ -8,6 +8,7 @@ import { CapsuleBatch } from './capsule-batch.ts'
 import { targetUrl, udpCapsules } from './connect-udp.ts'
 import { SinkHolder } from './sink-holder.ts'
 import { WebSocketCloseError, type WebSocketConstructor, type WebSocketLike } from './websocket-like.ts'
+import { namedLimit } from './worker-limit.ts'
 
 /** Messages of capsules (RFC 9297, RFC 9298), the framing that is preferred. */
 export const CAPSULE_PROTOCOL = 'isoquic.connect-udp.v1'
@@ -94,9 +95,7 @@ export class WebSocketTransport implements DatagramTransport {
   readonly #highWaterMark: number
   readonly #holder: SinkHolder
   readonly #batch = new CapsuleBatch(
-    (message) => {
-      if (this.#socket?.readyState === OPEN) this.#socket.send(message)
-    },
+    (message) => this.#post(message),
     (task) => queueMicrotask(task),
   )
   #socket: WebSocketLike | undefined
@@ -227,8 +226,19 @@ export class WebSocketTransport implements DatagramTransport {
 
   /** Adds a datagram to the message that leaves at the end of this task. */
   #write(payload: Uint8Array): void {
-    if (this.#isRaw) this.#socket?.send(payload.slice())
+    if (this.#isRaw) this.#post(payload.slice())
     else this.#batch.add(payload)
+  }
+
+  #post(message: Uint8Array<ArrayBuffer>): void {
+    if (this.#socket?.readyState !== OPEN) return
+    try {
+      this.#socket.send(message)
+    } catch (error) {
+      // A Worker may not use the socket of another request.
+      const named = namedLimit(error)
+      this.#end(named instanceof Error ? named : new Error(String(named)))
+    }
   }
 
   #hasRoom(): boolean {

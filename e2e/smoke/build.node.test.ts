@@ -5,6 +5,7 @@ import { build as bundle } from 'esbuild'
 import { beforeAll, expect, test } from 'vitest'
 import { launchOptions } from '../support/browsers.ts'
 import { build, DIST, gzipSize, loadedAtOnce, readBuilt, staticImports } from './bundle.ts'
+import { bundleDoor, doors, importer } from './doors.ts'
 import { runInPage } from './page.ts'
 import { startWorkerd } from './workerd.ts'
 
@@ -116,6 +117,26 @@ test('the single file works in a plain Worker, which forbids timers and randomne
   try {
     const response = await fetch(workerd.url)
     expect(await response.text()).toBe('echoed, process is undefined, Buffer is undefined')
+  } finally {
+    workerd.stop()
+  }
+})
+
+test('no door, bundled for a page, holds anything of Node', async () => {
+  for (const door of doors()) {
+    expect((await bundleDoor(door, 'browser')).match(/["'`]node:\w+|\bBuffer\b/g), door).toBeNull()
+  }
+})
+
+test('every door opens in the global scope of a Worker, which knows no Node', async () => {
+  const modules = new Map<string, string>()
+  for (const [index, door] of doors().entries()) modules.set(`door-${index}.mjs`, await bundleDoor(door, 'workerd'))
+  const workerd = await startWorkerd(new Map([['worker.mjs', importer([...modules.keys()])], ...modules]))
+  try {
+    const { counts, host } = (await (await fetch(workerd.url)).json()) as { counts: number[]; host: string }
+    expect(host).toBe('undefined undefined')
+    expect(counts.length).toBe(doors().length)
+    expect(doors().filter((_, index) => counts[index] === 0)).toEqual([])
   } finally {
     workerd.stop()
   }

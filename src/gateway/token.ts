@@ -42,10 +42,15 @@ export function checkKey(key: Uint8Array): void {
   if (key.length < 32) throw new RangeError(`The key of tokens must have at least 32 bytes, got ${key.length}`)
 }
 
+// Tokens are made in Workers as well, which have no `Buffer`.
 function toBase64Url(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
 }
 
 function fromBase64Url(text: string): Uint8Array | undefined {
-  return /^[A-Za-z0-9_-]+$/.test(text) ? new Uint8Array(Buffer.from(text, 'base64url')) : undefined
+  if (!/^[A-Za-z0-9_-]+$/.test(text) || text.length % 4 === 1) return undefined
+  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0))
 }
