@@ -43,7 +43,8 @@ export interface Peer {
   closeCode?(output: string): number | undefined
 }
 
-const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+/** A path in this folder. */
+export const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 /** The version that a package of npm gives itself. */
 function versionIn(path: string): string {
@@ -82,7 +83,7 @@ function environment(role: Role, assignment: Assignment): Record<string, string>
 }
 
 /** A peer that obeys the runner's contract. */
-function contractual(
+export function contractual(
   name: string,
   version: () => string,
   command: string,

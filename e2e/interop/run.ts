@@ -1,7 +1,7 @@
 /**
  * `npm run interop`: isoquic as client and as server against independent stacks, case by case, and one transfer that tshark
  * decodes. Words after `--` choose peers and cases: `npm run interop -- quinn transfer`; `keep` keeps files and captures, `record`
- * the results (`results.ts`).
+ * the results (`results.ts`), and `--all` adds the stacks that Go, Cargo or Python build (`peers-more.ts`).
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,11 +13,12 @@ import { writeCertificates } from './certificates.ts'
 import type { Role } from './contract.ts'
 import { provide } from './install.ts'
 import { ISOQUIC, PEERS, type Peer } from './peers.ts'
+import { MORE_PEERS, provideMore } from './peers-more.ts'
 import { CASES, type Case, PLANS } from './plans.ts'
 import { endAll } from './processes.ts'
 import { type CellRecord, merge, readResults, writeResults } from './results.ts'
 
-const WORDS: readonly string[] = ['capture', 'keep', 'record']
+const WORDS: readonly string[] = ['--all', 'capture', 'keep', 'record']
 
 /** A row of the table. */
 interface Row {
@@ -35,7 +36,8 @@ interface Failure {
 
 async function main(words: readonly string[]): Promise<number> {
   const cases = CASES.filter((name) => words.includes(name))
-  const known = [...PEERS, ISOQUIC]
+  const isAll = words.includes('--all')
+  const known = [...PEERS, ISOQUIC, ...(isAll ? MORE_PEERS : [])]
   const peers = known.filter(({ name }) => words.includes(name))
   const names = [...CASES, ...known.map(({ name }) => name), ...WORDS]
   const unknown = words.find((word) => !names.includes(word))
@@ -44,6 +46,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 2
   }
   const { hasTshark } = provide()
+  const more = isAll ? provideMore() : []
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
   const isKept = words.includes('keep')
   process.once('exit', () => {
@@ -57,7 +60,8 @@ async function main(words: readonly string[]): Promise<number> {
   writeCertificates(certs)
   const failures: Failure[] = []
   const rows: Row[] = []
-  for (const peer of peers.length > 0 ? peers : known) {
+  const present = known.filter((peer) => !MORE_PEERS.includes(peer) || more.includes(peer))
+  for (const peer of peers.length > 0 ? present.filter((each) => peers.includes(each)) : present) {
     for (const role of peer === ISOQUIC ? (['client'] as const) : (['client', 'server'] as const)) {
       const row: Row = { peer, role, cells: new Map() }
       rows.push(row)
