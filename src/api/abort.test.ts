@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { QuicEndpoint } from './endpoint.ts'
-import { bytesOf, rejection, Stage, strays } from './pipe.fixtures.ts'
+import { bytesOf, rejection, Stage, strays, testCertificate } from './pipe.fixtures.ts'
 
 const REASON = new Error('Changed my mind')
 
@@ -79,5 +79,84 @@ describe('An AbortSignal', () => {
     const draining = client.drained({ signal: controller.signal })
     controller.abort(REASON)
     expect(await rejection(draining)).toBe(REASON)
+  })
+
+  test('ends the wait for the end of a connection, which closes all the same', async () => {
+    const stage = new Stage()
+    const { client, peer } = await stage.connected()
+    const late = new AbortController()
+    const early = AbortSignal.abort(REASON)
+    // Aborted beforehand: as if nobody had asked.
+    expect(await rejection(client.close({ signal: early }))).toBe(REASON)
+    await stage.environment.pass(100)
+    expect([client.state, peer.state]).toEqual(['connected', 'connected'])
+    const closing = client.close({ closeCode: 5, signal: late.signal })
+    late.abort(REASON)
+    expect(await rejection(closing)).toBe(REASON)
+    expect(client.state).toBe('closing')
+    expect(await stage.environment.until(rejection(peer.closed))).toMatchObject({ code: 5n })
+    await stage.environment.until(client.close())
+    expect(client.state).toBe('closed')
+  })
+
+  test('ends the wait for the end of a server, which takes nobody new all the same', async () => {
+    const stage = new Stage()
+    const { server, client } = await stage.connected()
+    const controller = new AbortController()
+    expect(await rejection(server.close({ signal: AbortSignal.abort(REASON) }))).toBe(REASON)
+    const closing = server.close({ graceful: true, signal: controller.signal })
+    await stage.environment.pass(1000)
+    controller.abort(REASON)
+    expect(await rejection(closing)).toBe(REASON)
+    await stage.environment.pass(1000)
+    expect(client.state).toBe('connected')
+    await stage.environment.until(server.close())
+    expect(client.state).not.toBe('connected')
+  })
+
+  test('ends the wait for new keys, for numbers, and for a path', async () => {
+    const stage = new Stage()
+    const { client, peer } = await stage.connected()
+    await stage.environment.until(client.handshakeConfirmed)
+    await stage.environment.pass(1000)
+    const aborted = { signal: AbortSignal.abort(REASON) }
+    const controller = new AbortController()
+    const found = await strays(async () => {
+      expect(await rejection(client.updateKeys(aborted))).toBe(REASON)
+      const updating = client.updateKeys({ signal: controller.signal })
+      controller.abort(REASON)
+      expect(await rejection(updating)).toBe(REASON)
+      expect(await rejection(client.getStats(aborted))).toBe(REASON)
+      expect(await rejection(client.createSendGroup().getStats(aborted))).toBe(REASON)
+      expect(await rejection(client.ping(aborted))).toBe(REASON)
+      expect(await rejection(client.migrate(stage.far, aborted))).toBe(REASON)
+    })
+    expect(found).toEqual([])
+    await stage.environment.until(client.ping())
+    expect([client.state, peer.state]).toEqual(['connected', 'connected'])
+  })
+
+  test('gives up to listen, and to show other certificates', async () => {
+    const stage = new Stage()
+    const signal = AbortSignal.abort(REASON)
+    const server = await stage.listen()
+    expect(await rejection(server.setCertificates(testCertificate(), { signal }))).toBe(REASON)
+    const client = await stage.environment.until(stage.connect())
+    await stage.environment.until(client.close())
+    expect(await rejection(new Stage().listen({ signal }))).toBe(REASON)
+  })
+
+  test('beside options that are not known, is refused with them at once', async () => {
+    const { client } = await new Stage().connected()
+    for (const call of [
+      () => client.close({ closeCod: 1 } as object),
+      () => client.close({ reason: 5 } as unknown as { reason: string }),
+      () => client.close({ closeCode: -1 }),
+    ]) {
+      expect(call).toThrow()
+    }
+    expect(await rejection(client.updateKeys({ timeout: 1 } as object))).toBeInstanceOf(TypeError)
+    expect(await rejection(client.getStats({ timeout: 1 } as object))).toBeInstanceOf(TypeError)
+    expect(client.state).toBe('connected')
   })
 })

@@ -13,13 +13,14 @@ import { type ConfigureOptions, ConnectionControls } from './controls.ts'
 import { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
+import { checkKeys } from './known-keys.ts'
 import { Listeners } from './listeners.ts'
 import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
 import type { Recall } from './recall.ts'
 import type { QuicSendGroup } from './send-group.ts'
 import { type SendQueue, SendQueueWatch } from './send-queue.ts'
 import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } from './serving.ts'
-import { type Abortable, deferred } from './signal.ts'
+import { type Abortable, abortable, deferred } from './signal.ts'
 import { connectionStatsOf, type QuicConnectionStats } from './stats.ts'
 import type { QuicStream } from './stream.ts'
 
@@ -32,7 +33,7 @@ export interface QuicReadyInfo {
 }
 
 /** How a connection is closed. */
-export interface CloseOptions {
+export interface CloseOptions extends Abortable {
   /** The application's code; default 0. */
   readonly closeCode?: bigint | number
   readonly reason?: string
@@ -259,8 +260,9 @@ export class QuicConnection {
   }
 
   /** Numbers of this moment; after the end, of the last one. */
-  async getStats(): Promise<QuicConnectionStats> {
-    return connectionStatsOf(await this.#started.promise, this.sendQueue, this.#driver.now())
+  async getStats(options: Abortable = {}): Promise<QuicConnectionStats> {
+    checkKeys(options, ['signal'])
+    return connectionStatsOf(await abortable(this.#started.promise, options.signal), this.sendQueue, this.#driver.now())
   }
 
   /** Everything of note about the connection, as plain data, for debugging; `undefined` before its address is known. */
@@ -311,19 +313,23 @@ export class QuicConnection {
   /**
    * Moves both directions to new keys (RFC 9001 §6): what is sent from now on is sealed with them. Fulfils when the peer has
    * acknowledged a packet under them. Before a key has protected too much this happens by itself. Rejects with an
-   * `InvalidStateError` before the handshake is confirmed, and until the keys in use are.
+   * `InvalidStateError` before the handshake is confirmed, and until the keys in use are. A `signal` ends the wait alone.
    */
-  updateKeys(): Promise<void> {
-    return this.#controls.updateKeys()
+  updateKeys(options: Abortable = {}): Promise<void> {
+    return this.#controls.updateKeys(options)
   }
 
   /**
    * Closes with CONNECTION_CLOSE; what streams still hold is dropped. Fulfils when the peer's own close arrives, or three
-   * probe timeouts later.
+   * probe timeouts later. A `signal` ends the wait alone; aborted beforehand, nothing is done.
+   * @throws TypeError, RangeError for wrong options
    */
   close(options: CloseOptions = {}): Promise<void> {
+    checkKeys(options, ['closeCode', 'reason', 'signal'])
     const code = errorCode(options.closeCode, 'closeCode')
-    const { reason = '' } = options
+    const { reason = '', signal } = options
+    if (typeof reason !== 'string') throw new TypeError(`reason must be a string, got ${String(reason)}`)
+    if (signal?.aborted === true) return abortable(this.#gone.promise, signal)
     if (this.#connection === undefined) {
       const error = new QuicApplicationError('We closed the connection before it began', code, {
         side: 'local',
@@ -338,7 +344,7 @@ export class QuicConnection {
       if (this.#connection.closeReason !== undefined) this.#onClosing(this.#connection.closeReason)
       this.#driver.wake(this.#connection)
     }
-    return this.#gone.promise
+    return abortable(this.#gone.promise, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -67,7 +67,10 @@ export class ConnectionControls {
   }
 
   /** Begins a key update; fulfils when it is confirmed. */
-  async updateKeys(): Promise<void> {
+  async updateKeys(options: Abortable): Promise<void> {
+    checkKeys(options, ['signal'])
+    const { signal } = options
+    signal?.throwIfAborted()
     const connection = this.#connection
     if (connection?.closeReason !== undefined) throw endError(connection)
     if (connection?.updateKeys(this.#host.driver.now()) !== true) {
@@ -76,7 +79,7 @@ export class ConnectionControls {
     const confirmed = deferred<void>()
     this.#keyUpdates.add(confirmed)
     this.#host.driver.wake(connection)
-    return confirmed.promise
+    return abortable(confirmed.promise, signal)
   }
 
   /** The keys in use are confirmed. */

@@ -1,4 +1,6 @@
 /** W3C's WebTransportSendGroup: streams that share what can be sent, as one against other groups. */
+import { checkKeys } from './known-keys.ts'
+import type { Abortable } from './signal.ts'
 import type { QuicStreamStats } from './stats.ts'
 import type { QuicStream } from './stream.ts'
 
@@ -17,7 +19,9 @@ export class QuicSendGroup {
   }
 
   /** Numbers of this moment. */
-  async getStats(): Promise<QuicSendGroupStats> {
+  async getStats(options: Abortable = {}): Promise<QuicSendGroupStats> {
+    checkKeys(options, ['signal'])
+    options.signal?.throwIfAborted()
     const sum = { ...this.#ended }
     for (const stream of this.#members) add(sum, stream.getStats())
     return sum

@@ -29,11 +29,11 @@ export class ServerIdentities {
    * cannot be, what was there before is shown.
    * @throws (or rejects with) TypeError, CertificateError for what cannot be used.
    */
-  set(given: ServerCertificates): Eventually<void> {
+  set(given: ServerCertificates, signal?: AbortSignal): Eventually<void> {
     this.#changes += 1
     const change = this.#changes
     return andThen(identitySelector(given, this.#crypto, chooseByName), (select) => {
-      if (change === this.#changes) this.#select = select
+      if (change === this.#changes && signal?.aborted !== true) this.#select = select
     })
   }
 

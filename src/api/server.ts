@@ -26,6 +26,7 @@ import { type PreferredAddresses, type PreferredAddressOptions, preferredAddress
 import { type ServerPskOptions, serverPsk } from './psk-options.ts'
 import { type ServerCertificates, ServerIdentities } from './server-identity.ts'
 import { type AcceptEarlyData, type ServerTickets, serverTickets, type TicketOptions } from './server-tickets.ts'
+import { type Abortable, abortable } from './signal.ts'
 
 /** Options of a server. */
 export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 'crypto' | 'environment'> {
@@ -50,16 +51,18 @@ export interface ListenOptions extends CommonOptions, Omit<EndpointCoreOptions, 
   readonly limits?: Partial<IncomingLimits>
   /** Where clients are to move to once they are connected (RFC 9000 §9.6). */
   readonly preferredAddress?: PreferredAddressOptions
+  /** Gives the attempt up while certificates and keys are being prepared. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** The keys of {@link ListenOptions} that are not {@link CommonOptions}. */
 const LISTEN_KEYS = [
   ...['preferredAddress', 'certificate', 'clientCertificates', 'retry', 'limits', 'resetKey', 'tokenKey'],
-  ...['psk', 'tickets', 'earlyData', 'acceptEarlyData', 'connectionIdGenerator'],
+  ...['psk', 'tickets', 'earlyData', 'acceptEarlyData', 'connectionIdGenerator', 'signal'],
 ]
 
 /** How a server is closed. */
-export interface ServerCloseOptions {
+export interface ServerCloseOptions extends Abortable {
   /** Let the connections that run go on until they end by themselves. */
   readonly graceful?: boolean
   /** ms after which a graceful close closes them all the same. */
@@ -156,7 +159,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * Shows other certificates in the handshakes from now on; connections that run are not touched. Fulfils when they are in use; of
    * several calls at once the last counts.
    *
-   * @throws (rejects with) `TypeError`, `CertificateError` for what cannot be used; the old ones then stay.
+   * @throws (rejects with) `TypeError`, `CertificateError` for what cannot be used; the signal's reason. The old ones then stay.
    * @example
    * ```ts
    * import { listen } from 'isoquic'
@@ -167,8 +170,11 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * await server.setCertificates(await devCertificate())
    * ```
    */
-  async setCertificates(certificates: ServerCertificates): Promise<void> {
-    await this.#identities.set(certificates)
+  async setCertificates(certificates: ServerCertificates, options: Abortable = {}): Promise<void> {
+    checkKeys(options, ['signal'])
+    const { signal } = options
+    signal?.throwIfAborted()
+    await abortable(Promise.resolve(this.#identities.set(certificates, signal)), signal)
   }
 
   /**
@@ -255,11 +261,17 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   /**
    * Takes no more connections and closes those that run, or waits for them (`graceful`); then closes the transport, unless
    * the server shares it with others on a `QuicEndpoint`.
-   * Repeated calls are harmless; one that is not graceful ends the wait of one that is.
+   * Repeated calls are harmless; one that is not graceful ends the wait of one that is. A `signal` ends the wait alone; aborted
+   * beforehand, nothing is done.
    * @throws (rejects with) TypeError, RangeError for wrong options
    */
   async close(options: ServerCloseOptions = {}): Promise<void> {
     checkCloseOptions(options)
+    options.signal?.throwIfAborted()
+    await abortable(this.#close(options), options.signal)
+  }
+
+  async #close(options: ServerCloseOptions): Promise<void> {
     if (!this.#closed) {
       this.#closed = true
       this.#core.driver.endpoint.stopListening()
@@ -361,7 +373,7 @@ function acceptOptions(given: AcceptOptions): AcceptOptions {
 }
 
 function checkCloseOptions(options: ServerCloseOptions): void {
-  checkKeys(options, ['graceful', 'timeout'])
+  checkKeys(options, ['graceful', 'timeout', 'signal'])
   const { timeout } = options
   if (timeout === undefined) return
   if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, got ${String(timeout)}`)
@@ -398,8 +410,9 @@ export async function listenOn(core: EndpointCore, options: ListenOptions, ownsT
   checkConfig(common)
   if (options.clientCertificates !== undefined) checkVerifiers(common)
   const identities = new ServerIdentities(core.crypto)
-  const { certificate, psk } = options
-  if (certificate !== undefined) await identities.set(certificate)
+  const { certificate, psk, signal } = options
+  signal?.throwIfAborted()
+  if (certificate !== undefined) await abortable(Promise.resolve(identities.set(certificate)), signal)
   else if (psk === undefined) throw new TypeError('certificate must be given, or psk in its place')
   return new QuicServer(core, options, identities, config, ownsTransport)
 }

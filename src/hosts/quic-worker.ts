@@ -3,7 +3,7 @@ import type { ConnectOptions } from '../api/endpoint-core.ts'
 import { IncomingStreams } from '../api/incoming-streams.ts'
 import type { ListenOptions, QuicServer, ServerCloseOptions } from '../api/server.ts'
 import type { ServerCertificates } from '../api/server-identity.ts'
-import { abortable } from '../api/signal.ts'
+import { type Abortable, abortable } from '../api/signal.ts'
 import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
 import type { PathAddress } from '../transport.ts'
 import { Channel, type ChannelHandler, type MessageEnd } from './worker-channel.ts'
@@ -98,12 +98,12 @@ export class QuicWorker {
 
   /** As `listen` of `isoquic`, in a worker that was given it. */
   async listen(request: unknown, options: WorkerListenOptions): Promise<WorkerServer> {
-    const { transfer, ...rest } = options
+    const { signal, transfer, ...rest } = options
     const object = ++this.#last
     const server = new WorkerServer(this.#channel, object, (number) => this.#connection(number, 'server'))
     this.#objects.set(object, server)
     try {
-      const address = await this.#channel.call(ROOT, 'listen', [object, request, rest], { transfer })
+      const address = await this.#channel.call(ROOT, 'listen', [object, request, rest], { signal, transfer })
       server.onListening(address as PathAddress)
       return server
     } catch (error) {
@@ -173,8 +173,8 @@ export class WorkerServer
   }
 
   /** Shows other certificates in the handshakes from now on. */
-  async setCertificates(certificates: ServerCertificates): Promise<void> {
-    await this.#channel.call(this.#object, 'setCertificates', [certificates])
+  async setCertificates(certificates: ServerCertificates, options: Abortable = {}): Promise<void> {
+    await this.#channel.call(this.#object, 'setCertificates', [certificates], options)
   }
 
   /** Numbers of this moment. */
@@ -184,8 +184,9 @@ export class WorkerServer
 
   /** Takes no more connections, and closes those that run, or waits for them. */
   async close(options: ServerCloseOptions = {}): Promise<void> {
+    const { signal, ...rest } = options
     try {
-      await this.#channel.call(this.#object, 'close', [options])
+      await this.#channel.call(this.#object, 'close', [rest], { signal })
     } catch (error) {
       // The second time there is nobody to ask.
       if ((error as Error).name !== 'InvalidStateError' && !(error instanceof QuicWorkerError)) throw error

@@ -79,7 +79,7 @@ class WorkerHost implements ChannelHandler {
       case 'hello':
         return holdLock(args[0] as string)
       case 'listen':
-        return this.#listen(args[0] as number, args[1], args[2] as ListenOptions)
+        return this.#listen(args[0] as number, args[1], args[2] as ListenOptions, signal)
       case 'beat':
         return undefined
     }
@@ -104,12 +104,13 @@ class WorkerHost implements ChannelHandler {
     served.start()
   }
 
-  async #listen(object: number, request: unknown, options: ListenOptions): Promise<string> {
+  async #listen(object: number, request: unknown, options: ListenOptions, signal: AbortSignal): Promise<string> {
     const { listen, server: own } = this.#options
     if (listen === undefined) {
       throw new TypeError('This worker is no server: hand listen of isoquic to serveWorker')
     }
-    const server = await listen(await this.#options.transport(request), { ...options, ...own })
+    const server = await listen(await this.#options.transport(request), { ...options, ...own, signal })
+    if (signal.aborted) await server.close()
     const served = new ServedServer(server, (connection) => {
       const number = this.#host.nextObject()
       this.#channel.tell(object, 'connection', [number])
@@ -140,12 +141,12 @@ class ServedServer {
 
   onTold(): void {}
 
-  async onCalled(what: string, args: readonly unknown[]): Promise<unknown> {
+  async onCalled(what: string, args: readonly unknown[], signal: AbortSignal): Promise<unknown> {
     switch (what) {
       case 'close':
-        return this.#server.close(args[0] as ServerCloseOptions)
+        return this.#server.close({ ...(args[0] as ServerCloseOptions), signal })
       case 'setCertificates':
-        return this.#server.setCertificates(args[0] as ServerCertificates)
+        return this.#server.setCertificates(args[0] as ServerCertificates, { signal })
       case 'stats':
         return this.#server.stats()
     }

@@ -110,9 +110,9 @@ export class ServedConnection {
         case 'ping':
           return await connection.ping({ signal })
         case 'updateKeys':
-          return await connection.updateKeys()
+          return await connection.updateKeys({ signal })
         case 'getStats':
-          return await connection.getStats()
+          return await connection.getStats({ signal })
         case 'inspect':
           return connection.inspect()
         case 'issueConnectionIds':

@@ -204,8 +204,8 @@ export class WorkerConnection implements SameConnection {
     await this.#ask('drained', [], options)
   }
 
-  getStats(): Promise<QuicConnectionStats> {
-    return this.#ask('getStats') as Promise<QuicConnectionStats>
+  getStats(options: Abortable = {}): Promise<QuicConnectionStats> {
+    return this.#ask('getStats', [], options) as Promise<QuicConnectionStats>
   }
 
   /** Everything of note, as plain data. */
@@ -241,14 +241,17 @@ export class WorkerConnection implements SameConnection {
     return this.#ask('issueConnectionIds') as Promise<boolean>
   }
 
-  async updateKeys(): Promise<void> {
-    await this.#ask('updateKeys')
+  async updateKeys(options: Abortable = {}): Promise<void> {
+    await this.#ask('updateKeys', [], options)
   }
 
   /** Closes with CONNECTION_CLOSE. Fulfils when nothing of the connection is left. */
   close(options: CloseOptions = {}): Promise<void> {
+    checkKeys(options, ['closeCode', 'reason', 'signal'])
     const closeCode = errorCode(options.closeCode, 'closeCode')
-    const { reason = '' } = options
+    const { reason = '', signal } = options
+    if (typeof reason !== 'string') throw new TypeError(`reason must be a string, got ${String(reason)}`)
+    if (signal?.aborted === true) return abortable(this.#gone.promise, signal)
     if (!this.#isOver) {
       this.#channel.tell(this.#object, 'close', [{ closeCode, reason }])
       const error = new QuicApplicationError(`We closed the connection with code ${closeCode}`, closeCode, {
@@ -258,7 +261,7 @@ export class WorkerConnection implements SameConnection {
       this.#facts = { ...this.#facts, state: 'closing' }
       this.#end(error, { closeCode, reason })
     }
-    return this.#gone.promise
+    return abortable(this.#gone.promise, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
