@@ -53,29 +53,48 @@ if (values.only === undefined) {
 }
 process.exitCode = failures > 0 ? 1 : 0
 
-async function printPhenomena(names: readonly string[]): Promise<void> {
-  const cases = names.flatMap((phenomenon) => controllers.map((controller) => ({ phenomenon, controller })))
-  const rows = await Promise.all(cases.map(({ phenomenon, controller }) => simulate(phenomenon, controller)))
-  print('', ['phenomenon', 'controller', 'seeds', 'failed', 'median', 'worst', 'worst seed'], rows)
+/** Runs of one phenomenon under one controller. */
+interface Case {
+  readonly phenomenon: string
+  readonly controller: string
+  readonly runs: Run[]
 }
 
-async function simulate(phenomenon: string, controller: string): Promise<string[]> {
-  const all = seeds(count)
-  const pieces = Array.from({ length: Math.ceil(all.length / PIECE) }, (_, index) =>
-    crew.perform({ kind: 'seeds', phenomenon, controller, seeds: all.slice(index * PIECE, (index + 1) * PIECE) }),
+async function printPhenomena(names: readonly string[]): Promise<void> {
+  const cases: Case[] = names.flatMap((phenomenon) =>
+    controllers.map((controller) => ({ phenomenon, controller, runs: [] })),
   )
-  const runs = ((await Promise.all(pieces)) as Run[][]).flat()
-  const failed = runs.filter(({ failure }) => failure !== undefined)
-  for (const { failure } of failed.slice(0, SHOWN)) console.error(failure)
-  failures += failed.length
+  const all = seeds(count)
+  const work: Promise<void>[] = []
+  // The first seeds of everything, and then the next ones: what fails, fails early.
+  for (let from = 0; from < all.length; from += PIECE) {
+    for (const each of cases) work.push(simulate(each, all.slice(from, from + PIECE)))
+  }
+  let done = 0
+  for (const piece of work) {
+    await piece
+    if (++done % cases.length === 0)
+      console.error(`${Math.min(all.length, (done / cases.length) * PIECE)} of ${all.length} seeds`)
+  }
+  print('', ['phenomenon', 'controller', 'seeds', 'failed', 'median', 'worst', 'worst seed'], cases.map(rowOf))
+}
+
+async function simulate({ phenomenon, controller, runs }: Case, some: readonly number[]): Promise<void> {
+  for (const run of (await crew.perform({ kind: 'seeds', phenomenon, controller, seeds: some })) as readonly Run[]) {
+    runs.push(run)
+    if (run.failure === undefined) continue
+    failures += 1
+    if (runs.filter(({ failure }) => failure !== undefined).length <= SHOWN) console.error(run.failure)
+  }
+}
+
+function rowOf({ phenomenon, controller, runs }: Case): string[] {
   const passed = runs.flatMap(({ seed, duration }) => (duration === undefined ? [] : [{ seed, duration }]))
-  passed.sort((one, other) => one.duration - other.duration)
+  passed.sort((one, other) => one.duration - other.duration || one.seed - other.seed)
   const median = passed[passed.length >> 1]
   const worst = passed.at(-1)
-  const numbers = [runs.length, failed.length].map(String)
-  const row = [phenomenon, controller, ...numbers, ms(median?.duration), ms(worst?.duration), `${worst?.seed ?? '-'}`]
-  console.log(row.join('  '))
-  return row
+  const numbers = [runs.length, runs.length - passed.length].map(String)
+  return [phenomenon, controller, ...numbers, ms(median?.duration), ms(worst?.duration), `${worst?.seed ?? '-'}`]
 }
 
 /** What bulk flows make of a bottleneck: goodput, fairness, queues. */

@@ -100,6 +100,9 @@ export interface PairConnectOptions {
 /** Virtual ms at which every pair begins. */
 const START: Time = 1000
 
+/** Bytes of an endpoint's arena: a pair has few connections, and a standing simulation many thousands of pairs. */
+const PAIR_ARENA_BYTES = ARENA_BYTES / 4
+
 const DEFAULT_LINK: LinkOptions = { delay: 10 }
 
 /**
@@ -338,7 +341,7 @@ export class Pair implements SideListener {
   #createEndpoint(role: Role): Endpoint {
     const { network } = this
     return new Endpoint({
-      engine: this.crypto.createEngine(ARENA_BYTES),
+      engine: this.crypto.createEngine(PAIR_ARENA_BYTES),
       random: this.#randoms[role],
       wallClock: () => network.clock.wallClock,
       timerGranularity: 1,
@@ -367,11 +370,26 @@ export class Pair implements SideListener {
 function cryptoOf({ crypto, protection = 'real' }: PairOptions): CryptoProvider {
   if (protection !== 'checksum') return crypto ?? noble
   if (crypto !== undefined) throw new TypeError("crypto has no meaning where protection is 'checksum'")
-  return { ...checksumPackets, ...quickKeys() }
+  quickCrypto ??= { ...checksumPackets, ...quickKeys() }
+  return quickCrypto
 }
+
+/** The one provider of all pairs with checksums, made when it is first needed; it has no state. */
+let quickCrypto: CryptoProvider | undefined
+
+/** Identities by the provider that signs for them: they are the same for each pair. */
+const identities = /* @__PURE__ */ new WeakMap<CryptoProvider, Identity>()
 
 /** The key and the self-signed certificate of every pair's server. @throws Error for a provider that answers later */
 export function pairIdentity(crypto: CryptoProvider): Identity {
+  const known = identities.get(crypto)
+  if (known !== undefined) return known
+  const identity = createIdentity(crypto)
+  identities.set(crypto, identity)
+  return identity
+}
+
+function createIdentity(crypto: CryptoProvider): Identity {
   const secret = new Uint8Array(32).fill(7)
   const publicKey = p256.getPublicKey(secret, false)
   const signer = crypto.createSigner(ecPrivateKey(secret, publicKey, Oid.p256))
