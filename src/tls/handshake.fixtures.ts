@@ -1,10 +1,11 @@
 /** Two sessions that speak to each other in memory, with a hand in between that may change what is said. */
 import { concat, fromHex } from '../base/bytes.ts'
 import type { RandomSource } from '../base/random.ts'
-import { isPending } from '../crypto/eventually.ts'
+import { type Eventually, isPending } from '../crypto/eventually.ts'
 import { noble } from '../crypto/noble/provider.ts'
-import type { PublicKeyProvider } from '../crypto/provider.ts'
+import type { PublicKeyProvider, Signer } from '../crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from '../crypto/suites.ts'
+import { web } from '../crypto/web/provider.ts'
 import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { TlsAlert } from './alert.ts'
 import { type KeyPairFixture, P256, WALL_CLOCK } from './certificates.fixtures.ts'
@@ -13,7 +14,7 @@ import type { Identity, TlsClientConfig, TlsServerConfig } from './config.ts'
 import { HEADER_LENGTH } from './message.ts'
 import { createServerSession } from './server-session.ts'
 import type { TlsComplete, TlsEvent, TlsLevel, TlsSession } from './session.ts'
-import { slowProvider, slowSelection, slowVerifier } from './slow-provider.fixtures.ts'
+import { later, type Manner, slowProvider, slowSelection, slowVerifier } from './slow-provider.fixtures.ts'
 
 export const CLIENT_PARAMETERS: Uint8Array = fromHex('01048000753003024800')
 export const SERVER_PARAMETERS: Uint8Array = fromHex('0104800075300f08aabbccddeeff0011')
@@ -33,10 +34,14 @@ export function seededRandom(seed: number): RandomSource {
   }
 }
 
+/** Whose key a signer has. */
+const PAIRS = new WeakMap<Signer, KeyPairFixture>()
+
 /** The identity of a key pair among the certificate fixtures. */
 export function identityOf(pair: KeyPairFixture, provider: PublicKeyProvider = noble): Identity {
   const signer = provider.createSigner(fromHex(pair.privateKey))
   if (isPending(signer)) throw new Error('The provider takes its time')
+  PAIRS.set(signer, pair)
   return { chain: [fromHex(pair.certificate)], signer }
 }
 
@@ -67,14 +72,18 @@ export function serverConfig(changes: Partial<TlsServerConfig> = {}): TlsServerC
   }
 }
 
-/** Whether public-key work takes its time. */
+/** How public-key work is done: by noble, unless a test brings a provider of its own, or by the host's Web Crypto. */
 export const PACES: readonly Pace[] = [
   { name: 'at once', isSlow: false },
   { name: 'slowly', isSlow: true },
+  { name: 'by Web Crypto', isSlow: true, isWeb: true },
 ]
 export interface Pace {
   readonly name: string
+  /** Whether it takes its time. */
   readonly isSlow: boolean
+  /** Whether the host does it, in real time and with its own randomness. */
+  readonly isWeb?: boolean
 }
 
 /** What becomes of the messages of a level on their way; several pieces are delivered one by one. */
@@ -125,11 +134,12 @@ export async function handshake(
   pace: Pace,
   tamper: Tamper = (_from, _level, bytes) => [bytes],
 ): Promise<{ readonly client: Outcome; readonly server: Outcome }> {
+  const work = new Work()
   const parties = {
-    client: new Party(createClientSession(pace.isSlow ? slowClient(client) : client)),
-    server: new Party(createServerSession(pace.isSlow ? slowServer(server) : server)),
+    client: new Party(createClientSession(pace.isSlow ? slowClient(client, pace, work) : client)),
+    server: new Party(createServerSession(pace.isSlow ? slowServer(server, pace, work) : server)),
   }
-  const doorbell = doorbellOf(parties.client.session, parties.server.session)
+  const doorbell = doorbellOf(work, parties.client.session, parties.server.session)
   do {
     while (deliver(parties, 'client', tamper) || deliver(parties, 'server', tamper));
     if (parties.client.error !== undefined || parties.server.error !== undefined) break
@@ -152,11 +162,37 @@ function deliver(parties: Record<'client' | 'server', Party>, from: 'client' | '
   return true
 }
 
+/** Operations under way in real time. */
+class Work {
+  #underWay = 0
+  #waiting: (() => void)[] = []
+
+  /** Does the work, and counts it until it is done. */
+  readonly count: Manner = async (work) => {
+    this.#underWay += 1
+    try {
+      return await work()
+    } finally {
+      this.#underWay -= 1
+      const waiting = this.#waiting
+      this.#waiting = []
+      for (const resolve of waiting) resolve()
+    }
+  }
+
+  /** Waits until something is done; false if nothing is under way. */
+  async progress(): Promise<boolean> {
+    if (this.#underWay === 0) return false
+    await new Promise<void>((resolve) => void this.#waiting.push(resolve))
+    return true
+  }
+}
+
 /** Turns of the microtask queue after which a slow provider that is still silent has nothing to do. */
 const PATIENCE = 100
 
 /** Waits until either session rings; false if none does. */
-function doorbellOf(...sessions: readonly TlsSession[]): () => Promise<boolean> {
+function doorbellOf(work: Work, ...sessions: readonly TlsSession[]): () => Promise<boolean> {
   let hasRung = false
   for (const session of sessions) {
     session.onProgress = () => {
@@ -164,30 +200,65 @@ function doorbellOf(...sessions: readonly TlsSession[]): () => Promise<boolean> 
     }
   }
   return async () => {
-    for (let turn = 0; turn < PATIENCE && !hasRung; turn++) await undefined
+    do {
+      for (let turn = 0; turn < PATIENCE && !hasRung; turn++) await undefined
+    } while (!hasRung && (await work.progress()))
     const rang = hasRung
     hasRung = false
     return rang
   }
 }
 
-function slowClient(config: TlsClientConfig): TlsClientConfig {
-  const { crypto, selectIdentity, verifier } = config
+function slowCrypto(crypto: PublicKeyProvider, pace: Pace, work: Work): PublicKeyProvider {
+  return slowProvider(pace.isWeb === true && crypto === noble ? webAsNoble() : crypto, mannerOf(pace, work))
+}
+
+function mannerOf(pace: Pace, work: Work): Manner {
+  return pace.isWeb === true ? work.count : later
+}
+
+function slowIdentity<Question>(
+  select: (question: Question) => Eventually<Identity | undefined>,
+  pace: Pace,
+  work: Work,
+): (question: Question) => Promise<Identity | undefined> {
+  return slowSelection(select, mannerOf(pace, work), pace.isWeb === true ? signingByWeb : undefined)
+}
+
+/** The same identity with a signer of the host, where it is one of the fixtures. */
+async function signingByWeb(identity: Identity): Promise<Identity> {
+  const pair = PAIRS.get(identity.signer)
+  return pair === undefined ? identity : { ...identity, signer: await web.createSigner(fromHex(pair.privateKey)) }
+}
+
+/** The host's Web Crypto, which may know more groups and schemes than noble: without what tests do not expect. */
+function webAsNoble(): PublicKeyProvider {
   return {
-    ...config,
-    crypto: slowProvider(crypto),
-    verifier: slowVerifier(verifier),
-    selectIdentity: selectIdentity === undefined ? undefined : slowSelection(selectIdentity),
+    ...web,
+    groups: noble.groups.flatMap(({ group }) => web.groups.filter((other) => other.group === group)),
+    verifiers: noble.verifiers.flatMap(({ scheme }) => web.verifiers.filter((other) => other.scheme === scheme)),
   }
 }
 
-function slowServer(config: TlsServerConfig): TlsServerConfig {
-  const { clientCertificates: policy, crypto, selectIdentity } = config
+function slowClient(config: TlsClientConfig, pace: Pace, work: Work): TlsClientConfig {
+  const { crypto, selectIdentity, verifier } = config
   return {
     ...config,
-    crypto: slowProvider(crypto),
-    selectIdentity: slowSelection(selectIdentity),
-    clientCertificates: policy === undefined ? undefined : { ...policy, verifier: slowVerifier(policy.verifier) },
+    crypto: slowCrypto(crypto, pace, work),
+    verifier: slowVerifier(verifier, mannerOf(pace, work)),
+    selectIdentity: selectIdentity === undefined ? undefined : slowIdentity(selectIdentity, pace, work),
+  }
+}
+
+function slowServer(config: TlsServerConfig, pace: Pace, work: Work): TlsServerConfig {
+  const { clientCertificates: policy, crypto, selectIdentity } = config
+  const manner = mannerOf(pace, work)
+  return {
+    ...config,
+    crypto: slowCrypto(crypto, pace, work),
+    selectIdentity: slowIdentity(selectIdentity, pace, work),
+    clientCertificates:
+      policy === undefined ? undefined : { ...policy, verifier: slowVerifier(policy.verifier, manner) },
   }
 }
 

@@ -332,6 +332,8 @@ describe.each(PACES)('public-key work $name', (pace) => {
     expect(lists.flat().some(isGrease)).toBe(false)
   })
 
+  // The host has randomness of its own.
+  if (pace.isWeb === true) return
   test('the same seeds make the same bytes', async () => {
     const run = async (): Promise<string> => {
       const random = { client: seededRandom(7), server: seededRandom(8) }

@@ -13,45 +13,52 @@ export async function later<T>(work: () => Eventually<T>): Promise<T> {
   return await work()
 }
 
+/** How an operation is done: {@link later}, or by somebody who has to know when it is over. */
+export type Manner = <T>(work: () => Eventually<T>) => Promise<T>
+
 /** The same provider with every operation delayed. */
-export function slowProvider(provider: PublicKeyProvider): PublicKeyProvider {
+export function slowProvider(provider: PublicKeyProvider, manner: Manner = later): PublicKeyProvider {
   return {
     groups: provider.groups.map((exchange) => ({
       group: exchange.group,
-      generate: (random) => later(async () => slowShare(await exchange.generate(random))),
-      respond: (peer, random) => later(() => exchange.respond(peer, random)),
+      generate: (random) => manner(async () => slowShare(await exchange.generate(random), manner)),
+      respond: (peer, random) => manner(() => exchange.respond(peer, random)),
     })),
     verifiers: provider.verifiers.map((verifier) => ({
       scheme: verifier.scheme,
-      verify: (spki, message, signature) => later(() => verifier.verify(spki, message, signature)),
+      verify: (spki, message, signature) => manner(() => verifier.verify(spki, message, signature)),
     })),
-    createSigner: (pkcs8) => later(async () => slowSigner(await provider.createSigner(pkcs8))),
+    createSigner: (pkcs8) => manner(async () => slowSigner(await provider.createSigner(pkcs8), manner)),
   }
 }
 
-function slowShare(share: KeyShare): KeyShare {
-  return { share: share.share, agree: (peer) => later(() => share.agree(peer)) }
+function slowShare(share: KeyShare, manner: Manner): KeyShare {
+  return { share: share.share, agree: (peer) => manner(() => share.agree(peer)) }
 }
 
 /** The same signer, delayed. */
-export function slowSigner(signer: Signer): Signer {
-  return { schemes: signer.schemes, sign: (scheme, message) => later(() => signer.sign(scheme, message)) }
+export function slowSigner(signer: Signer, manner: Manner = later): Signer {
+  return { schemes: signer.schemes, sign: (scheme, message) => manner(() => signer.sign(scheme, message)) }
 }
 
 /** The same verifier of certificates, delayed. */
-export function slowVerifier(verifier: CertificateVerifier): CertificateVerifier {
+export function slowVerifier(verifier: CertificateVerifier, manner: Manner = later): CertificateVerifier {
   return {
-    verify: (chain, name, role, wallClock) => later(() => verifier.verify(chain, name, role, wallClock)),
+    verify: (chain, name, role, wallClock) => manner(() => verifier.verify(chain, name, role, wallClock)),
   }
 }
 
-/** The same choice of identities, delayed, with a slow signer in them. */
+/** The same choice of identities, delayed, with a slow signer in them; `replace` may put in another one. */
 export function slowSelection<Question>(
   select: (question: Question) => Eventually<Identity | undefined>,
+  manner: Manner = later,
+  replace: (identity: Identity) => Eventually<Identity> = (identity) => identity,
 ): (question: Question) => Promise<Identity | undefined> {
   return (question) =>
-    later(async () => {
-      const identity = await select(question)
-      return identity === undefined ? undefined : { chain: identity.chain, signer: slowSigner(identity.signer) }
+    manner(async () => {
+      const chosen = await select(question)
+      if (chosen === undefined) return undefined
+      const { chain, signer } = await replace(chosen)
+      return { chain, signer: slowSigner(signer, manner) }
     })
 }
