@@ -86,7 +86,7 @@ export function parametersData(side: 'local' | 'remote', parameters: TransportPa
   }
 }
 
-/** §5.4. */
+/** §5.4, which has no name for the support of RESET_STREAM_AT. */
 export function restoredData(parameters: TransportParameters): QlogObject {
   return {
     disable_active_migration: parameters.disableActiveMigration,
@@ -100,7 +100,6 @@ export function restoredData(parameters: TransportParameters): QlogObject {
     initial_max_streams_bidi: parameters.initialMaxStreamsBidi,
     initial_max_streams_uni: parameters.initialMaxStreamsUni,
     max_datagram_frame_size: parameters.maxDatagramFrameSize,
-    reset_stream_at: parameters.resetStreamAt,
   }
 }
 

@@ -76,6 +76,8 @@ export class QlogWriter implements Observer {
   #metricsPath: PathId = -1
   #metrics: { readonly [name: string]: number | undefined } = {}
   #congestionState: CongestionState | undefined = undefined
+  /** The last number of a 0-RTT packet: those of 1-RTT packets are larger (RFC 9001 §5.6). */
+  #lastEarly = -1
   #dropped = 0
   #isClosed = false
 
@@ -125,6 +127,7 @@ export class QlogWriter implements Observer {
   }
 
   packetSent(packet: ObservedPacket, frames: readonly Frame[], padding: number, now: Time): void {
+    if (packet.type === PacketType.zeroRtt) this.#lastEarly = packet.packetNumber
     const shown = this.#frames(packet.type, frames, 'local')
     if (padding > 0) shown.push({ frame_type: 'padding', raw: { length: padding } })
     const data = {
@@ -164,7 +167,8 @@ export class QlogWriter implements Observer {
   }
 
   packetLost(loss: ObservedLoss, now: Time): void {
-    const type = LOST_TYPES[loss.space]
+    const isEarly = loss.space === PacketSpace.application && loss.packetNumber <= this.#lastEarly
+    const type = isEarly ? PacketType.zeroRtt : LOST_TYPES[loss.space]
     const data = {
       header: { packet_type: packetTypeName(type), packet_number: loss.packetNumber },
       frames: this.#frames(type, loss.frames, 'local'),
@@ -331,7 +335,7 @@ const SPACE_NAMES: Readonly<Record<PacketSpace, string>> = {
   [PacketSpace.application]: 'application_data',
 }
 
-/** What a space's packets are, once keys are certain. */
+/** What a space's packets are, those of 0-RTT aside. */
 const LOST_TYPES: Readonly<Record<PacketSpace, PacketType>> = {
   [PacketSpace.initial]: PacketType.initial,
   [PacketSpace.handshake]: PacketType.handshake,
