@@ -152,6 +152,17 @@ describe.each(PACES)('public-key work $name', (pace) => {
     expect(client.complete).toMatchObject({ alpn: 'a', suite: TLS_CHACHA20_POLY1305_SHA256 })
   })
 
+  test('a client that likes ChaCha20 best gets it from a server that has it', async () => {
+    const chosen = async (client: typeof SUITES, server: typeof SUITES): Promise<unknown> => {
+      const ends = await handshake(clientConfig({ suites: client }), serverConfig({ suites: server }), pace)
+      return ends.client.complete?.suite
+    }
+    const [aes, chacha] = [TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256]
+    expect(await chosen([chacha, aes], [aes, chacha])).toBe(chacha)
+    expect(await chosen([aes, chacha], [aes, chacha])).toBe(aes)
+    expect(await chosen([chacha, aes], [aes])).toBe(aes)
+  })
+
   test('a group with a share goes before a better one without', async () => {
     const { client, server } = await handshake(
       clientConfig({ groups: [NamedGroup.secp256r1, NamedGroup.x25519], shares: [NamedGroup.secp256r1] }),

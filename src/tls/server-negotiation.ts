@@ -1,6 +1,7 @@
 /** What a server makes of a ClientHello (RFC 8446 §4.1.1, §4.1.2, §9.2): checks and choices, without any effect. */
 import { decodeUtf8, encodeUtf8, equalBytes } from '../base/bytes.ts'
 import type { CipherSuite, KeyExchange, Signer } from '../crypto/provider.ts'
+import { TLS_CHACHA20_POLY1305_SHA256 } from '../crypto/suites.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import type { ClientHello } from './client-hello.ts'
 import { ExtensionType, TLS_1_2, TLS_1_3 } from './code-points.ts'
@@ -84,12 +85,22 @@ function checkShares(groups: readonly number[], shares: readonly KeyShareEntry[]
 }
 
 /**
+ * The best of ours that the client has as well; but a client that likes ChaCha20 best has no quick AES, as a page that protects
+ * its packets in JavaScript, and gets it: for whoever has quick AES it costs little more.
+ */
+function chooseSuite(own: readonly CipherSuite[], offered: readonly number[]): CipherSuite | undefined {
+  const first = offered.find((id) => own.some((suite) => suite.id === id))
+  if (first === TLS_CHACHA20_POLY1305_SHA256.id) return own.find(({ id }) => id === first)
+  return own.find(({ id }) => offered.includes(id))
+}
+
+/**
  * Chooses suite, protocol and group, each the best of ours that the client has as well; a group with a share goes before
  * a better one without, since that would cost a round trip. A pre-shared key has its suite, and may do without a group.
  * @throws TlsAlert handshake_failure, no_application_protocol, missing_extension.
  */
 export function negotiate(config: TlsServerConfig, hello: CompleteHello, psk: ServerPsk | undefined): Negotiated {
-  const suite = psk?.suite ?? config.suites.find(({ id }) => hello.suites.includes(id))
+  const suite = psk?.suite ?? chooseSuite(config.suites, hello.suites)
   if (suite === undefined) throw nothingInCommon('cipher suite')
   const alpn = config.alpn.find((name) => {
     const bytes = encodeUtf8(name)
