@@ -1,11 +1,13 @@
 /**
  * `npm run bench`: isoquic beside other stacks, in one run: goodput of one connection over UDP on loopback between two
- * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes, and how fast the simulator is. It asserts nothing but that
- * all bytes arrive.
+ * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes, and how fast the simulator is;
+ * then hosts without UDP: a page through the gateway, two endpoints in a page and in workerd. It asserts nothing but that all
+ * bytes arrive.
  *
  *   --quick         one round of 20 MB in place of five of 200 MB
  *   --rounds N      --megabytes N
  *   --peers A,B     only these: isoquic, matrixai, bun, deno, tls
+ *   --only PART     `stacks` or `hosts`
  *   --json          the numbers of every round on stdout, in place of tables
  */
 import { createHash } from 'node:crypto'
@@ -14,6 +16,8 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { writeCredentials } from './credentials.ts'
+import { measureHosts } from './hosts/measure.ts'
+import { hostsTable } from './hosts/report.ts'
 import { type Profiles, Subject } from './measure.ts'
 import { pieces } from './peers/harness.ts'
 import { byCategory } from './profile.ts'
@@ -29,6 +33,7 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     megabytes: { type: 'string' },
     peers: { type: 'string' },
+    only: { type: 'string' },
   },
 })
 
@@ -38,10 +43,17 @@ for (const key of values.peers?.split(',') ?? []) {
   process.exit(2)
 }
 
+if (values.only !== undefined && values.only !== 'stacks' && values.only !== 'hosts') {
+  console.error(`--only names ${values.only}; there are stacks, hosts`)
+  process.exit(2)
+}
+
 const MEGABYTE = 1_000_000
 const ROUNDS = Number(values.rounds ?? (values.quick ? 1 : 5))
 const BYTES = Number(values.megabytes ?? (values.quick ? 20 : 200)) * MEGABYTE
 const HANDSHAKES = values.quick ? 50 : 200
+/** Of a page, which is slower. */
+const HOST_BYTES = Math.min(BYTES, 20 * MEGABYTE)
 /** Moved each way before the rounds, so that every compiler has had its turn. */
 const WARM_UP = 20 * MEGABYTE
 /** Nobody is given less, however slow. */
@@ -179,20 +191,33 @@ function printJson(all: readonly Results[], profiles: readonly Profiles[]): void
   console.log(JSON.stringify({ machine, bytes: BYTES, rounds: ROUNDS, stacks, profiles: times, missing }, undefined, 2))
 }
 
-const loadBefore = short(loadavg()[0] ?? 0)
-const folder = mkdtempSync(join(tmpdir(), 'isoquic-bench-'))
-const entries = new Set<Entry>()
-try {
-  await writeCredentials(folder)
-  for (const entry of await startAll(folder)) entries.add(entry)
-  await measureAll(entries)
-  const profiles = await profileIsoquic(entries)
-  const all = [...entries].map(({ results }) => results)
-  if (values.json) printJson(all, profiles)
-  else printTables(all, profiles)
-  if (!values.json) for (const line of missing) console.log(`\n${line}`)
-  if (!values.json) console.log(`\nthe simulator, ${await simulatorSpeed(1)}`)
-} finally {
-  for (const { subject } of entries) await subject.stop()
-  rmSync(folder, { recursive: true })
+async function runStacks(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'isoquic-bench-'))
+  const entries = new Set<Entry>()
+  try {
+    await writeCredentials(folder)
+    for (const entry of await startAll(folder)) entries.add(entry)
+    await measureAll(entries)
+    const profiles = await profileIsoquic(entries)
+    const all = [...entries].map(({ results }) => results)
+    if (values.json) printJson(all, profiles)
+    else printTables(all, profiles)
+    if (!values.json) for (const line of missing) console.log(`\n${line}`)
+    if (!values.json) console.log(`\nthe simulator, ${await simulatorSpeed(1)}`)
+  } finally {
+    for (const { subject } of entries) await subject.stop()
+    rmSync(folder, { recursive: true })
+  }
 }
+
+async function runHosts(): Promise<void> {
+  say('hosts without UDP')
+  const numbers = await measureHosts(ROUNDS, HOST_BYTES)
+  if (values.json) console.log(JSON.stringify({ hosts: numbers ?? 'Chromium is not installed' }, undefined, 2))
+  else
+    console.log(`\n${numbers === undefined ? 'Chromium is not installed: no hosts without UDP' : hostsTable(numbers)}`)
+}
+
+const loadBefore = short(loadavg()[0] ?? 0)
+if (values.only !== 'hosts') await runStacks()
+if (values.only !== 'stacks') await runHosts()

@@ -37,7 +37,12 @@ class Journal implements DatagramSink {
 }
 
 async function opened(
-  options: { readonly endToEnd?: boolean; readonly highWaterMark?: number; readonly protocol?: string } = {},
+  options: {
+    readonly endToEnd?: boolean
+    readonly highWaterMark?: number
+    readonly datagramsPerMessage?: number
+    readonly protocol?: string
+  } = {},
 ): Promise<{ socket: MemorySocket; peer: MemorySocket; transport: WebSocketTransport; journal: Journal }> {
   const { protocol = CAPSULE_PROTOCOL, ...rest } = options
   const [socket, peer] = MemorySocket.pair(protocol)
@@ -64,6 +69,15 @@ describe('messages', () => {
     for (let index = 0; index < 60; index++) transport.send(new Uint8Array(1200), '', 0)
     await turn()
     expect(socket.sent).toEqual([54 * 1204, 6 * 1204])
+  })
+
+  test('hold no more datagrams than they are told to, and the last one what is left', async () => {
+    const { socket, transport } = await opened({ datagramsPerMessage: 4 })
+    for (let index = 0; index < 10; index++) transport.send(new Uint8Array(1200), '', 0)
+    expect(socket.sent).toEqual([4 * 1204, 4 * 1204])
+    await turn()
+    expect(socket.sent).toEqual([4 * 1204, 4 * 1204, 2 * 1204])
+    await expect(opened({ datagramsPerMessage: 0 })).rejects.toThrow('datagramsPerMessage must be at least 1, got 0')
   })
 
   test('hold type, length and context of RFC 9298 before each payload', async () => {

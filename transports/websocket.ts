@@ -42,6 +42,8 @@ export interface WebSocketOptions {
   readonly maxDatagramSize?: number
   /** Bytes that may wait in the socket before `send` says that it is full; by default 256 KiB. */
   readonly highWaterMark?: number
+  /** Datagrams in one message of capsules at most; by default as many as fit into 64 KiB. A message costs far more than a datagram in it. */
+  readonly datagramsPerMessage?: number
   /** By default the global one. `ws` exports one for hosts without. */
   readonly WebSocket?: WebSocketConstructor
   /** Hears what a sink threw, which sinks should not. */
@@ -94,10 +96,7 @@ export class WebSocketTransport implements DatagramTransport {
   readonly #options: WebSocketOptions
   readonly #highWaterMark: number
   readonly #holder: SinkHolder
-  readonly #batch = new CapsuleBatch(
-    (message) => this.#post(message),
-    (task) => queueMicrotask(task),
-  )
+  readonly #batch: CapsuleBatch
   #socket: WebSocketLike | undefined
   #isRaw = false
   #hasOpened = false
@@ -111,6 +110,15 @@ export class WebSocketTransport implements DatagramTransport {
       throw new RangeError(`maxDatagramSize must be from 1200 to 65527, got ${maxDatagramSize}`)
     }
     if (!(highWaterMark > 0)) throw new RangeError(`highWaterMark must be positive, got ${highWaterMark}`)
+    const { datagramsPerMessage = Infinity } = options
+    if (!(datagramsPerMessage >= 1)) {
+      throw new RangeError(`datagramsPerMessage must be at least 1, got ${datagramsPerMessage}`)
+    }
+    this.#batch = new CapsuleBatch(
+      (message) => this.#post(message),
+      (task) => queueMicrotask(task),
+      datagramsPerMessage,
+    )
     this.#options = options
     this.#highWaterMark = highWaterMark
     this.maxDatagramSize = maxDatagramSize

@@ -11,7 +11,8 @@ export async function transfer(connection: QuicConnection, { up, down }: { up: n
   const stream = await connection.createBidirectionalStream()
   const wish = new Uint8Array(8)
   new DataView(wish.buffer).setFloat64(0, down)
-  await Promise.all([drain(stream), send(stream, wish).then(() => fill(stream, up))])
+  const [received] = await Promise.all([drain(stream), send(stream, wish).then(() => fill(stream, up))])
+  if (received !== down) throw new Error(`${received} bytes came, ${down} were asked for`)
 }
 
 /** Serves every stream of a connection. */
@@ -43,7 +44,12 @@ async function send(stream: QuicStream, bytes: Uint8Array): Promise<void> {
   }
 }
 
-async function drain(stream: QuicStream): Promise<void> {
+async function drain(stream: QuicStream): Promise<number> {
   const scratch = new Uint8Array(65_536)
-  for (let count = 0; count >= 0; count = stream.read(scratch)) if (count === 0) await stream.whenReadable()
+  let sum = 0
+  for (let count = stream.read(scratch); count >= 0; count = stream.read(scratch)) {
+    if (count === 0) await stream.whenReadable()
+    sum += count
+  }
+  return sum
 }
