@@ -95,6 +95,13 @@ const put = (id: bigint, value: readonly number[]) => (entries: Entry[]) => [
   ...drop(id)(entries),
   [id, Uint8Array.from(value)] as Entry,
 ]
+/** RFC 9000 §18.2: addresses and ports, an id of so many bytes, its token. */
+const preferredAddress = (idLength: number): number[] => [
+  ...idBytes(1, 24),
+  idLength,
+  ...idBytes(3, idLength),
+  ...idBytes(2, 16),
+]
 const damage = (id: bigint) => (entries: Entry[]) =>
   entries.map(([other, value]): Entry => [other, other === id ? value.map((byte) => byte ^ 1) : value])
 const shorten = (id: bigint) => (entries: Entry[]) =>
@@ -142,6 +149,10 @@ const LIES: readonly Lie[] = [
   ['original_destination_connection_id from a client', ['client'], put(ORIGINAL_DESTINATION, idBytes(1))],
   ['stateless_reset_token from a client', ['client'], put(RESET_TOKEN, idBytes(1, 16))],
   ['preferred_address from a client', ['client'], put(0x0dn, [...idBytes(1, 24), 8, ...idBytes(1), ...idBytes(2, 16)])],
+  ['preferred_address with an empty id', ['server'], put(0x0dn, preferredAddress(0))],
+  ['preferred_address with an id of 21 bytes', ['server'], put(0x0dn, preferredAddress(21))],
+  ['preferred_address cut short', ['server'], put(0x0dn, preferredAddress(8).slice(1))],
+  ['preferred_address with a byte too many', ['server'], put(0x0dn, [...preferredAddress(8), 0])],
   ['retry_source_connection_id from a client', ['client'], put(RETRY_SOURCE, idBytes(1))],
   ['stateless_reset_token of 15 bytes', ['server'], put(RESET_TOKEN, idBytes(1, 15))],
   ['max_udp_payload_size below 1200', BOTH, put(0x03n, v(1199))],

@@ -252,6 +252,24 @@ const FRAMES: readonly Rule[] = [
     frameType: 0,
   },
   {
+    name: 'a key update that overtakes HANDSHAKE_DONE goes on',
+    by: 'server',
+    stage: 'handshake',
+    steps: () => [[[1], { generation: 1 }], [[0x1e]]],
+  },
+  {
+    name: 'a second key update before HANDSHAKE_DONE',
+    by: 'server',
+    stage: 'handshake',
+    config: { mtu: { max: 1200 } },
+    steps: () => [
+      [[0], { generation: 1 }],
+      [[0], { generation: 2 }],
+    ],
+    code: E.KEY_UPDATE_ERROR,
+    frameType: 0,
+  },
+  {
     name: 'a key update goes on',
     steps: () => [
       [[1], { generation: 1 }],
