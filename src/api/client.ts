@@ -3,6 +3,7 @@
 import type { Eventually } from '../crypto/eventually.ts'
 import { SINGLE_ARENA_BYTES } from '../endpoint/endpoint.ts'
 import type { DatagramTransport } from '../transport.ts'
+import { checkTransport } from './checks.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts'
 import { type Handshake, handshake } from './handshake.ts'
@@ -53,6 +54,7 @@ function begin(
   transport: DatagramTransport,
   options: ConnectOptions,
 ): { readonly core: EndpointCore; readonly connection: QuicConnection } {
+  checkTransport(transport)
   try {
     const core = new EndpointCore(transport, options, SINGLE_ARENA_BYTES)
     const connection = core.connect(options, loadHandshake)

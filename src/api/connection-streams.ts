@@ -5,6 +5,7 @@ import type { StreamEvent } from '../streams/events.ts'
 import { checkPriority, checkSendOrder, DEFAULT_PRIORITY } from '../streams/scheduler.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
+import { checkSignal, checkType } from './checks.ts'
 import { errorOf, type QuicError, QuicStreamError } from './errors.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { checkKeys } from './known-keys.ts'
@@ -82,8 +83,11 @@ export class ConnectionStreams {
     options: CreateStreamOptions,
   ): Promise<QuicStream> {
     checkKeys(options, CREATE_KEYS)
+    checkSignal(options.signal)
+    const { urgency, incremental, waitUntilAvailable, sendOrder, sendGroup } = options
+    checkType(incremental, 'incremental', 'boolean')
+    checkType(waitUntilAvailable, 'waitUntilAvailable', 'boolean')
     options.signal?.throwIfAborted()
-    const { urgency, sendOrder, sendGroup } = options
     if (urgency !== undefined) checkPriority({ ...DEFAULT_PRIORITY, urgency })
     if (sendOrder !== undefined) checkSendOrder(sendOrder)
     if (sendGroup !== undefined && !this.#isOwnGroup(sendGroup)) {

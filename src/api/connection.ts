@@ -7,6 +7,7 @@ import type { ConnectionInspection } from '../connection/inspection.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
+import { checkAbortable, checkExport, checkSignal, checkType } from './checks.ts'
 import type { CongestionControl } from './congestion.ts'
 import { ConnectionStreams, type CreateStreamOptions } from './connection-streams.ts'
 import { type ConfigureOptions, ConnectionControls } from './controls.ts'
@@ -261,7 +262,7 @@ export class QuicConnection {
 
   /** Numbers of this moment; after the end, of the last one. */
   async getStats(options: Abortable = {}): Promise<QuicConnectionStats> {
-    checkKeys(options, ['signal'])
+    checkAbortable(options)
     return connectionStatsOf(await abortable(this.#started.promise, options.signal), this.sendQueue, this.#driver.now())
   }
 
@@ -298,6 +299,7 @@ export class QuicConnection {
 
   /** Keying material of the TLS session (RFC 8446 §7.5). @throws Error before `ready` */
   exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    checkExport(label, context, length)
     if (this.#connection === undefined) throw new Error('There is no keying material before the handshake')
     return this.#connection.exportKeyingMaterial(label, context, length)
   }
@@ -328,7 +330,8 @@ export class QuicConnection {
     checkKeys(options, ['closeCode', 'reason', 'signal'])
     const code = errorCode(options.closeCode, 'closeCode')
     const { reason = '', signal } = options
-    if (typeof reason !== 'string') throw new TypeError(`reason must be a string, got ${String(reason)}`)
+    checkType(reason, 'reason', 'string')
+    checkSignal(signal)
     if (signal?.aborted === true) return abortable(this.#gone.promise, signal)
     if (this.#connection === undefined) {
       const error = new QuicApplicationError('We closed the connection before it began', code, {

@@ -2,6 +2,7 @@
 import type { ConnectionConfig } from '../connection/config.ts'
 import type { Connection } from '../connection/connection.ts'
 import { checkReconfiguration, type Reconfiguration } from '../connection/reconfiguration.ts'
+import { checkAbortable } from './checks.ts'
 import { type CongestionControl, controllerOf, nameOf } from './congestion.ts'
 import { endError } from './connection-streams.ts'
 import type { QuicDatagrams } from './datagrams.ts'
@@ -45,7 +46,7 @@ export class ConnectionControls {
 
   /** Asks the peer for a sign of life; fulfils with the ms that it took. */
   async ping(options: Abortable): Promise<number> {
-    checkKeys(options, ['signal'])
+    checkAbortable(options)
     const { signal } = options
     signal?.throwIfAborted()
     const connection = await abortable(this.#host.started, signal)
@@ -68,7 +69,7 @@ export class ConnectionControls {
 
   /** Begins a key update; fulfils when it is confirmed. */
   async updateKeys(options: Abortable): Promise<void> {
-    checkKeys(options, ['signal'])
+    checkAbortable(options)
     const { signal } = options
     signal?.throwIfAborted()
     const connection = this.#connection

@@ -13,6 +13,7 @@ import {
 } from '../streams/datagram-settings.ts'
 import { endError } from './connection-streams.ts'
 import { iterable } from './iterable.ts'
+import { checkKeys } from './known-keys.ts'
 import { type Deferred, deferred } from './signal.ts'
 
 /** What datagrams need of their connection. */
@@ -125,9 +126,10 @@ export class QuicDatagrams {
    * @throws RangeError above {@link maxDatagramSize}; InvalidStateError where the peer takes no datagrams, and before the
    * connection has an address; the connection's error after its end
    */
-  send(bytes: Uint8Array, options: SendDatagramOptions = {}): SentDatagram {
+  send(bytes: Uint8Array, options?: SendDatagramOptions): SentDatagram {
     checkBytes(bytes)
-    const maxAge = checkedAge('maxAge', options.maxAge)
+    if (options !== undefined) checkKeys(options, ['maxAge'])
+    const maxAge = checkedAge('maxAge', options?.maxAge)
     if (this.#end !== undefined) throw this.#end.error
     const connection = this.#connection
     if (connection === undefined) {

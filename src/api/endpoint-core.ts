@@ -9,6 +9,7 @@ import type { Environment } from '../environment.ts'
 import { checkConfig } from '../tls/config.ts'
 import { checkServerName } from '../tls/server-name.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { checkKey, checkMethods, checkObject, checkSignal, checkType } from './checks.ts'
 import type { ClientCertificates } from './client-identity.ts'
 import { QuicConnection } from './connection.ts'
 import { type ConnectionIdSource, connectionIdGenerator } from './connection-ids.ts'
@@ -64,6 +65,7 @@ export class EndpointCore {
 
   /** @param arenaBytes a multiple of the arena's slots. */
   constructor(transport: DatagramTransport, options: EndpointCoreOptions, arenaBytes: number = ARENA_BYTES) {
+    checkCore(options)
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
@@ -91,6 +93,8 @@ export class EndpointCore {
    */
   connect(options: ConnectOptions, loadHandshake: () => Eventually<Handshake>): QuicConnection {
     const config = connectionConfig(options, CONNECT_KEYS)
+    checkSignal(options.signal)
+    checkType(options.serverName, 'serverName', 'string')
     const target = targetOf(options, this.transport)
     const recall = new Recall(options, nameOf(options, target))
     const parametersWith = this.#parametersOf(options, config, target)
@@ -219,6 +223,17 @@ function targetOf(options: ConnectOptions, transport: DatagramTransport): Target
     throw new TypeError('address must be given: host:port')
   }
   return parseTarget(address)
+}
+
+/** @throws TypeError for what an endpoint cannot be made of */
+function checkCore(options: EndpointCoreOptions): void {
+  if (options === undefined) throw new TypeError('options must be an object, got undefined')
+  checkObject(options, 'options')
+  const { crypto, environment, resetKey, tokenKey } = options
+  if (crypto !== undefined) checkMethods(crypto, 'crypto', ['createEngine'])
+  if (environment !== undefined) checkMethods(environment, 'environment', ['now', 'wallClock', 'setTimer'])
+  if (resetKey !== undefined) checkKey(resetKey, 16, 'resetKey')
+  if (tokenKey !== undefined) checkKey(tokenKey, 32, 'tokenKey')
 }
 
 function closedTransport(): QuicCarrierError {

@@ -1,6 +1,7 @@
 /** An endpoint of one's own: several connections, and both roles, on one transport. */
 import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { checkKey, checkTransport } from './checks.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
 import { handshake } from './handshake.ts'
@@ -36,6 +37,7 @@ export class QuicEndpoint {
 
   /** @param transport belongs to the endpoint from now on. */
   constructor(transport: DatagramTransport, options: EndpointCoreOptions = {}) {
+    checkTransport(transport)
     this.#core = new EndpointCore(transport, options)
   }
 
@@ -61,11 +63,13 @@ export class QuicEndpoint {
 
   /** As of a server: another key for stateless resets; that which is replaced still serves connections from before. @throws RangeError below 16 bytes */
   rotateResetKey(key: Uint8Array): void {
+    checkKey(key, 16)
     this.#core.driver.endpoint.rotateResetKey(key)
   }
 
   /** As of a server: another key for address tokens; that which is replaced is still taken. @throws RangeError below 32 bytes */
   rotateTokenKey(key: Uint8Array): void {
+    checkKey(key, 32)
     this.#core.driver.endpoint.rotateTokenKey(key)
   }
 

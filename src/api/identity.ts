@@ -6,6 +6,7 @@ import { signingSchemes } from '../crypto/signature-schemes.ts'
 import type { Identity } from '../tls/config.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { privateKeyFromPem } from '../x509/private-key.ts'
+import { shown } from './checks.ts'
 import { isCryptoKey } from './crypto-key.ts'
 import { derOf } from './trust.ts'
 
@@ -85,9 +86,9 @@ function identitiesOf(
 function identityOf(options: CertificateOptions, crypto: PublicKeyProvider): Eventually<Identity> {
   const { certificate, privateKey } = options ?? {}
   if (certificate === undefined || privateKey === undefined) {
-    throw new TypeError('certificate must have the members certificate and privateKey')
+    throw new TypeError(`certificate must have the members certificate and privateKey, got ${shown(options)}`)
   }
-  const chain = derOf(certificate)
+  const chain = derOf(certificate, 'certificate')
   const [leaf] = chain.map((der) => parseCertificate(der))
   const key = leaf === undefined ? undefined : parsePublicKey(leaf.spki)
   return andThen(signerOf(privateKey, crypto), (signer) => {

@@ -1,5 +1,7 @@
 /** Listeners of events, none of which can do harm beyond the object that it listens to. */
 
+import { checkMethods } from './checks.ts'
+
 /** An `EventTarget` whose listeners may throw: a host would end the process for it. */
 export class Listeners {
   /** Made for the first listener: bare engines have none. */
@@ -14,6 +16,7 @@ export class Listeners {
 
   /** As `EventTarget` has it. */
   add(type: string, listener: EventListenerOrEventListenerObject, options?: AddEventListenerOptions): void {
+    if (typeof listener !== 'function') checkMethods(listener, 'listener', ['handleEvent'])
     this.#target ??= new EventTarget()
     this.#target.addEventListener(type, this.#guardOf(listener), options)
   }

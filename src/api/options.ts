@@ -4,6 +4,7 @@ import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig
 import type { CryptoProvider, KeyExchange } from '../crypto/provider.ts'
 import type { Environment } from '../environment.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
+import { checkArray, checkType } from './checks.ts'
 import { type CongestionControl, controllerOf } from './congestion.ts'
 
 /** What both roles can be told. The options of a connection (`ConnectionOptions`) stand beside these in the same object. */
@@ -57,6 +58,8 @@ export function connectionConfig(options: CommonOptions, own: readonly string[])
 export function cipherSuites(options: CommonOptions, crypto: CryptoProvider): CryptoProvider['suites'] {
   const { cipherSuites: names } = options
   if (names === undefined) return crypto.suites
+  checkArray(names, 'cipherSuites')
+  if (names.length === 0) throw new RangeError('cipherSuites must name at least one suite, got none')
   return names.map((name) => {
     const suite = crypto.suites.find((each) => each.name === name)
     if (suite === undefined) {
@@ -82,7 +85,10 @@ export function tlsCommon(
   readonly keyLog: ((line: string) => void) | undefined
   readonly groups: readonly number[] | undefined
 } {
-  const { groups } = options
+  const { groups, keyLog, observer } = options
+  checkArray(groups, 'groups')
+  checkType(keyLog, 'keyLog', 'function')
+  checkType(observer, 'observer', 'function')
   const own = (groups ?? []).filter((group) => typeof group !== 'number')
   for (const group of own) checkGroup(group)
   return {
@@ -91,7 +97,7 @@ export function tlsCommon(
     random: environment.random,
     wallClock: () => environment.wallClock(),
     alpn: options.alpn,
-    keyLog: options.keyLog,
+    keyLog,
     groups: groups?.map((group) => (typeof group === 'number' ? group : group.group)),
   }
 }

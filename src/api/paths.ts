@@ -6,6 +6,7 @@ import type { PathState } from '../connection/path.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import { splitAddress } from '../wire/path-address.ts'
+import { checkSignal, checkTransport } from './checks.ts'
 import type { Driver } from './driver.ts'
 import { QuicAddressError, type QuicError, QuicMigrationError } from './errors.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
@@ -75,8 +76,10 @@ export class ConnectionPaths {
 
   /** Opens a path on `transport`, which is adopted unless that is refused. Fulfils when it is validated, and moved to if asked for. */
   async open(transport: DatagramTransport, purpose: PathRequest['purpose'], options: PathOptions): Promise<void> {
+    checkTransport(transport)
     checkOptions(options)
     const { address, signal, timeout } = options
+    checkSignal(signal)
     signal?.throwIfAborted()
     if (this.#error !== undefined) throw this.#error
     const connection = this.#connection

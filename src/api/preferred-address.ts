@@ -1,6 +1,8 @@
 /** The address that a server would rather be reached at (RFC 9000 §9.6), as applications say it. */
 import type { DatagramTransport, PathAddress } from '../transport.ts'
 import { hostBytes, splitAddress } from '../wire/path-address.ts'
+import { checkTransport } from './checks.ts'
+import { checkKeys } from './known-keys.ts'
 
 /** Where a server would rather be reached: a transport of its own, which belongs to the server from then on. */
 export interface PreferredAddressOptions {
@@ -20,7 +22,9 @@ export interface PreferredAddresses {
 /** The addresses that clients are told. @throws TypeError for what is no address with a port, or none of the family */
 export function preferredAddressOf(options: PreferredAddressOptions | undefined): PreferredAddresses | undefined {
   if (options === undefined) return undefined
+  checkKeys(options, ['transport', 'ipv4', 'ipv6'], 'preferredAddress')
   const { transport } = options
+  checkTransport(transport, 'preferredAddress.transport')
   const ipv4 = checkedAddress('ipv4', options.ipv4) ?? literalOf(transport, 4)
   const ipv6 = checkedAddress('ipv6', options.ipv6) ?? literalOf(transport, 16)
   if (ipv4 === undefined && ipv6 === undefined) {

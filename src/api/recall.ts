@@ -3,6 +3,7 @@ import { concat, toHex } from '../base/bytes.ts'
 import { decodeSession, encodeSession, type StoredSession } from '../connection/stored-session.ts'
 import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { hashOf } from '../crypto/hkdf.ts'
+import { shown } from './checks.ts'
 import type { ClientStore } from './memory.ts'
 import { derOf, type TrustOptions } from './trust.ts'
 
@@ -61,7 +62,8 @@ export class Recall {
       throw new TypeError(`earlyData must be a boolean, got ${String(earlyData)}`)
     }
     for (const [name, value] of Object.entries({ session, token })) {
-      if (value !== undefined && !(value instanceof Uint8Array)) throw new TypeError(`${name} must be a Uint8Array`)
+      if (value !== undefined && !(value instanceof Uint8Array))
+        throw new TypeError(`${name} must be a Uint8Array, got ${shown(value)}`)
     }
     if (session !== undefined && decodeSession(session) === undefined) {
       throw new TypeError('session must be that of an event `session`')

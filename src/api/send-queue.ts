@@ -1,5 +1,6 @@
 /** What waits in front of the network, and the wait until it is less (`contract.md` §3). */
 import type { Connection } from '../connection/connection.ts'
+import { checkAbortable } from './checks.ts'
 import type { Driver } from './driver.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 
@@ -48,6 +49,7 @@ export class SendQueueWatch {
 
   /** Fulfils when it is not congested. */
   drained(options: Abortable): Promise<void> {
+    checkAbortable(options)
     if (!this.snapshot.congested) return Promise.resolve()
     const waiting = deferred<void>()
     this.#waiting.add(waiting)

@@ -7,6 +7,7 @@ import { createReception } from '../endpoint/reception.ts'
 import { type ClientCertificatePolicy, checkConfig, checkVerifiers, type ServerPskPolicy } from '../tls/config.ts'
 import { createServerSession } from '../tls/server-session.ts'
 import type { DatagramTransport, PathAddress } from '../transport.ts'
+import { checkAbortable, checkKey, checkObject, checkSignal, checkTransport, checkType } from './checks.ts'
 import { type ClientCertificateOptions, clientCertificatePolicy } from './client-certificates.ts'
 import { QuicConnection } from './connection.ts'
 import { EndpointCore, type EndpointCoreOptions } from './endpoint-core.ts'
@@ -113,6 +114,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     this.#tickets = serverTickets(options, core.environment)
     this.#psk = options.psk && serverPsk(options.psk)
     const { clientCertificates, limits, retry } = options
+    checkObject(limits, 'limits')
     this.#clientCertificates = clientCertificates && clientCertificatePolicy(clientCertificates, core.crypto)
     core.driver.endpoint.listen(
       { versions: config.versions, greaseQuicBit: config.greaseQuicBit, limits, retry: retryPolicyOf(retry) },
@@ -129,6 +131,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * @throws where the transport has a receiver already, or is closed
    */
   addTransport(transport: DatagramTransport): void {
+    checkTransport(transport)
     this.#core.driver.adopt(transport, this)
     this.#transports.add(transport)
   }
@@ -171,7 +174,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * ```
    */
   async setCertificates(certificates: ServerCertificates, options: Abortable = {}): Promise<void> {
-    checkKeys(options, ['signal'])
+    checkAbortable(options)
     const { signal } = options
     signal?.throwIfAborted()
     await abortable(Promise.resolve(this.#identities.set(certificates, signal)), signal)
@@ -182,6 +185,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * ones are not. @throws RangeError for a shorter key; TypeError where there are no tickets
    */
   rotateTicketKey(key: Uint8Array): void {
+    checkKey(key, 32)
     if (this.#tickets === undefined) throw new TypeError('The server gives out no tickets')
     this.#tickets.rotate(key)
   }
@@ -197,11 +201,13 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
    * @throws RangeError below 16 bytes
    */
   rotateResetKey(key: Uint8Array): void {
+    checkKey(key, 16)
     this.#core.driver.endpoint.rotateResetKey(key)
   }
 
   /** Seals address tokens with another key from now on; those of the key that is replaced are still taken. @throws RangeError below 32 bytes */
   rotateTokenKey(key: Uint8Array): void {
+    checkKey(key, 32)
     this.#core.driver.endpoint.rotateTokenKey(key)
   }
 
@@ -374,7 +380,9 @@ function acceptOptions(given: AcceptOptions): AcceptOptions {
 
 function checkCloseOptions(options: ServerCloseOptions): void {
   checkKeys(options, ['graceful', 'timeout', 'signal'])
-  const { timeout } = options
+  const { graceful, signal, timeout } = options
+  checkType(graceful, 'graceful', 'boolean')
+  checkSignal(signal)
   if (timeout === undefined) return
   if (typeof timeout !== 'number') throw new TypeError(`timeout must be a number, got ${String(timeout)}`)
   if (!(timeout >= 0)) throw new RangeError(`timeout must be at least 0, got ${timeout}`)
@@ -394,11 +402,12 @@ function checkCloseOptions(options: ServerCloseOptions): void {
  * ```
  */
 export async function listen(transport: DatagramTransport, options: ListenOptions): Promise<QuicServer> {
+  checkTransport(transport)
   try {
     return await listenOn(new EndpointCore(transport, options), options, true)
   } catch (error) {
     transport.close()
-    options.preferredAddress?.transport.close()
+    options?.preferredAddress?.transport?.close?.()
     throw error
   }
 }
@@ -411,6 +420,7 @@ export async function listenOn(core: EndpointCore, options: ListenOptions, ownsT
   if (options.clientCertificates !== undefined) checkVerifiers(common)
   const identities = new ServerIdentities(core.crypto)
   const { certificate, psk, signal } = options
+  checkSignal(signal)
   signal?.throwIfAborted()
   if (certificate !== undefined) await abortable(Promise.resolve(identities.set(certificate)), signal)
   else if (psk === undefined) throw new TypeError('certificate must be given, or psk in its place')

@@ -5,6 +5,7 @@ import { DEFAULT_PRIORITY, type StreamPriority } from '../streams/scheduler.ts'
 import type { Stream } from '../streams/stream.ts'
 import { StreamClosedError, StreamStateError } from '../streams/stream-error.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
+import { checkAbortable, checkType, shown } from './checks.ts'
 import { errorCode, type QuicError, QuicStreamError } from './errors.ts'
 import { checkKeys } from './known-keys.ts'
 import { ReadableAdapter, type ReadableHost } from './receive-stream.ts'
@@ -83,7 +84,7 @@ export class QuicStream {
   /** What the peer sends, as a byte stream; chunks of up to 64 KiB, or the reader's own buffers (BYOB). */
   get readable(): ReadableStream<Uint8Array> {
     const half = this.#stream.receive
-    if (half === undefined) throw new TypeError(`Stream ${this.id} is for sending alone: it has no readable`)
+    if (half === undefined) throw this.#sendsAlone()
     if (this.#reading === undefined) {
       this.#reading = new ReadableAdapter(
         half,
@@ -97,7 +98,7 @@ export class QuicStream {
   /** What we send. A write waits for room in the send buffer; `close` sends the end and waits until all is acknowledged. */
   get writable(): QuicWritable {
     const half = this.#stream.send
-    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
+    if (half === undefined) throw this.#receivesAlone()
     if (this.#writing === undefined) {
       this.#writing = new WritableAdapter(
         half,
@@ -120,6 +121,8 @@ export class QuicStream {
 
   /** @throws RangeError for an urgency that is not an integer from 0 to 7 */
   set priority(priority: Partial<StreamPriority>) {
+    checkKeys(priority, ['urgency', 'incremental'], 'priority')
+    checkType(priority.incremental, 'incremental', 'boolean')
     this.#stream.priority = { ...DEFAULT_PRIORITY, ...this.#stream.priority, ...priority }
     this.#host.wake()
   }
@@ -158,7 +161,8 @@ export class QuicStream {
    */
   read(into: Uint8Array): number {
     const half = this.#stream.receive
-    if (half === undefined) throw new TypeError(`Stream ${this.id} is for sending alone`)
+    if (half === undefined) throw this.#sendsAlone()
+    if (!(into instanceof Uint8Array)) throw new TypeError(`into must be a Uint8Array, got ${shown(into)}`)
     // The bytes that a reset left may have been read before its event is told.
     if (half.resetCode !== undefined && this.#receiveError === undefined) this.onReset(half.resetCode)
     if (this.#receiveError !== undefined) throw this.#receiveError
@@ -169,13 +173,14 @@ export class QuicStream {
   }
 
   /** Fulfils when {@link read} has something to say. */
-  whenReadable(options: Abortable = {}): Promise<void> {
+  whenReadable(options?: Abortable): Promise<void> {
+    checkAbortable(options)
     const half = this.#stream.receive
     if (half === undefined || half.isReadable || this.#receiveError !== undefined) {
-      return abortable(Promise.resolve(), options.signal)
+      return abortable(Promise.resolve(), options?.signal)
     }
     this.#whenReadable ??= deferred<void>()
-    return abortable(this.#whenReadable.promise, options.signal)
+    return abortable(this.#whenReadable.promise, options?.signal)
   }
 
   /**
@@ -184,7 +189,8 @@ export class QuicStream {
    */
   tryWrite(bytes: Uint8Array): number {
     const half = this.#stream.send
-    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone`)
+    if (half === undefined) throw this.#receivesAlone()
+    if (!(bytes instanceof Uint8Array)) throw new TypeError(`bytes must be a Uint8Array, got ${shown(bytes)}`)
     if (this.#sendError !== undefined) throw this.#sendError
     const length = half.write(bytes)
     if (length > 0) this.#host.wake()
@@ -192,31 +198,35 @@ export class QuicStream {
   }
 
   /** Fulfils when {@link tryWrite} has room again. */
-  whenWritable(options: Abortable = {}): Promise<void> {
+  whenWritable(options?: Abortable): Promise<void> {
+    checkAbortable(options)
     const half = this.#stream.send
     // Where nothing may be written any more, `tryWrite` says so at once.
     if (half === undefined || !half.isWritable || half.writableBytes > 0) {
-      return abortable(Promise.resolve(), options.signal)
+      return abortable(Promise.resolve(), options?.signal)
     }
     half.wantRoom()
     this.#whenWritable ??= deferred<void>()
-    return abortable(this.#whenWritable.promise, options.signal)
+    return abortable(this.#whenWritable.promise, options?.signal)
   }
 
   /** Ends the sending half behind what was written, without waiting. The same as `writable.close()` if a writer is in use. */
   finish(): void {
-    if (this.#stream.send === undefined || this.#sendError !== undefined) return
+    if (this.#stream.send === undefined) throw this.#receivesAlone()
+    if (this.#sendError !== undefined) return
     this.#stream.send.finish()
     this.#host.wake()
   }
 
   /** Ends the sending half and waits until all is acknowledged. Rejects with a TypeError while a writer holds `writable`: close that. A `signal` ends the wait alone. */
-  close(options: Abortable = {}): Promise<void> {
-    return abortable(this.#close(options.signal), options.signal)
+  close(options?: Abortable): Promise<void> {
+    checkAbortable(options)
+    return abortable(this.#close(options?.signal), options?.signal)
   }
 
   async #close(signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted || this.#stream.send === undefined) return
+    if (this.#stream.send === undefined) throw this.#receivesAlone()
+    if (signal?.aborted) return
     if (this.#writing !== undefined) return this.#writing.writable.close()
     this.finish()
     while (!this.#stream.send.isTerminal) {
@@ -226,10 +236,18 @@ export class QuicStream {
     }
   }
 
+  #receivesAlone(): TypeError {
+    return new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
+  }
+
+  #sendsAlone(): TypeError {
+    return new TypeError(`Stream ${this.id} is for sending alone: it has no readable`)
+  }
+
   /** Gives up sending: RESET_STREAM with `code`; queued bytes are dropped (RFC 9000 §3.1). */
   reset(code?: bigint | number): void {
     const value = errorCode(code)
-    if (this.#stream.send === undefined) return
+    if (this.#stream.send === undefined) throw this.#receivesAlone()
     this.#stream.send.reset(value)
     this.#onSendEnd(this.#resetBy(value))
     this.#host.wake()
@@ -246,7 +264,7 @@ export class QuicStream {
     checkKeys(options, ['code', 'reliableSize'])
     const code = errorCode(options.code)
     const half = this.#stream.send
-    if (half === undefined) throw new TypeError(`Stream ${this.id} is for receiving alone: it cannot be reset`)
+    if (half === undefined) throw this.#receivesAlone()
     try {
       half.resetAt(code, options.reliableSize)
     } catch (error) {
@@ -259,7 +277,7 @@ export class QuicStream {
   /** Asks the peer to stop: STOP_SENDING with `code`; unread bytes are dropped, their credit returns (RFC 9000 §3.5). */
   stopSending(code?: bigint | number): void {
     const value = errorCode(code)
-    if (this.#stream.receive === undefined) return
+    if (this.#stream.receive === undefined) throw this.#sendsAlone()
     this.#stream.receive.stop(value)
     this.#onReceiveEnd(this.#stopped(value))
     this.#host.wake()
@@ -267,8 +285,8 @@ export class QuicStream {
 
   /** Both at once: {@link reset} and {@link stopSending}. */
   abort(code?: bigint | number): void {
-    this.reset(code)
-    this.stopSending(code)
+    if (this.#stream.send !== undefined) this.reset(code)
+    if (this.#stream.receive !== undefined) this.stopSending(code)
   }
 
   /**

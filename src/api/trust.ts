@@ -5,6 +5,7 @@ import { CertificateError } from '../x509/certificate-error.ts'
 import { type CertificateVerifier, insecureVerifier } from '../x509/certificate-verifier.ts'
 import { certificatesFromPem } from '../x509/pem.ts'
 import type { CertificateHash } from '../x509/pins.ts'
+import { checkArray, shown } from './checks.ts'
 import { isCryptoKey, pinOfCryptoKey } from './crypto-key.ts'
 import type { Handshake } from './handshake.ts'
 
@@ -40,6 +41,8 @@ export function verifierOf(
   systemRoots: () => readonly Uint8Array[] | undefined,
 ): (factories: VerifierFactories) => CertificateVerifier {
   const { ca, serverCertificateHashes, spkiPins, verify } = options
+  checkHashes(serverCertificateHashes)
+  checkArray(spkiPins, 'spkiPins')
   if (verify === 'insecure') return () => insecureVerifier
   if (verify !== undefined) {
     const verifier = verifierByFunction(verify, ca ?? serverCertificateHashes ?? spkiPins)
@@ -81,16 +84,35 @@ function verifierByFunction(verify: unknown, other: unknown): CertificateVerifie
 function pinOf(pin: Uint8Array | CryptoKey): Eventually<Uint8Array> {
   if (isCryptoKey(pin)) return pinOfCryptoKey(pin)
   if (pin instanceof Uint8Array && pin.length === 32) return pin
-  throw new TypeError('spkiPins must hold SHA-256 hashes of 32 bytes, or public keys as CryptoKey')
+  const words = pin instanceof Uint8Array ? `${pin.length} bytes` : shown(pin)
+  throw new TypeError(`spkiPins must hold SHA-256 hashes of 32 bytes, or public keys as CryptoKey, got ${words}`)
 }
 
-/** Certificates as DER. @throws TypeError for a text without a certificate */
-export function derOf(given: string | Uint8Array | readonly (string | Uint8Array)[]): readonly Uint8Array[] {
+/** @throws TypeError for what has not the shape of W3C's dictionaries */
+function checkHashes(hashes: unknown): void {
+  if (hashes === undefined) return
+  checkArray(hashes, 'serverCertificateHashes')
+  for (const hash of hashes as readonly (Partial<CertificateHash> | undefined)[]) {
+    if (typeof hash?.algorithm === 'string' && typeof hash.value === 'object') continue
+    throw new TypeError(`serverCertificateHashes must hold objects with algorithm and value, got ${shown(hash)}`)
+  }
+}
+
+/**
+ * Certificates as DER.
+ * @param name what the option is called.
+ * @throws TypeError for a text without a certificate, and what can be none
+ */
+export function derOf(
+  given: string | Uint8Array | readonly (string | Uint8Array)[],
+  name = 'ca',
+): readonly Uint8Array[] {
   if (typeof given === 'string') {
     const certificates = certificatesFromPem(given)
     if (certificates.length === 0) throw new TypeError('The text holds no certificate in PEM')
     return certificates
   }
   if (given instanceof Uint8Array) return [given]
-  return given.flatMap((each) => derOf(each))
+  if (!Array.isArray(given)) throw new TypeError(`${name} must be PEM, DER or an array of them, got ${shown(given)}`)
+  return given.flatMap((each) => derOf(each, name))
 }

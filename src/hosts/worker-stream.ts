@@ -172,7 +172,7 @@ export class WorkerStream implements SameStream {
 
   /** Ends the sending half and waits until all is acknowledged. A `signal` ends the wait alone. */
   async close(options: Abortable = {}): Promise<void> {
-    if (!this.#canWrite) return
+    if (!this.#canWrite) throw new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
     if (this.#sendError !== undefined) throw this.#sendError
     await this.#channel.call(this.#object, 'close', [], options)
   }
@@ -180,7 +180,8 @@ export class WorkerStream implements SameStream {
   /** Gives up sending: RESET_STREAM with `code`. */
   reset(code?: bigint | number): void {
     const value = errorCode(code)
-    if (!this.#canWrite || this.#sendError !== undefined) return
+    if (!this.#canWrite) throw new TypeError(`Stream ${this.id} is for receiving alone: it has no writable`)
+    if (this.#sendError !== undefined) return
     this.#channel.tell(this.#object, 'reset', [value])
     this.#onSendError(new QuicStreamError(`Stream ${this.id} was reset with code ${value}`, value, { side: 'local' }))
   }
@@ -196,7 +197,8 @@ export class WorkerStream implements SameStream {
   /** Asks the peer to stop: STOP_SENDING with `code`; unread bytes are dropped. */
   stopSending(code?: bigint | number): void {
     const value = errorCode(code)
-    if (!this.#canRead || this.#receiveError !== undefined) return
+    if (!this.#canRead) throw new TypeError(`Stream ${this.id} is for sending alone: it has no readable`)
+    if (this.#receiveError !== undefined) return
     this.#channel.tell(this.#object, 'stopSending', [value])
     this.#onReceiveError(
       new QuicStreamError(`Stream ${this.id} was stopped with code ${value}`, value, { side: 'local' }),
@@ -205,8 +207,8 @@ export class WorkerStream implements SameStream {
 
   /** Both at once: {@link reset} and {@link stopSending}. */
   abort(code?: bigint | number): void {
-    this.reset(code)
-    this.stopSending(code)
+    if (this.#canWrite) this.reset(code)
+    if (this.#canRead) this.stopSending(code)
   }
 
   /** Lets the stream live for `ms` from now at most. @throws RangeError for a time that is not above 0 */

@@ -160,7 +160,11 @@ export function checkConfig(config: TlsConfig): void {
     const { length } = encodeUtf8(name)
     if (length < 1 || length > 255) throw new RangeError(`alpn names must take 1 to 255 bytes, got ${length}: ${name}`)
   }
-  if (groupsOf(config).length === 0) throw new RangeError('groups must name at least one group that the provider has')
+  if (groupsOf(config).length === 0) {
+    throw new RangeError(
+      `groups must name at least one group that the provider has, got ${config.groups?.join() || 'none'}`,
+    )
+  }
 }
 
 /**
