@@ -10,19 +10,38 @@ import type { Readable } from 'node:stream'
 // The package exports the path of its binary and no types.
 const { default: BINARY } = createRequire(import.meta.url)('workerd') as { default: string }
 
+/** How long it may take to listen, ms. */
+const START_LIMIT = 20_000
+
+/** What it has beside its modules. */
+export interface WorkerdOptions {
+  /** Listens on UDP as well, which is experimental. */
+  readonly udp?: boolean
+  /** The name of the class of a Durable Object, bound to `ROOM`. */
+  readonly durableObject?: string
+  /** Texts in the Worker's `env`. */
+  readonly bindings?: Readonly<Record<string, string>>
+}
+
 /** A workerd at work. */
 export interface Workerd {
   /** Where it answers, on loopback. */
   readonly url: string
+  /** The port of its UDP socket; 0: it has none. */
+  readonly udpPort: number
   stop(): void
 }
 
 /** Starts workerd on `modules` (name to source); the first is the entry. Rejects with its complaints if it does not start. */
-export async function startWorkerd(modules: ReadonlyMap<string, string>): Promise<Workerd> {
+export async function startWorkerd(
+  modules: ReadonlyMap<string, string>,
+  options: WorkerdOptions = {},
+): Promise<Workerd> {
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-workerd-'))
   for (const [name, source] of modules) writeFileSync(join(folder, name), source)
-  writeFileSync(join(folder, 'config.capnp'), configOf([...modules.keys()]))
-  const child = spawn(BINARY, ['serve', 'config.capnp', '--control-fd=3'], {
+  writeFileSync(join(folder, 'config.capnp'), configOf([...modules.keys()], options))
+  const flags = options.udp === true ? ['--experimental'] : []
+  const child = spawn(BINARY, ['serve', 'config.capnp', '--control-fd=3', ...flags], {
     cwd: folder,
     stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
   })
@@ -31,27 +50,47 @@ export async function startWorkerd(modules: ReadonlyMap<string, string>): Promis
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    return { url: `http://127.0.0.1:${await portOf(child)}/`, stop }
+    const ports = await portsOf(child, options.udp === true ? 2 : 1)
+    return { url: `http://127.0.0.1:${ports.get('http')}/`, udpPort: ports.get('udp') ?? 0, stop }
   } catch (error) {
     stop()
     throw error
   }
 }
 
-function configOf(names: readonly string[]): string {
+function configOf(names: readonly string[], { bindings = {}, durableObject, udp }: WorkerdOptions): string {
   const modules = names.map((name) => `(name = "${name}", esModule = embed "${name}")`).join(', ')
+  const texts = Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)
+  const room = `(name = "ROOM", durableObjectNamespace = "${durableObject}")`
+  const all = [...texts, ...(durableObject === undefined ? [] : [room])].join(', ')
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker), (name = "internet", network = (allow = ["private"]))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["private"])),
+  ],
+  sockets = [
+    (name = "http", address = "127.0.0.1:0", http = (), service = "main"),
+    ${udp === true ? '(name = "udp", address = "127.0.0.1:0", udp = (), service = "main"),' : ''}
+  ],
 );
-const worker :Workerd.Worker = (modules = [${modules}], compatibilityDate = "2026-07-01");
+const worker :Workerd.Worker = (
+  modules = [${modules}],
+  compatibilityDate = "2026-07-01",
+  ${udp === true ? 'compatibilityFlags = ["experimental"],' : ''}
+  bindings = [${all}],
+  ${durableObject === undefined ? '' : `durableObjectNamespaces = [(className = "${durableObject}", uniqueKey = "room", enableSql = true)],`}
+  ${durableObject === undefined ? '' : 'durableObjectStorage = (inMemory = void),'}
+);
 `
 }
 
-function portOf(child: ChildProcess): Promise<number> {
+/** The ports of its sockets, by name, when there are `count`. */
+function portsOf(child: ChildProcess, count: number): Promise<ReadonlyMap<string, number>> {
   return new Promise((resolve, reject) => {
     let complaints = ''
+    const ports = new Map<string, number>()
+    const timer = setTimeout(() => reject(new Error(`workerd does not listen: ${complaints}`)), START_LIMIT)
     child.stderr?.on('data', (bytes: Uint8Array) => {
       complaints += bytes.toString()
     })
@@ -59,8 +98,11 @@ function portOf(child: ChildProcess): Promise<number> {
     child.on('exit', (code) => reject(new Error(`workerd ended with ${code}: ${complaints}`)))
     const control = child.stdio[3] as Readable
     createInterface(control).on('line', (line) => {
-      const message: unknown = JSON.parse(line)
-      if (typeof message === 'object' && message !== null && 'port' in message) resolve(Number(message.port))
+      const message: { socket?: unknown; port?: unknown } = JSON.parse(line)
+      if (message.port !== undefined) ports.set(String(message.socket), Number(message.port))
+      if (ports.size < count) return
+      clearTimeout(timer)
+      resolve(ports)
     })
   })
 }
