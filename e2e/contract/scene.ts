@@ -15,6 +15,9 @@ import { ConnectionLog, type Evidence, type LogReader } from './log.ts'
 import { type NetworkName, type NetworkOptions, openNetwork, type TestNetwork } from './networks.ts'
 import { Tapped, type WireDatagram } from './tapped.ts'
 
+/** Options that say whom a client believes. */
+const TRUST: readonly string[] = ['ca', 'spkiPins', 'verify', 'psk']
+
 /** How two ends meet. */
 export interface MeetOptions {
   readonly client?: Partial<ConnectOptions>
@@ -67,6 +70,11 @@ export class Scene implements LogReader {
 
   get certificate(): TestNetwork['certificate'] {
     return this.#network.certificate
+  }
+
+  /** Unix ms, for certificates. */
+  wallClock(): number {
+    return this.#network.options.environment?.wallClock() ?? Date.now()
   }
 
   /** Clock and cryptography of the network, for ends that are made by hand. */
@@ -191,7 +199,8 @@ export class Scene implements LogReader {
 
   /** Of a client that trusts the server of this scene. */
   clientOptions(options: Partial<ConnectOptions> = {}): Omit<ConnectOptions, 'address' | 'crypto' | 'environment'> {
-    return { alpn: ['contract'], serverCertificateHashes: [this.certificate.hash], ...options }
+    const isTrusting = TRUST.some((name) => name in options)
+    return { alpn: ['contract'], ...(!isTrusting && { serverCertificateHashes: [this.certificate.hash] }), ...options }
   }
 
   /** A server and a client whose handshakes are complete. */
@@ -220,5 +229,6 @@ export async function play(
   const network = await openNetwork(name, options)
   const scene = new Scene(network)
   await network.run(() => proof(scene))
-  return { scene, lost: network.lost }
+  const tapped = [...scene.transports.client, ...scene.transports.server]
+  return { scene, lost: tapped.reduce((sum, { lost }) => sum + lost, network.lost) }
 }

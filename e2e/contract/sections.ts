@@ -8,10 +8,12 @@ import { FLOW_CONTROL } from './flow-control.ts'
 import { LIFE_CYCLE } from './life-cycle.ts'
 import { LIVENESS } from './liveness.ts'
 import { PATHS } from './paths.ts'
+import { PROTECTION } from './protection.ts'
 import { QUIC_LB } from './quic-lb.ts'
 import type { Section } from './row.ts'
 import { SENDING } from './sending.ts'
 import { STREAMS } from './streams.ts'
+import { RESUMPTION, TLS } from './tls.ts'
 
 export const SECTIONS: readonly Section[] = [
   LIFE_CYCLE,
@@ -25,6 +27,9 @@ export const SECTIONS: readonly Section[] = [
   PATHS,
   RESETS,
   LIVENESS,
+  PROTECTION,
+  TLS,
+  RESUMPTION,
   QUIC_LB,
   FLOW_CONTROL,
 ]

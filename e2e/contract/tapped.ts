@@ -10,6 +10,19 @@ export interface WireDatagram {
   readonly ecn: Ecn
 }
 
+/** Whoever receives now. */
+interface Relay {
+  sink: DatagramSink | undefined
+}
+
+function relayed(relay: Relay): DatagramSink {
+  return {
+    datagram: (bytes, from, ecn, segmentSize) => relay.sink?.datagram(bytes, from, ecn, segmentSize),
+    drain: () => relay.sink?.drain(),
+    closed: (error) => relay.sink?.closed(error),
+  }
+}
+
 /** What becomes of a datagram; what is held back leaves with {@link Tapped.release}. */
 export type Fate = 'send' | 'lose' | 'hold'
 
@@ -27,14 +40,18 @@ export class Tapped implements DatagramTransport {
   fate: (bytes: Uint8Array) => Fate = () => 'send'
   /** Whether there is room for nothing more, until {@link drain}: what is sent all the same is taken. */
   isFull = false
+  /** Datagrams that {@link fate} has lost. */
+  lost = 0
   /** The mark that a datagram leaves with. */
   mark: (ecn: Ecn) => Ecn = (ecn) => ecn
   readonly #role: Role
   readonly #wire: WireDatagram[]
   readonly #held: WireDatagram[] = []
-  #sink: DatagramSink | undefined
+  readonly #relay: Relay
 
-  constructor(inner: DatagramTransport, role: Role, wire: WireDatagram[]) {
+  /** @param relay of the transport whose place this one takes. */
+  constructor(inner: DatagramTransport, role: Role, wire: WireDatagram[], relay: Relay = { sink: undefined }) {
+    this.#relay = relay
     this.inner = inner
     this.properties = inner.properties
     this.localAddress = inner.localAddress
@@ -46,22 +63,28 @@ export class Tapped implements DatagramTransport {
   }
 
   open(sink: DatagramSink): void {
-    this.inner.open(sink)
-    this.#sink = sink
+    const isFirst = this.#relay.sink === undefined
+    this.#relay.sink = sink
+    if (isFirst) this.inner.open(relayed(this.#relay))
   }
 
   /** Sends and receives by another transport from now on, as behind a NAT that has forgotten the first. */
   replace(inner: DatagramTransport): void {
-    const sink = this.#sink
-    if (sink === undefined) throw new Error('It is not open')
     this.inner = inner
-    inner.open(sink)
+    inner.open(relayed(this.#relay))
+  }
+
+  /** The same address for another process: this one is dead, and nothing that it sends leaves any more. */
+  successor(): Tapped {
+    this.fate = () => 'lose'
+    return new Tapped(this.inner, this.#role, this.#wire, this.#relay)
   }
 
   send(bytes: Uint8Array, to: PathAddress, ecn: Ecn): boolean {
     const datagram = { from: this.#role, bytes: bytes.slice(), to, ecn }
     if (this.#wire.length < MAX_KEPT) this.#wire.push(datagram)
     const fate = this.fate(bytes)
+    if (fate === 'lose') this.lost += 1
     if (fate === 'hold') this.#held.push(datagram)
     const hasRoom = fate !== 'send' || this.inner.send(bytes, to, this.mark(ecn))
     return hasRoom && !this.isFull
@@ -70,7 +93,7 @@ export class Tapped implements DatagramTransport {
   /** There is room again. */
   drain(): void {
     this.isFull = false
-    this.#sink?.drain()
+    this.#relay.sink?.drain()
   }
 
   /** Sends what was held back. */

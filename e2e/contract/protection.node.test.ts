@@ -1,0 +1,4 @@
+import { PROTECTION } from './protection.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(PROTECTION)
