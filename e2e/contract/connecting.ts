@@ -30,7 +30,7 @@ export const CONNECTING: Section = {
         await log.shows('connection_state_updated', { new: 'handshake_complete' })
         await client.close()
         await log.shows('connection_state_updated', { new: 'closed' })
-        expect(() => transport.open({ datagram() {}, drain() {}, closed() {} })).toThrow()
+        expect(() => transport.inner.open({ datagram() {}, drain() {}, closed() {} })).toThrow()
       },
       { interop: ['handshake'] },
     ),

@@ -7,7 +7,10 @@ import { DEADLINES, RESETS } from './deadlines.ts'
 import { FLOW_CONTROL } from './flow-control.ts'
 import { LIFE_CYCLE } from './life-cycle.ts'
 import { LIVENESS } from './liveness.ts'
+import { OBSERVING } from './observing.ts'
 import { PATHS } from './paths.ts'
+import { PRIORITIES } from './priorities.ts'
+import { PROMISES } from './promises.ts'
 import { PROTECTION } from './protection.ts'
 import { QUIC_LB } from './quic-lb.ts'
 import type { Section } from './row.ts'
@@ -19,6 +22,7 @@ export const SECTIONS: readonly Section[] = [
   LIFE_CYCLE,
   CONNECTING,
   STREAMS,
+  PRIORITIES,
   CONTROLS,
   SENDING,
   CONGESTION,
@@ -30,6 +34,8 @@ export const SECTIONS: readonly Section[] = [
   PROTECTION,
   TLS,
   RESUMPTION,
+  OBSERVING,
   QUIC_LB,
   FLOW_CONTROL,
+  PROMISES,
 ]

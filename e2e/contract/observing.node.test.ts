@@ -1,0 +1,4 @@
+import { OBSERVING } from './observing.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(OBSERVING)

@@ -1,0 +1,4 @@
+import { PRIORITIES } from './priorities.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(PRIORITIES)

@@ -1,0 +1,4 @@
+import { PROMISES } from './promises.ts'
+import { proveSection } from './prove.ts'
+
+proveSection(PROMISES)
