@@ -33,6 +33,7 @@ function packed(frame: readonly number[]): number[] {
 }
 
 describe('Gaps', () => {
+  //= rfc9000#21.7-p4-1
   test.each(BOTH)(
     'in a stream by a %s, at every other byte of a window of 16 MB, cost the window and an eighth of it',
     (role) => {
@@ -160,6 +161,7 @@ describe('Frames as small as can be', () => {
 })
 
 describe('Handshakes', () => {
+  //= rfc9000#21.6-p2-1
   test('that are begun and left are forgotten when their time is up, and no more than allowed wait at once', () => {
     let isMute = false
     const first: Uint8Array[] = []
@@ -204,6 +206,7 @@ describe('Handshakes', () => {
     expect(heldBytes() - before).toBeLessThan(3_000_000)
   })
 
+  //= rfc9000#12.2-p4-2
   test('with packets for somebody else behind the first make one connection, which keeps nothing of them', () => {
     let first: Uint8Array | undefined
     const pair = new Pair({

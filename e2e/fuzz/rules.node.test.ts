@@ -278,6 +278,8 @@ const FRAMES: readonly Rule[] = [
   },
 ]
 
+//= rfc9000#11-p1-1
+//= rfc9000#11-p2-1
 testRules(FRAMES)
 
 for (const role of ['client', 'server'] as const) {

@@ -196,6 +196,8 @@ test('what one version of QUIC has left is not used in another', async () => {
   expect(Math.max(...packets)).toBeGreaterThan(16)
 })
 
+//= rfc9368#2.5-p1-1
+//= rfc9368#2.5-p1-2
 test('a client whose server has changed the version begins with that one the next time', async () => {
   const sessionStore = new MemoryStore()
   const tokenStore = new MemoryStore()

@@ -142,6 +142,7 @@ describe('Closing', () => {
     ])
   })
 
+  //= rfc9000#19.19-p6.8-1
   test('shortens a reason to what fits, between characters', () => {
     const { closing } = setUp()
     closing.begin({ ...APPLICATION, reason: 'é'.repeat(1000) }, 0, PTO)

@@ -8,6 +8,7 @@ import { idOf } from './owners.fixtures.ts'
 const DEFAULTS = validateConnectionConfig()
 
 describe('validateConnectionConfig', () => {
+  //= rfc9221#3-p4-1
   test('has the documented defaults', () => {
     expect(DEFAULTS).toEqual({
       version: VERSION_1,

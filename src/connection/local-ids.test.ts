@@ -34,6 +34,8 @@ describe('LocalIds', () => {
   //= rfc9000#5.1.1-p4-1
   //= rfc9000#5.1.1-p4-2
   //= rfc9000#5.1.1-p2-1
+  //= rfc9000#5.1.1-p7-1
+  //= rfc9000#9.5-p9-1
   test('issues ids up to the limit of the peer, each with the next number, its token and a route', () => {
     const { ids, routed } = setUp()
     expect(ids.wantsToSend).toBe(false)

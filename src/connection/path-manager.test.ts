@@ -347,6 +347,7 @@ describe('PathManager: validation', () => {
   })
 
   //= rfc9000#9.4-p5-1
+  //= rfc9000#8.2.1-p3-1
   test('repeats the challenge with other data after each PTO, twice as long each time', () => {
     const setting = setUp()
     setting.paths.active.recovery.rtt.onSample(20, 0, true, 25)

@@ -65,6 +65,7 @@ const TLS: Resumption = {
 describe('what is remembered of a server', () => {
   //= rfc9000#7.4.1-p4-1
   //= rfc9000#7.4.1-p4-2
+  //= draft-ietf-quic-ack-frequency#3-p7-1
   test('is nothing that belongs to one connection: ids, tokens, delays; they have their defaults', () => {
     const remembered = rememberedParameters(PARAMETERS)
     for (const name of [

@@ -32,6 +32,7 @@ const numbered = (count: number, size = 100): Uint8Array[] =>
   Array.from({ length: count }, (_, index) => new Uint8Array(size).fill(index))
 
 describe('Datagrams between two ends', () => {
+  //= rfc9221#5-p2-1
   test('arrive and are acknowledged, in both directions', () => {
     const { pair, client, server } = quiet()
     for (const [from, to] of [

@@ -90,6 +90,7 @@ describe('With public-key work that takes its time', () => {
     expect([client.version, pair.server.connections[0]?.version]).toEqual([two, two])
   })
 
+  //= rfc9001#4.1.4-p3-2
   test('either side may close, or be closed, at any moment of a handshake', async () => {
     for (const closer of ['client', 'server'] as const) {
       for (let steps = 0; steps < 40; steps += 2) {

@@ -112,6 +112,7 @@ describe('AddressTokens: NEW_TOKEN', () => {
 
   //= rfc9000#8.1.4-p5-1
   //= rfc9000#8.1.4-p5-3
+  //= rfc9000#21.3-p2-1
   test('is taken once', () => {
     const { tokens } = setUp()
     const token = tokens.sealNewToken(CLIENT, VERSION_1)
@@ -129,6 +130,7 @@ describe('AddressTokens: NEW_TOKEN', () => {
   })
 
   //= rfc9000#8.1.3-p3-1
+  //= rfc9000#21.3-p2-1
   test('expires after a day', () => {
     const { tokens, clock } = setUp()
     const token = tokens.sealNewToken(CLIENT, VERSION_1)

@@ -69,6 +69,7 @@ describe('the search', () => {
     expect(mtu.current).toBeLessThanOrEqual(1399)
   })
 
+  //= rfc9000#14.2-p2-1
   test('finds every link to within 16 bytes, and never more than it carries', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1200, max: 9000 }), fc.integer({ min: 1200, max: 9000 }), (link, max) => {

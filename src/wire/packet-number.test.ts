@@ -85,6 +85,7 @@ describe('decoding', () => {
     )
   })
 
+  //= rfc9000#17.1-p4-2
   test('what an encoder sends comes back while less than half the range is outstanding or reordered', () => {
     fc.assert(
       fc.property(

@@ -153,6 +153,7 @@ describe('malformed', () => {
   //# type TRANSPORT_PARAMETER_ERROR.
   //= rfc9287#3-p1-1
   //= draft-ietf-quic-reliable-stream-reset#3-p1-1
+  //= draft-ietf-quic-ack-frequency#3-p4-2
   //= rfc9368#4-p3-2
   //= rfc9368#4-p3-3
   //# If an endpoint receives a Chosen Version
