@@ -36,6 +36,7 @@ const KINDS: readonly (readonly [what: string, protection: string, run: (duratio
   ['Pair', 'checksum', (duration) => ofPair({ protection: 'checksum' }, duration)],
   ['Pair', 'real, node:crypto', (duration) => ofPair({ crypto: node }, duration)],
   ['Pair', 'real, noble', (duration) => ofPair({ crypto: noble }, duration)],
+  ['public API', 'checksum', (duration) => ofSimulation(undefined, duration)],
   ['public API', 'real, node:crypto', (duration) => ofSimulation(node, duration)],
   ['public API', 'real, noble', (duration) => ofSimulation(noble, duration)],
 ]
@@ -64,10 +65,11 @@ async function ofPair(options: PairOptions, duration: Duration): Promise<Moved> 
   return { datagrams: pair.datagrams, bytes: transfer.received }
 }
 
-async function ofSimulation(crypto: CryptoProvider, duration: Duration): Promise<Moved> {
-  const simulation = new Simulation({ seed: SEED })
+/** @param crypto `undefined`: checksums */
+async function ofSimulation(crypto: CryptoProvider | undefined, duration: Duration): Promise<Moved> {
+  const simulation = new Simulation({ seed: SEED, protection: crypto === undefined ? 'checksum' : 'real' })
   const [near, far] = simulation.link(LINK)
-  const options = { ...simulation.options, crypto, alpn: ['bulk'] }
+  const options = { ...simulation.options, ...(crypto && { crypto }), alpn: ['bulk'] }
   let bytes = 0
   await simulation.run(async () => {
     const server = await listen(far, { ...options, certificate: simulation.certificate })

@@ -1,7 +1,7 @@
 /**
  * Packet protection for mass runs: a keyed checksum in place of the AEAD and of header protection. It finds what a network
- * does to packets (a flipped bit, another key, another number) and keeps nothing secret from anybody: no entry point exports
- * it, and `pair.ts`, which takes no transport, is the only one to import it.
+ * does to packets (a flipped bit, another key, another number) and keeps nothing secret from anybody: `quick-crypto.ts` alone
+ * has it, and sees to it that nothing but a simulation can use it.
  */
 import { checkSealable, hasSample, packetNumberLengthOf, TAG_LENGTH } from '../crypto/header-protection.ts'
 import {
@@ -14,7 +14,7 @@ import {
 import { TLS_AES_128_GCM_SHA256 } from '../crypto/suites.ts'
 import { decodePacketNumber } from '../wire/packet-number.ts'
 
-/** The engine behind the option `protection: 'checksum'` of a `Pair`. */
+/** The engine behind the option `protection: 'checksum'`. */
 export const checksumPackets: PacketProvider = {
   suites: [TLS_AES_128_GCM_SHA256],
   createEngine(arenaBytes): PacketEngine {

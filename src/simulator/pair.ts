@@ -27,14 +27,13 @@ import { insecureVerifier } from '../x509/certificate-verifier.ts'
 import { generateCertificate } from '../x509/generate.ts'
 import { Oid } from '../x509/oids.ts'
 import { ecPrivateKey, ecPublicKey } from '../x509/private-key.ts'
-import { checksumPackets } from './checksum-engine.ts'
 import { EPOCH } from './clock.ts'
 import { PacketNumberLedger } from './ledger.ts'
 import type { LinkOptions } from './link-options.ts'
 import type { Duplex } from './links.ts'
 import { Network } from './network.ts'
 import type { Port, PortOptions } from './port.ts'
-import { quickKeys } from './quick-keys.ts'
+import { quickCrypto } from './quick-crypto.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { atSeed } from './seeds.ts'
 import { Side, type SideListener } from './side.ts'
@@ -370,12 +369,8 @@ export class Pair implements SideListener {
 function cryptoOf({ crypto, protection = 'real' }: PairOptions): CryptoProvider {
   if (protection !== 'checksum') return crypto ?? noble
   if (crypto !== undefined) throw new TypeError("crypto has no meaning where protection is 'checksum'")
-  quickCrypto ??= { ...checksumPackets, ...quickKeys() }
-  return quickCrypto
+  return quickCrypto()
 }
-
-/** The one provider of all pairs with checksums, made when it is first needed; it has no state. */
-let quickCrypto: CryptoProvider | undefined
 
 /** Identities by the provider that signs for them: they are the same for each pair. */
 const identities = /* @__PURE__ */ new WeakMap<CryptoProvider, Identity>()

@@ -1,7 +1,7 @@
 /**
  * Public-key work that costs nothing and protects nothing, so that a simulation can afford thousands of handshakes: a
  * Diffie-Hellman in a group without hard problems, and signatures that anybody can make. Like the checksum engine it is
- * for `pair.ts` alone.
+ * for `quick-crypto.ts` alone.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { equalBytes } from '../base/bytes.ts'

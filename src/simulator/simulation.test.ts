@@ -203,6 +203,30 @@ test('the timeline shows frames, where its options are those of the simulation',
   expect(timeline).toMatch(/server -> client .*: 1RTT \d+ \[.*stream 0 0\+\d+/)
 })
 
+test('packets carry checksums where a simulation is told so, and only while it runs', async () => {
+  const simulation = new Simulation({ seed: 3, protection: 'checksum' })
+  const { certificate, options } = simulation
+  const [near, far] = simulation.link({ delay: 10, loss: 0.05, corrupt: 0.02 })
+  const outside = { ...options, alpn: ['echo'], certificate }
+  await simulation.run(async () => {
+    const server = await listen(far, outside)
+    echo(server)
+    const serverCertificateHashes = [certificate.hash]
+    const connection = await connect(near, {
+      ...options,
+      address: far.localAddress,
+      alpn: ['echo'],
+      serverCertificateHashes,
+    })
+    await echoed(connection, 100_000)
+    await connection.close()
+    await server.close()
+  })
+  await expect(async () => await listen(simulation.transport({ node: 'other' }), outside)).rejects.toThrow(
+    "The cryptography of protection: 'checksum' protects nothing and works in a running simulation alone",
+  )
+})
+
 test('a run fails with what a sink threw, unless somebody hears it', async () => {
   for (const isHeard of [false, true]) {
     const simulation = new Simulation({ seed: 1 })

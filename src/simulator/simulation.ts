@@ -22,6 +22,7 @@ import type { LinkOptions } from './link-options.ts'
 import type { Duplex } from './links.ts'
 import { Network } from './network.ts'
 import type { PortOptions } from './port.ts'
+import { guardedQuickCrypto } from './quick-crypto.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { atSeed, seeds } from './seeds.ts'
 import { SimulatedTransport } from './transport.ts'
@@ -32,6 +33,11 @@ export interface SimulationOptions {
   readonly seed?: number
   /** Whether `net.trace` is kept, or how many datagrams of it. Default `false`. */
   readonly trace?: boolean | number
+  /**
+   * `'real'` (default): `options.crypto` is noble. `'checksum'`: packets carry a checksum instead of an AEAD tag, keys are worth
+   * nothing, and neither costs much; it works while the simulation runs, and nowhere else.
+   */
+  readonly protection?: 'real' | 'checksum'
 }
 
 /** What `connect` and `listen` are told in a simulation. */
@@ -87,14 +93,16 @@ export class Simulation {
     this.#failure ??= { error }
   }
   #failure: { readonly error: unknown } | undefined
+  #isRunning = false
 
   /** @throws RangeError for a seed that is no integer of 32 bits */
   constructor(options: SimulationOptions = {}) {
-    const { seed = seeds(1)[0] ?? 1, trace } = options
+    const { seed = seeds(1)[0] ?? 1, trace, protection = 'real' } = options
     this.net = new Network({ seed, start: START, trace })
     this.environment = new VirtualEnvironment(this.net.clock, this.net.random.fork('environment'))
     const observer = this.#observer()
-    this.options = { environment: this.environment, crypto: noble, ...(observer && { observer }) }
+    const crypto = protection === 'checksum' ? guardedQuickCrypto(() => this.#isRunning) : noble
+    this.options = { environment: this.environment, crypto, ...(observer && { observer }) }
     this.certificate = simulatedCertificate()
   }
 
@@ -156,6 +164,7 @@ export class Simulation {
     const settle = (): void => {
       isSettled = true
     }
+    this.#isRunning = true
     try {
       const promise = Promise.resolve().then(body)
       promise.then(settle, settle)
@@ -170,6 +179,8 @@ export class Simulation {
       return value
     } catch (error) {
       throw new Error(atSeed(this.seed, error, this.now), { cause: error })
+    } finally {
+      this.#isRunning = false
     }
   }
 }

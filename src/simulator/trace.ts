@@ -6,7 +6,7 @@ import { Deque } from '../base/deque.ts'
 import type { Time } from '../base/time.ts'
 import { frameData } from '../qlog/frames.ts'
 import type { Ecn } from '../transport.ts'
-import type { Frame } from '../wire/frame.ts'
+import { type Frame, FrameType } from '../wire/frame.ts'
 import type { ObservedPacket, ObserverFactory } from '../wire/observer.ts'
 import { packetTypeName } from '../wire/packet-type.ts'
 import { extended } from './extended-observer.ts'
@@ -160,15 +160,22 @@ function describe(packet: ObservedPacket, frames: readonly Frame[], padding: num
   return { type, size: packet.size, text: `${type} ${packet.packetNumber} [${contents.join(', ')}]` }
 }
 
+/** Frames that qlog has no name for, by type. */
+const UNNAMED: Readonly<Record<number, string>> = {
+  [FrameType.ackFrequency]: 'ack_frequency',
+  [FrameType.immediateAck]: 'immediate_ack',
+}
+
 /** A frame in a few words: its name, and its numbers in the order in which qlog names them. */
 function frameText(frame: Frame): string {
   const { frame_type: name, raw, fin, offset, acked_ranges: ranges, ...rest } = frameData(frame, 0)
-  const words: string[] = [String(name)]
+  const words: string[] = [UNNAMED[frame.type] ?? String(name)]
   if (Array.isArray(ranges)) {
     words.push(ranges.map((range) => (Array.isArray(range) ? [...new Set(range)].join('-') : '')).join(' '))
     return words.join(' ')
   }
-  for (const value of Object.values(rest)) {
+  for (const [key, value] of Object.entries(rest)) {
+    if (key === 'frame_type_bytes') continue
     if (typeof value === 'string' || typeof value === 'number') words.push(String(value))
   }
   const { payload_length: length } = (raw ?? {}) as { readonly payload_length?: number }
