@@ -106,7 +106,8 @@ export class QlogSummarizer {
     const median = this.#rtt.median()
     const ours = role === 'server' ? this.#updates.server : this.#updates.client
     const states = { ...this.#states }
-    if (this.#state !== undefined) states[this.#state] = (states[this.#state] ?? 0) + this.#last - this.#stateSince
+    if (this.#state !== undefined)
+      states[this.#state] = (states[this.#state] ?? 0) + Math.max(0, this.#last - this.#stateSince)
     return {
       title: head?.title,
       writer: head?.writer,
@@ -329,7 +330,7 @@ export class QlogSummarizer {
 
   #onCongestionState(state: string | undefined, time: number): void {
     if (this.#state !== undefined) {
-      this.#states[this.#state] = (this.#states[this.#state] ?? 0) + time - this.#stateSince
+      this.#states[this.#state] = (this.#states[this.#state] ?? 0) + Math.max(0, time - this.#stateSince)
     }
     this.#state = state
     this.#stateSince = time
