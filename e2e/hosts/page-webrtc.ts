@@ -10,22 +10,34 @@ import { door } from './stage.ts'
 const CLIENT = `
 import { connect } from 'isoquic'
 import { webrtc } from 'isoquic/transports/webrtc'
-import { sha256 } from './carriers.ts'
+import { websocket } from 'isoquic/transports/websocket'
+import { LosableWebSockets, sha256 } from './carriers.ts'
 import { dialogue } from './dialogue.ts'
 import { offer } from './signalling.ts'
 
-let channel
-globalThis.play = ({ hash, ...facts }) => dialogue({
-  ...facts,
-  connect,
-  options: { serverName: 'localhost', serverCertificateHashes: [{ algorithm: 'sha-256', value: new Uint8Array(hash) }] },
-  async open() {
-    channel = await offer(new RTCPeerConnection(), globalThis.signal)
-    return await webrtc(channel)
-  },
-  lose: () => channel.close(),
-  sha256,
-})
+const sockets = new LosableWebSockets()
+let lose
+const openSocket = (gateway, target) => {
+  lose = () => sockets.lose()
+  return websocket({ gateway: 'ws://' + gateway, target, WebSocket: sockets.Constructor })
+}
+const openChannel = async () => {
+  const channel = await offer(new RTCPeerConnection(), globalThis.signal)
+  lose = () => channel.close()
+  return await webrtc(channel)
+}
+globalThis.play = ({ hash, gateway, target, ...facts }) => {
+  let opened = 0
+  return dialogue({
+    ...facts,
+    connect,
+    options: { serverName: 'localhost', serverCertificateHashes: [{ algorithm: 'sha-256', value: new Uint8Array(hash) }] },
+    // With a gateway the first carrier is a WebSocket, and those that follow it are channels.
+    open: () => (gateway !== undefined && opened++ === 0 ? openSocket(gateway, target) : openChannel()),
+    lose: () => lose(),
+    sha256,
+  })
+}
 `
 
 /** The page that serves. Channels come and go; the end of a pipe that nobody uses keeps the server there in between. */
@@ -66,13 +78,14 @@ async function dial(
   hash: readonly number[],
   signal: (offer: string) => Promise<string>,
   hasHeard: (reason: string) => Promise<boolean>,
+  first: { readonly gateway?: string; readonly target?: string } = {},
 ): Promise<Outcomes> {
   const page = await openPage(stage, browser, await stage.bundle(CLIENT, 'browser'))
   try {
     await page.expose('signal', signal)
-    const reason = `goodbye from ${browser} over WebRTC`
+    const reason = `goodbye from ${browser} over ${first.gateway === undefined ? 'WebRTC' : 'one and the other'}`
     const sizes = { size: 500_000, loseSize: 2_000_000 }
-    const outcomes = await page.call<Outcomes>('play', { hash, reason, cases: CASES, ...sizes })
+    const outcomes = await page.call<Outcomes>('play', { hash, reason, cases: CASES, ...sizes, ...first })
     if (outcomes.close !== 'ok' || (await hasHeard(reason))) return outcomes
     return { ...outcomes, close: 'The server did not hear the reason' }
   } finally {
@@ -96,7 +109,7 @@ async function pageToPage(browser: BrowserName, other: BrowserName, stage: Stage
   }
 }
 
-async function pageToNode(browser: BrowserName, stage: Stage): Promise<Outcomes> {
+async function pageToNode(browser: BrowserName, stage: Stage, isFirstSocket: boolean): Promise<Outcomes> {
   // The package has no types of its own, and is loaded only where it is used: it is native.
   const { RTCPeerConnection: PeerConnection } = createRequire(import.meta.url)('@roamhq/wrtc') as {
     RTCPeerConnection: typeof RTCPeerConnection
@@ -110,7 +123,9 @@ async function pageToNode(browser: BrowserName, stage: Stage): Promise<Outcomes>
     return answer(peer, sdp, async (channel) => stage.server.addTransport(await webrtc(channel)))
   }
   try {
-    return await dial(browser, stage, stage.server.hash, signal, (reason) => stage.server.heardClose(reason))
+    const { hash, address, port } = stage.server
+    const first = isFirstSocket ? { gateway: await stage.gatewayTo(port), target: address } : {}
+    return await dial(browser, stage, hash, signal, (reason) => stage.server.heardClose(reason), first)
   } finally {
     for (const peer of peers) peer.close()
   }
@@ -126,12 +141,12 @@ const between = (browser: BrowserName, other: BrowserName): Cell => ({
   run: (stage) => pageToPage(browser, other, stage),
 })
 
-const withNode = (browser: BrowserName): Cell => ({
+const withNode = (browser: BrowserName, isFirstSocket: boolean): Cell => ({
   runtime: RUNTIMES[browser],
-  transport: 'WebRTC',
+  transport: isFirstSocket ? 'WebSocket gateway, then WebRTC' : 'WebRTC',
   peer: 'isoquic in Node',
   cases,
-  run: (stage) => pageToNode(browser, stage),
+  run: (stage) => pageToNode(browser, stage, isFirstSocket),
 })
 
 /** Lines of the matrix. */
@@ -139,6 +154,8 @@ export const cells: readonly Cell[] = [
   between('chromium', 'chromium'),
   between('chromium', 'firefox'),
   between('firefox', 'firefox'),
-  withNode('chromium'),
-  withNode('firefox'),
+  withNode('chromium', false),
+  withNode('firefox', false),
+  withNode('chromium', true),
+  withNode('firefox', true),
 ]
