@@ -1,11 +1,19 @@
 /** Two headless pages talk; then a guest comes that is led to the wrong host. */
 import assert from 'node:assert/strict'
-import { chromium, type Page } from 'playwright'
+import { type Browser, chromium, firefox, type Page } from 'playwright'
 import { launchOptions } from '../../e2e/support/browsers.ts'
 
-/** Rejects where something is not as the README says. */
+/** Rejects where something is not as the README says, in any of the browsers that are installed. */
 export async function check(origin: string): Promise<void> {
-  const browser = await chromium.launch({ ...launchOptions('chromium') })
+  for (const engine of [chromium, firefox]) {
+    const name = engine === chromium ? 'chromium' : 'firefox'
+    const options = launchOptions(name)
+    if (options === undefined) continue
+    await checkIn(name, await engine.launch({ ...options }), origin)
+  }
+}
+
+async function checkIn(name: string, browser: Browser, origin: string): Promise<void> {
   const open = async (url: string): Promise<Page> => {
     const page = await browser.newPage()
     await page.goto(url)
@@ -20,7 +28,7 @@ export async function check(origin: string): Promise<void> {
     await guest.waitForSelector('text=both keys are proven')
     await send(guest, 'Is this you?', host)
     await send(host, 'Who else has this key?', guest)
-    console.log('two pages talked, and each knew the other')
+    console.log(`${name}: two pages talked, and each knew the other`)
 
     const other = await open(origin)
     await other.waitForSelector('#invitation:not([hidden])')
@@ -32,7 +40,7 @@ export async function check(origin: string): Promise<void> {
     await misled.goto(invitation)
     await other.click('#accept')
     await misled.waitForSelector('text=/pin|certificate/i')
-    console.log(`an impostor was refused: ${(await misled.textContent('#status'))?.split(':')[0]}`)
+    console.log(`${name}: an impostor was refused: ${(await misled.textContent('#status'))?.split(':')[0]}`)
   } finally {
     await browser.close()
   }
