@@ -224,10 +224,10 @@ export class Connection {
     return this.#parts.tls.exportKeyingMaterial(label, context, length)
   }
 
-  /** Starts a key update (RFC 9001 §6), with a PING whose acknowledgement confirms it. `false`: one is under way, the handshake is not confirmed, or the connection is over. */
+  /** Starts a key update (RFC 9001 §6), with a PING whose acknowledgement confirms it. `false`: one is under way, the handshake is not confirmed at both ends, or the connection is over. */
   updateKeys(now: Time): boolean {
     const keys = this.#parts.spaces.oneRtt
-    if (this.#parts.closing.state !== 'open' || !this.#parts.handshake.isConfirmed || keys?.canUpdate(now) !== true)
+    if (this.#parts.closing.state !== 'open' || !this.#parts.handshake.allowsKeyUpdate || keys?.canUpdate(now) !== true)
       return false
     keys.update(now)
     observeKeyUpdate(this.#parts.context.observer, keys, 'local_update', now)

@@ -79,6 +79,14 @@ export class Handshake implements FrameSource {
     return this.#confirmed
   }
 
+  /**
+   * Whether new keys may be begun (RFC 9001 §6.1). A server waits until HANDSHAKE_DONE has arrived as well: for a client that
+   * follows no update before its own handshake is confirmed, as quiche, a HANDSHAKE_DONE under the new keys would never come.
+   */
+  get allowsKeyUpdate(): boolean {
+    return this.#confirmed && (this.#context.role === 'client' || this.#done.isAcked)
+  }
+
   /** Derives the Initial keys from the destination id of the client's first Initial, or of the one after Retry (RFC 9001 §5.2). */
   installInitialKeys(destination: Uint8Array): void {
     this.#destination = destination

@@ -463,7 +463,7 @@ export class Transmitter {
   /** RFC 9001 §6.6: new keys before the old ones have protected too much. */
   #updateKeys(now: Time): void {
     const keys = this.#parts.spaces.oneRtt
-    if (keys?.wantsUpdate && this.#parts.handshake.isConfirmed && keys.canUpdate(now)) {
+    if (keys?.wantsUpdate && this.#parts.handshake.allowsKeyUpdate && keys.canUpdate(now)) {
       keys.update(now)
       observeKeyUpdate(this.#context.observer, keys, 'local_update', now)
     }

@@ -57,6 +57,26 @@ describe('Keys', () => {
     expect(client.updateKeys(pair.now)).toBe(false)
   })
 
+  //= rfc9001#6.1-p5-1
+  test('are updated by no server whose client may not have HANDSHAKE_DONE yet', () => {
+    // Else it would come under keys that a client takes no update to before it has it.
+    forSeeds(8, (seed) => {
+      const pair = new Pair({ crypto, seed, network: { loss: 0.3, jitter: 20 } })
+      const client = pair.connect()
+      const isUpdated = runChecked(
+        pair,
+        () => {
+          const server = pair.server.connections[0]
+          if (server?.updateKeys(pair.now) !== true) return false
+          expect(client.isHandshakeConfirmed).toBe(true)
+          return true
+        },
+        60_000,
+      )
+      expect(isUpdated).toBe(true)
+    })
+  })
+
   test.each([
     ['the client', ['client']],
     ['the server', ['server']],
