@@ -18,7 +18,7 @@ export class WireFacts {
   retries = 0
   /** Initial packets of the client that carry the token of a Retry packet. */
   initialsWithRetryToken = 0
-  /** 0-RTT packets of the client, of version 1. */
+  /** 0-RTT packets of the client, of either version. */
   zeroRttPackets = 0
   /** For each port of a client, the destination ids of its packets with short headers (RFC 9000 §9.5). */
   readonly idsByPort: Map<number, Set<string>> = new Map<number, Set<string>>()
@@ -30,7 +30,7 @@ export class WireFacts {
   /** Looks at the first packet of a datagram. */
   see(bytes: Uint8Array, direction: Direction, clientPort: number): void {
     if (direction === 'to-server') {
-      this.zeroRttPackets += longPackets(bytes).filter(({ type, version }) => type === 1 && version === 1).length
+      this.zeroRttPackets += longPackets(bytes).filter(({ type }) => type === 1).length
     }
     const header = parse(bytes)
     if (header === undefined) {
@@ -72,13 +72,16 @@ export interface LongHeader {
   readonly rest: number
 }
 
-/** The long headers of version 1 in a datagram, one after the other (RFC 9000 §12.2). */
+const VERSION_2 = 0x6b3343cf
+const VERSIONS: readonly number[] = [1, VERSION_2]
+
+/** The long headers of versions 1 and 2 in a datagram, one after the other (RFC 9000 §12.2). */
 export function longPackets(bytes: Uint8Array): LongHeader[] {
   const headers: LongHeader[] = []
   for (let at = 0; at < bytes.length; ) {
     const packet = bytes.subarray(at)
     const header = parse(packet)
-    if (header === undefined || header.version !== 1) break
+    if (header === undefined || !VERSIONS.includes(header.version)) break
     headers.push(header)
     if (header.type === 3) break
     let rest = header.rest
@@ -101,7 +104,7 @@ function parse(bytes: Uint8Array): LongHeader | undefined {
   return {
     version,
     // RFC 9369 §3.2: version 2 counts its types from 1 on.
-    type: ((first >> 4) + (version === 0x6b3343cf ? 3 : 0)) & 3,
+    type: ((first >> 4) + (version === VERSION_2 ? 3 : 0)) & 3,
     destination: hex(bytes.subarray(6, destinationEnd)),
     source: hex(bytes.subarray(destinationEnd + 1, sourceEnd)),
     rest: sourceEnd,
