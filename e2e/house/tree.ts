@@ -4,7 +4,7 @@ import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const GENERATED: readonly string[] = ['.git', 'node_modules', 'dist', 'coverage', '.cache']
+const GENERATED: readonly string[] = ['.git', 'node_modules', 'dist', 'coverage', '.cache', '.wrangler']
 
 /** A source file, by its path from the root of the repository. */
 export interface SourceFile {

@@ -14,6 +14,9 @@ export interface Wrangler {
 /** ms until it must be ready. */
 const PATIENCE = 60_000
 
+/** ms between asking it to end and ending it. */
+const GRACE = 3_000
+
 /** Starts it on `wrangler.jsonc` of `folder`. Rejects with what it printed if it does not get ready. */
 export function startWrangler(folder: URL, vars: Readonly<Record<string, string>> = {}): Promise<Wrangler> {
   const home = dirname(createRequire(import.meta.url).resolve('wrangler/package.json'))
@@ -37,19 +40,23 @@ export function startWrangler(folder: URL, vars: Readonly<Record<string, string>
     },
   )
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const end = (): void => {
+  // It has started workerd, which is to end as well: the whole group.
+  const end = (signal: 'SIGTERM' | 'SIGKILL'): void => {
     try {
-      // It has started workerd, which is to end as well.
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+      if (child.pid !== undefined) process.kill(-child.pid, signal)
     } catch {
       // It is gone.
     }
   }
-  process.once('exit', end)
+  const kill = (): void => end('SIGKILL')
+  process.once('exit', kill)
   const stop = async (): Promise<void> => {
-    end()
+    end('SIGTERM')
+    const timer = setTimeout(kill, GRACE)
     await ended
-    process.off('exit', end)
+    clearTimeout(timer)
+    kill()
+    process.off('exit', kill)
   }
   return new Promise((resolve, reject) => {
     let output = ''

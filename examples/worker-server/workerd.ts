@@ -39,7 +39,8 @@ export async function startWorkerd(folder: URL): Promise<Workerd> {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const end = (): unknown => child.kill()
+  // It would wait for idle connections of HTTP.
+  const end = (): unknown => child.kill('SIGKILL')
   process.once('exit', end)
   const stop = async (): Promise<void> => {
     end()
