@@ -2,6 +2,7 @@
 import type { Duration, Time } from '../base/time.ts'
 import type { DeadlineAction } from '../streams/deadlines.ts'
 import { DEFAULT_PRIORITY, type StreamPriority } from '../streams/scheduler.ts'
+import type { SendStream } from '../streams/send-stream.ts'
 import type { Stream } from '../streams/stream.ts'
 import { StreamClosedError, StreamStateError } from '../streams/stream-error.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
@@ -192,9 +193,17 @@ export class QuicStream {
     if (half === undefined) throw this.#receivesAlone()
     if (!(bytes instanceof Uint8Array)) throw new TypeError(`bytes must be a Uint8Array, got ${shown(bytes)}`)
     if (this.#sendError !== undefined) throw this.#sendError
-    const length = half.write(bytes)
+    const length = this.#writes(half, bytes)
     if (length > 0) this.#host.wake()
     return length
+  }
+
+  #writes(half: SendStream, bytes: Uint8Array): number {
+    try {
+      return half.write(bytes)
+    } catch (error) {
+      throw error instanceof StreamClosedError ? new DOMException(error.message, 'InvalidStateError') : error
+    }
   }
 
   /** Fulfils when {@link tryWrite} has room again. */
@@ -213,7 +222,7 @@ export class QuicStream {
   /** Ends the sending half behind what was written, without waiting. The same as `writable.close()` if a writer is in use. */
   finish(): void {
     if (this.#stream.send === undefined) throw this.#receivesAlone()
-    if (this.#sendError !== undefined) return
+    if (this.#sendError !== undefined || !this.#stream.send.isWritable) return
     this.#stream.send.finish()
     this.#host.wake()
   }
@@ -229,8 +238,9 @@ export class QuicStream {
     if (signal?.aborted) return
     if (this.#writing !== undefined) return this.#writing.writable.close()
     this.finish()
-    while (!this.#stream.send.isTerminal) {
+    for (;;) {
       if (this.#sendError !== undefined) throw this.#sendError
+      if (this.#stream.send.isTerminal) return
       this.#whenWritable ??= deferred<void>()
       await this.#whenWritable.promise
     }
