@@ -253,7 +253,7 @@ export const CONGESTION: Section = {
         await pinging
         await meeting.log.client.shows('packet_lost', { trigger: 'reordering_threshold' })
       },
-      { interop: ['transferloss', 'handshakeloss'] },
+      { interop: ['transferloss', 'handshakeloss', 'blackhole', 'longrtt'] },
     ),
     row(
       'ECN',

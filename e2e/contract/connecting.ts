@@ -1,5 +1,9 @@
 /** §2 of the contract: functions that make connections, and those of servers and endpoints. */
 import { expect } from 'vitest'
+import { defaultEnvironment } from '../../src/api/default-environment.ts'
+import { noble } from '../../src/crypto/noble/provider.ts'
+import type { CryptoProvider } from '../../src/crypto/provider.ts'
+import type { Environment } from '../../src/environment.ts'
 import {
   connect,
   QuicAddressError,
@@ -267,6 +271,36 @@ export const CONNECTING: Section = {
       )
       const [, port] = PORT.exec(host.server.address) ?? []
       await log.shows('connection_started', { remote: { port_v4: Number(port) } })
+    }),
+    row('`crypto`, `environment`', 'are what a connection computes with, and the time it lives in', async (scene) => {
+      const host = await scene.serve()
+      const environment = scene.options.environment ?? defaultEnvironment()
+      let asked = 0
+      const watched: Environment = {
+        timerGranularity: environment.timerGranularity,
+        random: environment.random,
+        now: () => {
+          asked++
+          return environment.now()
+        },
+        wallClock: () => environment.wallClock(),
+        setTimer: (at, fire) => environment.setTimer(at, fire),
+        defer: (task) => environment.defer(task),
+      }
+      let engines = 0
+      const own: CryptoProvider = {
+        ...noble,
+        createEngine: (bytes) => {
+          engines++
+          return noble.createEngine(bytes)
+        },
+      }
+      const log = scene.log('client')
+      const options = { ...scene.clientOptions({ observer: log.observer }), address: host.server.address }
+      const client = await connect(await scene.transport('client'), { ...options, crypto: own, environment: watched })
+      expect([client.state, engines, asked > 5]).toEqual(['connected', 1, true])
+      await log.shows('connection_state_updated', { new: 'handshake_complete' })
+      await client.close()
     }),
   ],
 }

@@ -295,6 +295,42 @@ export const CONTROLS: Section = {
       expect(client.state).not.toBe('connected')
       await log.client.sent('connection_close')
     }),
+    row(
+      'A peer that updates its keys twice',
+      'before the first update was answered, is KEY_UPDATE_ERROR',
+      async (scene) => {
+        const { peer, log } = scene.forger('client', { server: { mtu: { max: 1200 } } })
+        peer.connect('connected')
+        peer.send([0x00], { generation: 1 })
+        peer.send([0x00], { generation: 2 })
+        await log.sent('connection_close', { error: 'key_update_error' })
+      },
+      { over: ['forger'] },
+    ),
+    row(
+      '`signal`',
+      'ends every wait with its reason: `ping`, `drained`, `updateKeys`, `getStats`, `close`, `whenReadable`, `whenWritable`',
+      async (scene) => {
+        const { client, peer, log } = await scene.meet()
+        await client.handshakeConfirmed
+        const reason = new Error('Given up')
+        const signal = AbortSignal.abort(reason)
+        const stream = await client.createBidirectionalStream()
+        const waits = [
+          () => client.ping({ signal }),
+          () => client.drained({ signal }),
+          () => client.updateKeys({ signal }),
+          () => client.getStats({ signal }),
+          () => stream.whenReadable({ signal }),
+          () => stream.whenWritable({ signal }),
+          () => stream.close({ signal }),
+          () => client.createUnidirectionalStream({ signal }),
+        ]
+        for (const wait of waits) expect(await rejection(wait())).toBe(reason)
+        expect(await rejection(peer.close({ signal }))).toBe(reason)
+        await log.client.shows('connection_state_updated', { new: 'handshake_complete' })
+      },
+    ),
   ],
 }
 

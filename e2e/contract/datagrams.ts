@@ -47,6 +47,7 @@ export const DATAGRAMS: Section = {
         await log.client.sent('datagram', { raw: { payload_length: 77 } })
         await log.server.received('datagram', { raw: { payload_length: 77 } })
       },
+      { interop: ['datagrams'] },
     ),
     row(
       '`datagrams.writable`, `createWritable()`, `readable`',

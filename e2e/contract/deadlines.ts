@@ -177,5 +177,40 @@ export const RESETS: Section = {
       await log.client.sent('reset_stream_at', { stream_id: 2, error_code: 7, reliable_size: 250 })
       await rejection(reader.closed)
     }),
+    ...[
+      { claim: 'a changed code is STREAM_STATE_ERROR', second: [0x24, 2, 6, 9, 3], error: 'stream_state_error' },
+      { claim: 'a changed final size is FINAL_SIZE_ERROR', second: [0x24, 2, 5, 8, 3], error: 'final_size_error' },
+      {
+        claim: 'a reliable size above the final size is FRAME_ENCODING_ERROR',
+        second: [0x24, 2, 5, 9, 10],
+        error: 'frame_encoding_error',
+      },
+    ].map(({ claim, error, second }) =>
+      row(
+        'A peer’s RESET_STREAM_AT:',
+        claim,
+        async (scene) => {
+          const { peer, log } = scene.forger('client')
+          peer.connect('connected')
+          peer.send([0x24, 2, 5, 9, 4])
+          peer.send(second)
+          await log.sent('connection_close', { error })
+        },
+        { over: ['forger'] },
+      ),
+    ),
+    row(
+      'A peer’s RESET_STREAM_AT:',
+      'a larger reliable size is ignored',
+      async (scene) => {
+        const { peer, log } = scene.forger('client')
+        peer.connect('connected')
+        peer.send([0x24, 2, 5, 9, 4])
+        peer.send([0x24, 2, 5, 9, 7])
+        await log.received('reset_stream_at', { reliable_size: 7 })
+        expect(peer.closeReason).toBeUndefined()
+      },
+      { over: ['forger'] },
+    ),
   ],
 }

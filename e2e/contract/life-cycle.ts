@@ -23,7 +23,7 @@ export const LIFE_CYCLE: Section = {
         expect((await opening).id).toBe(0)
         expect(log.frames('packet_sent', 'stream')).toEqual([])
       },
-      { interop: ['handshake', 'handshakeloss'] },
+      { interop: ['handshake', 'handshakeloss', 'handshakecorruption'] },
     ),
     row(
       "`state: 'connected'`, `ready`, `alpn`, `version`",
@@ -153,7 +153,24 @@ export const LIFE_CYCLE: Section = {
         await log.client.sent('stream', { stream_id: 0, fin: true })
         await log.client.received('stream', { stream_id: 0, fin: true })
       },
-      { interop: ['transfer', 'transferloss'] },
+      { interop: ['transfer', 'transferloss', 'transfercorruption'] },
+    ),
+    row(
+      'A closing connection',
+      'answers late packets with CONNECTION_CLOSE again, at a limited rate',
+      async (scene) => {
+        const { peer, log } = scene.forger('client')
+        peer.connect('connected')
+        // A stream that only the server may open (RFC 9000 §19.8), and then PING after PING.
+        peer.send([0x0a, 3, 1, 0x61])
+        await log.shows('connection_closed', { initiator: 'local', connection_error: 'stream_state_error' })
+        for (let count = 0; count < 100; count++) peer.send([0x01])
+        const closes = log.frames('packet_sent', 'connection_close').length
+        expect(closes).toBeGreaterThan(1)
+        expect(closes).toBeLessThan(20)
+        await log.sent('connection_close', { error: 'stream_state_error' })
+      },
+      { over: ['forger'] },
     ),
   ],
 }

@@ -1,6 +1,6 @@
 /** Proves: `docs/contract.md` has the rows of the contract, no other, and each names its test and what its log shows. */
 import { describe, expect, test } from 'vitest'
-import { tableBelow } from '../docs/tables.ts'
+import { names, tableBelow } from '../docs/tables.ts'
 import { listFiles, readText } from '../house/tree.ts'
 import { MISSING } from './missing.ts'
 import { networksOf, type Row } from './row.ts'
@@ -12,6 +12,32 @@ const RENEW = 'npm run contract writes the page anew'
 
 function testOf({ also, claim }: Row): string {
   return also === undefined ? claim : `${claim}; also \`${also[0]}\`: ${also[1]}`
+}
+
+/** Tables of `docs/options.md` that are about connections, not about a transport. */
+const OPTIONS = [
+  ...['Connection', 'Datagrams', 'Both roles', 'Client', 'Server', 'Client certificates'],
+  ...['Sessions and early data', 'Paths', 'Limits'],
+]
+
+/** Where the classes of the public API are. */
+const CLASSES = ['connection', 'stream', 'datagrams', 'server', 'endpoint', 'incoming', 'send-group']
+
+/** The public members of the classes in a source: those without `#`, and without `@internal` in their documentation. */
+function membersIn(source: string): string[] {
+  const body = source
+    .split(/^(?=export class )/m)
+    .slice(1)
+    .map((part) => part.slice(0, part.search(/^\}/m)))
+    .join('')
+  const member = /^ {2}(?:(?:readonly|async|get|set) )?([a-z]\w*)(?=[(:]| =)/gm
+  const found: string[] = []
+  for (const match of body.matchAll(member)) {
+    const above = body.slice(0, match.index).trimEnd()
+    const comment = above.endsWith('*/') ? above.slice(above.lastIndexOf('/**')) : ''
+    if (match[1] !== undefined && match[1] !== 'constructor' && !comment.includes('@internal')) found.push(match[1])
+  }
+  return found
 }
 
 describe('The page of the contract', () => {
@@ -54,5 +80,18 @@ describe('The page of the contract', () => {
       expect(files).toContain(file)
       expect([name, readText(file).includes(name)]).toEqual([name, true])
     }
+  })
+
+  const words = SECTIONS.flatMap(({ rows }) => rows.map(({ what, claim }) => `${what} ${claim}`)).join('\n')
+  const unnamed = (all: readonly string[]): string[] => all.filter((name) => !new RegExp(`\\b${name}\\b`).test(words))
+
+  test.each(OPTIONS)('names every option of %s', (title) => {
+    expect(unnamed(names(tableBelow('docs/options.md', title)))).toEqual([])
+  })
+
+  test.each(CLASSES)('names every public member of the classes in src/api/%s.ts', (name) => {
+    const members = membersIn(readText(`src/api/${name}.ts`))
+    expect(members.length).toBeGreaterThan(0)
+    expect(unnamed(members)).toEqual([])
   })
 })

@@ -190,6 +190,7 @@ export const PROTECTION: Section = {
         const [log] = host.logs
         await log?.sent('crypto')
       },
+      { interop: ['amplificationlimit'] },
     ),
     row('`limits.maxConnections`', 'refuses who is beyond it', (scene) => refused(scene, { maxConnections: 1 })),
     row('`limits.maxConnectionsPerAddress`', 'refuses who is beyond it', (scene) => {
@@ -218,14 +219,19 @@ export const PROTECTION: Section = {
       const answered = callers.find(({ client }) => client.state === 'connected')
       await answered?.log.shows('connection_state_updated', { new: 'handshake_complete' })
     }),
-    row('`version`, `versions`: QUIC v2', 'is spoken where a client begins with it', async (scene) => {
-      const meeting = await scene.meet({ client: { version: VERSION_2 } })
-      expect([meeting.client.version, meeting.peer.version]).toEqual([VERSION_2, VERSION_2])
-      const stream = await meeting.client.createUnidirectionalStream()
-      await writeAll(stream, bytesOf(3000))
-      expect(await readAll(await first(meeting.peer.incomingUnidirectionalStreams))).toEqual(bytesOf(3000))
-      await meeting.log.client.shows('packet_sent', { header: { packet_type: 'initial', version: V2 } })
-    }),
+    row(
+      '`version`, `versions`: QUIC v2',
+      'is spoken where a client begins with it',
+      async (scene) => {
+        const meeting = await scene.meet({ client: { version: VERSION_2 } })
+        expect([meeting.client.version, meeting.peer.version]).toEqual([VERSION_2, VERSION_2])
+        const stream = await meeting.client.createUnidirectionalStream()
+        await writeAll(stream, bytesOf(3000))
+        expect(await readAll(await first(meeting.peer.incomingUnidirectionalStreams))).toEqual(bytesOf(3000))
+        await meeting.log.client.shows('packet_sent', { header: { packet_type: 'initial', version: V2 } })
+      },
+      { interop: ['v2'] },
+    ),
     row(
       '`preferredVersions`: compatible version negotiation',
       'changes the version without a round trip',
@@ -254,7 +260,7 @@ export const PROTECTION: Section = {
       },
       { interop: ['versionnegotiation'] },
     ),
-    row('Greasing of the QUIC bit', 'is offered, and done where the peer offers it', async (scene) => {
+    row('`greaseQuicBit` (true)', 'is offered, and done where the peer offers it', async (scene) => {
       const { client, log } = await scene.meet()
       await log.client.shows('parameters_set', { initiator: 'remote', grease_quic_bit: true })
       await client.handshakeConfirmed

@@ -170,6 +170,11 @@ export class Scene implements LogReader {
     return { server, logs, next }
   }
 
+  /** A loaded machine is slow, not broken. */
+  get #patience(): { readonly handshakeTimeout?: number } {
+    return this.network === 'udp' ? { handshakeTimeout: 25_000 } : {}
+  }
+
   /** A server that nobody iterates yet. */
   async listen(
     options: Partial<ListenOptions> = {},
@@ -178,6 +183,7 @@ export class Scene implements LogReader {
   ): Promise<QuicServer> {
     return listen(transport ?? (await this.transport('server')), {
       ...this.#network.options,
+      ...this.#patience,
       alpn: ['contract'],
       certificate: this.certificate,
       observer: (destination, role) => {
@@ -200,7 +206,12 @@ export class Scene implements LogReader {
   /** Of a client that trusts the server of this scene. */
   clientOptions(options: Partial<ConnectOptions> = {}): Omit<ConnectOptions, 'address' | 'crypto' | 'environment'> {
     const isTrusting = TRUST.some((name) => name in options)
-    return { alpn: ['contract'], ...(!isTrusting && { serverCertificateHashes: [this.certificate.hash] }), ...options }
+    return {
+      ...this.#patience,
+      alpn: ['contract'],
+      ...(!isTrusting && { serverCertificateHashes: [this.certificate.hash] }),
+      ...options,
+    }
   }
 
   /** A server and a client whose handshakes are complete. */

@@ -76,16 +76,21 @@ const trusting = (what: string, claim: string, kind: KeyKind, onlyUdp = false) =
   )
 
 const grouped = (name: string, group: number, options: { readonly least?: number } = {}) =>
-  row(`\`groups\`: ${name}`, 'agrees on keys', async (scene) => {
-    const isOwn = group === x25519MlKem768.group
-    const groups = [isOwn ? x25519MlKem768 : group]
-    const { log } = await accepted(scene, { client: { groups }, server: { groups } })
-    await log.client.sent('crypto', { offset: 0 })
-    const hello = log.client.events('packet_sent', { header: { packet_type: 'initial' } })
-    const sizes = hello.flatMap(({ frames }) => frames as { offset?: number; raw?: { payload_length?: number } }[])
-    const size = Math.max(...sizes.map(({ offset = 0, raw }) => offset + (raw?.payload_length ?? 0)))
-    expect(size).toBeGreaterThan(options.least ?? 150)
-  })
+  row(
+    `\`groups\`: ${name}`,
+    'agrees on keys',
+    async (scene) => {
+      const isOwn = group === x25519MlKem768.group
+      const groups = [isOwn ? x25519MlKem768 : group]
+      const { log } = await accepted(scene, { client: { groups }, server: { groups } })
+      await log.client.sent('crypto', { offset: 0 })
+      const hello = log.client.events('packet_sent', { header: { packet_type: 'initial' } })
+      const sizes = hello.flatMap(({ frames }) => frames as { offset?: number; raw?: { payload_length?: number } }[])
+      const size = Math.max(...sizes.map(({ offset = 0, raw }) => offset + (raw?.payload_length ?? 0)))
+      expect(size).toBeGreaterThan(options.least ?? 150)
+    },
+    { interop: options.least === undefined ? [] : ['mlkem'] },
+  )
 
 export const TLS: Section = {
   title: '10 · TLS and trust',
@@ -217,17 +222,21 @@ export const TLS: Section = {
       await refused(scene, { client: { verify, serverName: 'localhost' } }, 46)
       expect(seen).toEqual([scene.certificate.certificateDer, 'localhost'])
     }),
-    row('`clientCertificates`, a client’s `certificate`', 'are asked for, required, and verified', async (scene) => {
-      const { certificate } = scene
-      const verify = (chain: readonly Uint8Array[]): boolean => chain[0]?.length === certificate.certificateDer.length
-      const clientCertificates = { mode: 'require', verify } as const
-      const { peer } = await accepted(scene, { client: { certificate }, server: { clientCertificates } })
-      expect(peer.peerCertificates).toEqual([certificate.certificateDer])
-      await refused(scene, { server: { clientCertificates } }, 116)
-      const asking = { mode: 'request', verify } as const
-      const free = await accepted(scene, { server: { clientCertificates: asking } })
-      expect(free.peer.peerCertificates).toBeUndefined()
-    }),
+    row(
+      '`clientCertificates: { mode, verify }`, a client’s `certificate`',
+      'are asked for, required, and verified',
+      async (scene) => {
+        const { certificate } = scene
+        const verify = (chain: readonly Uint8Array[]): boolean => chain[0]?.length === certificate.certificateDer.length
+        const clientCertificates = { mode: 'require', verify } as const
+        const { peer } = await accepted(scene, { client: { certificate }, server: { clientCertificates } })
+        expect(peer.peerCertificates).toEqual([certificate.certificateDer])
+        await refused(scene, { server: { clientCertificates } }, 116)
+        const asking = { mode: 'request', verify } as const
+        const free = await accepted(scene, { server: { clientCertificates: asking } })
+        expect(free.peer.peerCertificates).toBeUndefined()
+      },
+    ),
     row(
       '`keyLog`',
       'takes NSS lines with which the connection can be read',
@@ -362,6 +371,17 @@ export const RESUMPTION: Section = {
         expect(await other.client.ready).toMatchObject({ resumed: false })
       },
     ),
+    row('`tickets: { applicationState }`', 'refuses early data that relied on another state', async (scene) => {
+      const sessionStore = new MemoryStore()
+      const common = { earlyData: true, tickets: { key: bytesOf(32), applicationState: bytesOf(3) } }
+      const host = await scene.serve(common)
+      await visited(scene, host, { sessionStore })
+      const tickets = { key: bytesOf(32), applicationState: bytesOf(4) }
+      const next = await scene.serve({ ...common, tickets }, scene.first('server').successor())
+      const { client, log } = await early(scene, next, { sessionStore }, 100)
+      expect(await client.ready).toMatchObject({ resumed: true, earlyDataAccepted: false })
+      await log.client.shows('packet_sent', ZERO_RTT)
+    }),
     row('`tickets: false`', 'gives none out', async (scene) => {
       const sessionStore = new MemoryStore()
       const host = await scene.serve({ tickets: false })

@@ -50,7 +50,7 @@ export class SendQueueWatch {
   /** Fulfils when it is not congested. */
   drained(options: Abortable): Promise<void> {
     checkAbortable(options)
-    if (!this.snapshot.congested) return Promise.resolve()
+    if (!this.snapshot.congested) return abortable(Promise.resolve(), options.signal)
     const waiting = deferred<void>()
     this.#waiting.add(waiting)
     this.#driver.listenForFlushes(this.#check)
