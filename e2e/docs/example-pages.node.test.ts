@@ -12,13 +12,13 @@ const hasChromium = launchOptions('chromium') !== undefined
 
 /** Runs a program of Node from the root; what it printed. Rejects where it fails. */
 async function run(...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 110_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, timeout: 220_000 })
   return stdout
 }
 
 test('the page of browser-tunnel compiles', async () => {
   expect(await run('node_modules/typescript/bin/tsc', '--project', 'examples/browser-tunnel')).toBe('')
-}, 120_000)
+}, 240_000)
 
 test.skipIf(!hasChromium)(
   'browser-tunnel shows real transfers in both tabs',
@@ -35,7 +35,7 @@ test.skipIf(!hasChromium)(
       rmSync(folder, { recursive: true })
     }
   },
-  120_000,
+  240_000,
 )
 
 test.skipIf(!hasChromium)(
@@ -47,5 +47,5 @@ test.skipIf(!hasChromium)(
       expect(output).toContain(`${name}: two pages talked, and each knew the other\n${name}: an impostor was refused`)
     }
   },
-  120_000,
+  240_000,
 )

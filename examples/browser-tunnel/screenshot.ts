@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { chromium, type Page } from 'playwright'
 import { launchOptions } from '../../e2e/support/browsers.ts'
 
+/** ms: a loaded machine is slow, not broken. */
+const PATIENCE = 90_000
+
 /** Writes `browser-tunnel.png` and `browser-pipe.png` into `folder` after `length` ms each. Fails where the plots would show no transfer. */
 export async function takeScreenshots(origin: string, folder: string, length: number): Promise<void> {
   const browser = await chromium.launch({ ...launchOptions('chromium') })
@@ -15,6 +18,7 @@ export async function takeScreenshots(origin: string, folder: string, length: nu
 
   async function open(url: string, colorScheme: 'light' | 'dark'): Promise<Page> {
     const page = await browser.newPage({ viewport: { width: 1440, height: 740 }, colorScheme, deviceScaleFactor: 1.5 })
+    page.setDefaultTimeout(PATIENCE)
     await page.goto(url)
     return page
   }

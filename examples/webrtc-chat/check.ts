@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { type Browser, chromium, firefox, type Page } from 'playwright'
 import { launchOptions } from '../../e2e/support/browsers.ts'
 
+/** ms: a loaded machine is slow, not broken. */
+const PATIENCE = 90_000
+
 /** Rejects where something is not as the README says, in any of the browsers that are installed. */
 export async function check(origin: string): Promise<void> {
   for (const engine of [chromium, firefox]) {
@@ -16,6 +19,7 @@ export async function check(origin: string): Promise<void> {
 async function checkIn(name: string, browser: Browser, origin: string): Promise<void> {
   const open = async (url: string): Promise<Page> => {
     const page = await browser.newPage()
+    page.setDefaultTimeout(PATIENCE)
     await page.goto(url)
     return page
   }
@@ -36,6 +40,7 @@ async function checkIn(name: string, browser: Browser, origin: string): Promise<
     // A signalling server that leads guests of one host to another is found out by the key.
     const wanted = invitation.slice(-64)
     const misled = await browser.newPage()
+    misled.setDefaultTimeout(PATIENCE)
     await misled.route(`**/letters/${wanted}`, (route) => route.continue({ url: `${origin}/letters/${pin}` }))
     await misled.goto(invitation)
     await other.click('#accept')
