@@ -269,8 +269,9 @@ export class Driver {
     const next = this.endpoint.nextTimeout()
     // A timer that nobody waits for would keep a process alive.
     if (next === NEVER) return this.#disarm()
-    if (next >= this.#timerAt) return
     const now = this.now()
+    // One that is overdue may be lost, with the request of a Worker that set it.
+    if (next >= this.#timerAt && now <= this.#timerAt) return
     // A wait that no timer can keep, as the pacer's, is spent in turns, as long as the clock moves.
     const wait = Math.min(this.environment.timerGranularity, MAX_SPIN) / 2
     if (next <= now + wait && now !== this.#spunAt) {

@@ -1,10 +1,12 @@
 /** What a user writes for a page or a Worker; compiled against the installed package without Node's types, never run. */
-import { connect, type DatagramTransport, type QuicConnection, QuicError } from 'isoquic'
+import { connect, type DatagramTransport, type ListenOptions, type QuicConnection, QuicError } from 'isoquic'
 import { Endpoint } from 'isoquic/core'
 import { noble } from 'isoquic/crypto/noble'
 import { web } from 'isoquic/crypto/web'
 import { devCertificate } from 'isoquic/dev'
+import { QuicDurableObject } from 'isoquic/durable-object'
 import { pipe } from 'isoquic/transports/pipe'
+import { QuicWorker, type WorkerConnection } from 'isoquic/worker'
 
 export async function hello(transport: DatagramTransport): Promise<QuicConnection> {
   const certificate = await devCertificate()
@@ -19,6 +21,24 @@ export async function hello(transport: DatagramTransport): Promise<QuicConnectio
   await writer.write(new TextEncoder().encode('hello'))
   await writer.close()
   return connection
+}
+
+export class Room extends QuicDurableObject<{ readonly KEY: string }> {
+  protected options(): ListenOptions {
+    return { alpn: ['room'], certificate: { certificate: '', privateKey: this.env.KEY } }
+  }
+
+  protected onConnection(connection: QuicConnection): void {
+    connection.serve({ stream: (stream) => stream.readable.pipeTo(stream.writable) })
+  }
+}
+
+export async function ping(worker: Worker): Promise<number> {
+  const connection: WorkerConnection = await new QuicWorker(worker).connect(
+    { gateway: 'wss://a.example' },
+    { alpn: ['echo'] },
+  )
+  return await connection.ping()
 }
 
 export const isQuic = (error: unknown): error is QuicError => error instanceof QuicError
