@@ -38,6 +38,18 @@ async function restart(scene: Scene, resetKey: Uint8Array): Promise<Awaited<Retu
   return meeting
 }
 
+/** What a server that speaks `version` alone would answer to a client's first datagram (RFC 9000 §17.2.1). */
+function negotiation(initial: Uint8Array, version: number): Uint8Array {
+  const destinationEnd = 6 + (initial[5] ?? 0)
+  const sourceEnd = destinationEnd + 1 + (initial[destinationEnd] ?? 0)
+  const answer = new Uint8Array(sourceEnd + 4)
+  answer.set([0xc0, 0, 0, 0, 0])
+  answer.set(initial.subarray(destinationEnd, sourceEnd), 5)
+  answer.set(initial.subarray(5, destinationEnd), 5 + sourceEnd - destinationEnd)
+  new DataView(answer.buffer).setUint32(sourceEnd, version)
+  return answer
+}
+
 export const PROTECTION: Section = {
   title: '10 · Server protection and versions',
   file: 'e2e/contract/protection.ts',
@@ -167,6 +179,12 @@ export const PROTECTION: Section = {
         await other.log.client.shows('packet_sent', withToken)
       },
     ),
+    row('A `token` that nobody gave out', 'is as good as none: the client is asked again', async (scene) => {
+      const host = await scene.serve({ retry: 'always' })
+      const { log } = await scene.visit(host, { token: bytesOf(60) })
+      await log.client.shows('packet_sent', withToken)
+      await log.client.shows('packet_received', RETRY)
+    }),
     row(
       'Anti-amplification',
       'holds a server to three times what it received, until the address is proven',
@@ -259,6 +277,38 @@ export const PROTECTION: Section = {
         expect(host.server.stats().versionNegotiations).toBeGreaterThan(0)
       },
       { interop: ['versionnegotiation'] },
+    ),
+    row(
+      'Downgrade protection',
+      'finds out a Version Negotiation packet that somebody made up',
+      async (scene) => {
+        const host = await scene.serve()
+        const far = scene.first('server')
+        await scene.endpoint()
+        const near = scene.first('client')
+        near.fate = () => 'lose'
+        const { client, log } = await scene.dial(host.server, { version: VERSION_2, versions: [VERSION_2, VERSION_1] })
+        const failing = rejection(client.ready)
+        const isFooled = (): boolean => {
+          return log.events('packet_received', { header: { packet_type: 'version_negotiation' } }).length > 0
+        }
+        const sent = (): Uint8Array | undefined => scene.wire.find(({ from }) => from === 'client')?.bytes
+        await scene.until(() => sent() !== undefined)
+        near.fate = () => (isFooled() ? 'send' : 'lose')
+        while (!isFooled()) {
+          far.inner.send(negotiation(sent() ?? new Uint8Array(), VERSION_1), client.localAddress, 0)
+          await scene.sleep(50)
+        }
+        expect(await failing).toBeInstanceOf(QuicTransportError)
+        // VERSION_NEGOTIATION_ERROR
+        await log.sent('connection_close', { error_code: 0x11 })
+      },
+      {
+        also: [
+          'src/endpoint/compatible-versions.test.ts',
+          'that somebody made up to keep both ends from their best version is found out',
+        ],
+      },
     ),
     row('`greaseQuicBit` (true)', 'is offered, and done where the peer offers it', async (scene) => {
       const { client, log } = await scene.meet()

@@ -338,6 +338,17 @@ export const RESUMPTION: Section = {
       await log.client.shows('packet_sent', ZERO_RTT)
       await log.client.sent('stream', { stream_id: 2, fin: true })
     }),
+    row('A server whose limits have shrunk', 'takes no early data under the remembered ones', async (scene) => {
+      const sessionStore = new MemoryStore()
+      const common = { earlyData: true, tickets: { key: bytesOf(32) } }
+      const host = await scene.serve({ ...common, initialMaxData: 50_000 })
+      await visited(scene, host, { sessionStore })
+      const next = await scene.serve({ ...common, initialMaxData: 900 }, scene.first('server').successor())
+      const { client, log } = await early(scene, next, { sessionStore }, 2000)
+      expect(await client.ready).toMatchObject({ earlyDataAccepted: false })
+      await log.client.shows('parameters_restored', { initial_max_data: 50_000 })
+      await log.client.shows('parameters_set', { initiator: 'remote', initial_max_data: 900 })
+    }),
     row('A ticket that is replayed', 'is accepted once for early data', async (scene) => {
       const host = await scene.serve({ earlyData: true })
       const { client } = await scene.dial(host.server)
