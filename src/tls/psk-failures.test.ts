@@ -180,6 +180,22 @@ describe.each(PACES)('a server, public-key work $name', (pace) => {
     expect(visit.client.complete).toMatchObject({ resumed: true, earlyData: isTaken })
   })
 
+  test('does not go on from a stale ticket, whatever the client makes of its age', async () => {
+    const HOUR = 3600
+    const regulars = new Regulars(pace, { lifetime: HOUR })
+    const session = await regulars.session()
+    const after = async (elapsed: number): Promise<unknown> => {
+      regulars.elapsed = elapsed
+      const { receivedAt, expiresAt } = { receivedAt: session.receivedAt + elapsed, expiresAt: Number.MAX_SAFE_INTEGER }
+      const visit = await regulars.resume({ ...session, receivedAt, expiresAt, certificateEnd: expiresAt })
+      expectAgreement(visit)
+      return [visit.client.complete?.resumed, visit.server.complete?.resumed, visit.client.complete?.earlyData]
+    }
+    // Its age is hidden from the first on: early data is refused for that.
+    expect(await after(HOUR * 1000 - 20_000)).toEqual([true, true, false])
+    expect(await after(HOUR * 1000 + 20_000)).toEqual([false, false, false])
+  })
+
   test('asks the layers above once for each attempt, with what the ticket says', async () => {
     const attempts: EarlyDataAttempt[] = []
     const regulars = new Regulars(pace, {
