@@ -7,7 +7,7 @@
  *   --quick         one round of 20 MB in place of five of 200 MB
  *   --rounds N      --megabytes N
  *   --peers A,B     only these: isoquic, matrixai, bun, deno, tls
- *   --only PART     `stacks` or `hosts`
+ *   --only PART     `stacks`, `simulator` or `hosts`
  *   --json          the numbers of every round on stdout, in place of tables
  */
 import { createHash } from 'node:crypto'
@@ -43,8 +43,10 @@ for (const key of values.peers?.split(',') ?? []) {
   process.exit(2)
 }
 
-if (values.only !== undefined && values.only !== 'stacks' && values.only !== 'hosts') {
-  console.error(`--only names ${values.only}; there are stacks, hosts`)
+const PARTS = ['stacks', 'simulator', 'hosts']
+
+if (values.only !== undefined && !PARTS.includes(values.only)) {
+  console.error(`--only names ${values.only}; there are ${PARTS.join(', ')}`)
   process.exit(2)
 }
 
@@ -203,7 +205,6 @@ async function runStacks(): Promise<void> {
     if (values.json) printJson(all, profiles)
     else printTables(all, profiles)
     if (!values.json) for (const line of missing) console.log(`\n${line}`)
-    if (!values.json) console.log(`\nthe simulator, ${await simulatorSpeed(1)}`)
   } finally {
     for (const { subject } of entries) await subject.stop()
     rmSync(folder, { recursive: true })
@@ -218,6 +219,13 @@ async function runHosts(): Promise<void> {
     console.log(`\n${numbers === undefined ? 'Chromium is not installed: no hosts without UDP' : hostsTable(numbers)}`)
 }
 
+async function runSimulator(): Promise<void> {
+  say('the simulator')
+  if (!values.json) console.log(`\nthe simulator, ${await simulatorSpeed(values.quick ? 2 : 10)}`)
+}
+
 const loadBefore = short(loadavg()[0] ?? 0)
-if (values.only !== 'hosts') await runStacks()
-if (values.only !== 'stacks') await runHosts()
+const takes = (part: string): boolean => values.only === undefined || values.only === part
+if (takes('stacks')) await runStacks()
+if (takes('simulator')) await runSimulator()
+if (takes('hosts')) await runHosts()

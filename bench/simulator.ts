@@ -1,6 +1,6 @@
 /**
  * `node bench/simulator.ts [minutes]`: how much faster than real time the simulator is, in ten virtual minutes or as many as it is
- * told; with the checksum, and with real protection. `npm run bench` ends with one minute of it.
+ * told; with the checksum, and with real protection. `npm run bench -- --only simulator` is the same.
  */
 import { simulatorSpeed } from './simulator-speed.ts'
 

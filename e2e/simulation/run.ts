@@ -49,7 +49,11 @@ try {
   await crew.dismiss()
 }
 if (values.only === undefined) {
-  print('the simulator itself', ['what runs', 'protection', 'datagrams', 'faster than real time'], await speedRows())
+  print(
+    'ten virtual minutes of 10 Mbit/s, by CPU time',
+    ['what runs', 'protection', 'datagrams', 'faster than real time'],
+    await speedRows(),
+  )
 }
 process.exitCode = failures > 0 ? 1 : 0
 
@@ -152,7 +156,7 @@ async function flows(
 
 async function speedRows(): Promise<string[][]> {
   const rows: string[][] = []
-  for await (const { what, protection, datagrams, factor } of speeds(1)) {
+  for await (const { what, protection, datagrams, factor } of speeds(10)) {
     rows.push([what, protection, String(datagrams), `${factor.toFixed(0)} times`])
   }
   return rows
