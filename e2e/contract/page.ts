@@ -42,8 +42,8 @@ export function pageOf(
     '# The contract',
     'Written by `npm run contract` from the results of the tests in `e2e/contract`. Each row is one promise: the functions and options in',
     'question, the name of the test that proves it, and what that test asserted in its own qlog, as it stood there (`client`, `server`: whose',
-    'log; the values are those of the run in the simulator). *simulator* is virtual time with 15 % loss and 20 ms each way, *UDP* sockets on',
-    'loopback, *pipe* a transport in memory, *forger* a peer that has the keys and breaks the rules (`MisbehavingPeer` of',
+    'log; the values are those of the run in the simulator). *simulator* is virtual time, 20 ms and 15 % loss each way unless the row says',
+    'otherwise; the first datagram of the server is lost in every run, *losses by the test* are those beside it. *UDP* is sockets on loopback, *pipe* a transport in memory, *forger* a peer that has the keys and breaks the rules (`MisbehavingPeer` of',
     '`isoquic/simulator`). Beside isoquic itself, *stacks* are those of `npm run interop` that the row was proven against.',
     '',
     `${count} rows.`,
@@ -70,7 +70,7 @@ function lineOf(section: Section, row: Row, results: readonly Result[], cells: r
   })
   const shown = [...new Set(found[0]?.evidence.map(evidenceText))]
   const rest = shown.length > MAX_SHOWN ? [`and ${shown.length - MAX_SHOWN} more`] : []
-  const over = networksOf(row).map((network) => NAMES[network])
+  const over = networksOf(row).map((network) => (network === 'lossy' ? `${NAMES.lossy}${lossOf(row)}` : NAMES[network]))
   const stacks = stacksOf(row.interop ?? [], cells)
   return `| ${[
     row.what,
@@ -81,6 +81,13 @@ function lineOf(section: Section, row: Row, results: readonly Result[], cells: r
   ]
     .map(cell)
     .join(' | ')} |`
+}
+
+/** What a link of the row's own loses by chance, where it has one. */
+function lossOf({ link }: Row): string {
+  if (link === undefined) return ''
+  const { loss = 0 } = link
+  return loss > 0 ? ` (${Math.round(loss * 1000) / 10} % loss)` : ' (losses by the test)'
 }
 
 /** ``client `quic:packet_sent stop_sending { error_code: 7 }` ``. */

@@ -231,11 +231,12 @@ export const PROTECTION: Section = {
       const callers = [await dial(), await dial(), await dial()]
       const ready = Promise.allSettled(callers.map(({ client }) => client.ready))
       await scene.until(() => host.server.stats().dropped > 0)
-      await ready
+      await Promise.any(callers.map(({ client }) => client.ready))
       const states = callers.map(({ client }) => client.state)
       expect(states).toContain('connected')
       const answered = callers.find(({ client }) => client.state === 'connected')
       await answered?.log.shows('connection_state_updated', { new: 'handshake_complete' })
+      await Promise.all([...callers.map(({ client }) => client.close()), ready])
     }),
     row(
       '`version`, `versions`: QUIC v2',
