@@ -20,6 +20,9 @@ interface Built {
 const CACHE = here('.cache')
 const NO_AGREEMENT = 'no version_information'
 const NO_GROUP = 'no such group'
+const NO_REPEAT = 'does not repeat what was lost at the old address'
+const NO_TICKETS = 'session tickets are neither sent nor read'
+const ONE_VERSION = 'version 1 alone'
 
 /** ms; Cargo compiles BoringSSL. */
 const BUILD_TIMEOUT = 3_600_000
@@ -65,14 +68,68 @@ const AIOQUIC: Built = {
   ],
 }
 
-const ALL: readonly Built[] = [QUIC_GO, AIOQUIC]
+const RUST: Omit<Built, 'peer' | 'steps'> = {
+  toolchain: 'cargo',
+  folder: here('peers/rust'),
+  env: { CARGO_TARGET_DIR: `${CACHE}/rust` },
+}
+
+/**
+ * Both programs at once, since what they share is built with the features that both ask for; and one job, since it takes half an
+ * hour of a core the first time.
+ */
+const CARGO: Built['steps'] = [['nice', 'cargo', 'build', '-j1', '--release', '--locked']]
+
+const S2N: Built = {
+  ...RUST,
+  peer: {
+    ...contractual(
+      's2n-quic',
+      () => `${locked('peers/rust/Cargo.lock', /name = "s2n-quic"\nversion = "([^"]+)"/)} (rustls)`,
+      `${CACHE}/rust/release/interop-s2n-quic`,
+      [],
+      {
+        client: {
+          versionnegotiation: 'no option for the version',
+          v2: ONE_VERSION,
+          connectionmigration: 'no word for another socket',
+          resumption: NO_TICKETS,
+          zerortt: NO_TICKETS,
+        },
+        server: { v2: ONE_VERSION, resumption: NO_TICKETS, zerortt: NO_TICKETS },
+      },
+    ),
+    updatesKeys: false,
+  },
+  steps: CARGO,
+}
+
+const QUICHE: Built = {
+  ...RUST,
+  peer: {
+    ...contractual(
+      'quiche-rs',
+      () => `${locked('peers/rust/Cargo.lock', /name = "quiche"\nversion = "([^"]+)"/)} (BoringSSL)`,
+      `${CACHE}/rust/release/interop-quiche`,
+      [],
+      { client: { v2: ONE_VERSION }, server: { v2: ONE_VERSION, 'rebind-port': NO_REPEAT, 'rebind-addr': NO_REPEAT } },
+    ),
+    updatesKeys: false,
+    exceeds: 1200,
+  },
+  steps: CARGO,
+}
+
+const ALL: readonly Built[] = [QUIC_GO, AIOQUIC, S2N, QUICHE]
 
 /** All of them, whether they can be built here or not. */
 export const MORE_PEERS: readonly Peer[] = ALL.map(({ peer }) => peer)
 
-/** Builds what can be built; says in a line each what cannot. */
-export function provideMore(): readonly Peer[] {
-  return ALL.filter(isBuilt).map(({ peer }) => peer)
+/** Builds what is wanted and can be built; says in a line each what cannot. */
+export function provideMore(wanted: readonly Peer[]): readonly Peer[] {
+  return ALL.filter(({ peer }) => wanted.includes(peer))
+    .filter(isBuilt)
+    .map(({ peer }) => peer)
 }
 
 function isBuilt({ peer, toolchain, steps, folder, env }: Built): boolean {

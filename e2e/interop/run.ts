@@ -46,7 +46,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 2
   }
   const { hasTshark } = provide()
-  const more = isAll ? provideMore() : []
+  const more = provideMore(peers.length > 0 ? peers : known)
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
   const isKept = words.includes('keep')
   process.once('exit', () => {
