@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { CASES } from './plans.ts'
 import { type CellRecord, merge, page, readResults } from './results.ts'
 
 const CELL: CellRecord = {
@@ -14,6 +15,20 @@ const CELL: CellRecord = {
 test('The page of interop tells what its JSON tells', () => {
   const written = readFileSync(new URL('../../docs/interop.md', import.meta.url), 'utf8')
   expect(written).toBe(page(readResults()))
+})
+
+test('Each stack has a verdict for each case in each role, and a reason where it is not ok', () => {
+  const { peers, cells } = readResults()
+  for (const { name } of peers) {
+    for (const role of ['client', 'server'] as const) {
+      for (const each of CASES) {
+        const isIt = (cell: CellRecord): boolean => cell.peer === name && cell.case === each
+        const cell = cells.find((known) => isIt(known) && (known.role === role || known.role === 'both'))
+        expect(cell, `${name}, ${each}, isoquic as ${role}`).toBeDefined()
+        if (cell?.verdict !== 'ok') expect(cell?.reason).toBeTruthy()
+      }
+    }
+  }
 })
 
 test('A cell that ran again takes the place of the older one, and others stay', () => {

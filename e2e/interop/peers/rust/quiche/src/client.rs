@@ -104,6 +104,8 @@ impl<'a> Client<'a> {
             }
             if self.missing.is_empty() && !is_closing && (!awaits_session || session.is_some()) {
                 is_closing = true;
+                // What closes before it has sent its Finished says nothing at all.
+                self.driver.flush(&self.sockets)?;
                 self.driver.connection.close(true, 0, b"")?;
             }
             self.driver.flush(&self.sockets)?;
