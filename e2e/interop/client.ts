@@ -153,12 +153,13 @@ class Client {
   async #download(connection: QuicConnection, urls: readonly URL[]): Promise<void> {
     const h3 = this.#contract.alpn === H3 ? await H3Client.start(connection) : undefined
     const downloadOne = async (url: URL): Promise<void> => {
-      const file = await open(join(this.#contract.downloads, basename(url.pathname)), 'w')
-      const write = async (bytes: Uint8Array): Promise<void> => void (await file.write(bytes))
+      // Early data does not wait for a disk: the handshake may be over by then.
+      const opening = open(join(this.#contract.downloads, basename(url.pathname)), 'w')
+      const write = async (bytes: Uint8Array): Promise<void> => void (await (await opening).write(bytes))
       try {
         await (h3 === undefined ? get(connection, url.pathname, write) : h3.get(url, write))
       } finally {
-        await file.close()
+        await (await opening).close()
       }
     }
     await Promise.all(urls.map(downloadOne))
