@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { noble } from '../../src/crypto/noble/provider.ts'
 import { web } from '../../src/crypto/web/provider.ts'
 import { forSeedsAsync } from '../../src/simulator.ts'
-import { CONTROLLERS, cubic } from './controllers.ts'
+import { bbr, CONTROLLERS, cubic } from './controllers.ts'
 import { publicApi } from './public-api.ts'
 import { runtimeSeeds } from './standing.fixtures.ts'
 
@@ -15,6 +15,11 @@ test('applications of the public API are told how everything ended, whatever hap
     await publicApi(seed, CONTROLLERS[seed % CONTROLLERS.length] ?? cubic)
   }
   await expect(forSeedsAsync(runtimeSeeds(), run)).resolves.toBeUndefined()
+})
+
+test('a NAT that rebinds before HANDSHAKE_DONE was heard takes nobody away', { timeout: TIMEOUT }, async () => {
+  await expect(publicApi(743, cubic)).resolves.toBeGreaterThan(0)
+  await expect(publicApi(150, bbr)).resolves.toBeGreaterThan(0)
 })
 
 test('so are they where Web Crypto works in real time', { timeout: TIMEOUT }, async () => {

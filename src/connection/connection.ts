@@ -118,7 +118,7 @@ export class Connection {
 
   #runTimers(now: Time): void {
     const { idle, loss, spaces } = this.#parts
-    if (loss.nextTimeout() <= now) loss.onTimeout(now)
+    if (loss.nextTimeout() <= now) this.#onLossTimeout(now)
     if (this.streams.nextTimeout() <= now) this.streams.onTimeout(now)
     if (this.datagrams.nextTimeout() <= now) this.datagrams.onTimeout(now)
     for (const space of spaces.all) if (space.acks.nextTimeout() <= now) space.acks.onTimeout(now)
@@ -129,6 +129,15 @@ export class Connection {
     const mtu = this.paths.active.mtu
     if (mtu !== undefined && mtu.nextTimeout() <= now) mtu.onTimeout(now)
     if (idle.nextTimeout() <= now) this.#onIdleTimeout(now)
+  }
+
+  #onLossTimeout(now: Time): void {
+    const { handshake, idle, loss } = this.#parts
+    loss.onTimeout(now)
+    // A server that is done has no keys for probes of the handshake, and sends HANDSHAKE_DONE to where it last heard a packet
+    // from: where a NAT gave us another address meanwhile, only a packet that it can read leads it there.
+    const isAlone = handshake.isComplete && !handshake.isConfirmed && loss.probes(PacketSpace.handshake) > 0
+    if (isAlone && this.#parts.context.role === 'client') idle.ping()
   }
 
   /** The next flight to send, or `undefined`: nothing for now. What was returned before is invalid from here on. */

@@ -217,3 +217,24 @@ describe('Connection ids', () => {
     expect([client.state, server.state]).toEqual(['connected', 'connected'])
   })
 })
+
+test('A client whose NAT rebinds before it has heard HANDSHAKE_DONE is found again', () => {
+  // What is more than an acknowledgement is lost on its way back, HANDSHAKE_DONE as well; then all that goes to the old port.
+  let isLost = false
+  let here = '192.0.2.1:1000'
+  const pair = new Pair({
+    tap: (bytes, from, _now, { address }) => from === 'client' || (address === here && (!isLost || bytes.length < 60)),
+  })
+  const client = pair.connect()
+  pair.run(() => client.state === 'connected')
+  isLost = true
+  // Everything that the server can read is acknowledged: only Finished is probed for.
+  pair.run(() => false, 1000)
+  expect([client.isHandshakeConfirmed, client.inspect(pair.now).packets.outstanding]).toEqual([false, 0])
+  isLost = false
+  here = REBOUND
+  pair.client.address = here
+  pair.run(() => client.isHandshakeConfirmed, 5000)
+  expect(client.isHandshakeConfirmed).toBe(true)
+  expect(pair.server.connections.at(-1)?.paths.active.remoteAddress).toBe(REBOUND)
+})
