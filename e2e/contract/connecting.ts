@@ -38,21 +38,26 @@ export const CONNECTING: Section = {
       },
       { interop: ['handshake'] },
     ),
-    row('`connect` with `signal`', 'ends the attempt with the reason of the signal', async (scene) => {
-      const { server } = await scene.serve()
-      const log = scene.log('client')
-      const abort = new AbortController()
-      const options = { ...scene.clientOptions(), address: server.address, observer: log.observer }
-      const connecting = connect(await scene.transport('client'), {
-        ...scene.options,
-        ...options,
-        signal: abort.signal,
-      })
-      await scene.until(() => log.events('packet_sent').length > 1)
-      abort.abort(new Error('Not any more'))
-      expect(await rejection(connecting)).toEqual(new Error('Not any more'))
-      await log.sent('connection_close')
-    }),
+    row(
+      '`connect` with `signal`',
+      'ends the attempt with the reason of the signal',
+      async (scene) => {
+        const server = await scene.listenInSilence()
+        const log = scene.log('client')
+        const abort = new AbortController()
+        const options = { ...scene.clientOptions(), address: server.address, observer: log.observer }
+        const connecting = connect(await scene.transport('client'), {
+          ...scene.options,
+          ...options,
+          signal: abort.signal,
+        })
+        await scene.until(() => log.events('packet_sent').length > 1)
+        abort.abort(new Error('Not any more'))
+        expect(await rejection(connecting)).toEqual(new Error('Not any more'))
+        await log.sent('connection_close')
+      },
+      { link: { delay: 20, loss: 0.5 } },
+    ),
     row(
       '`new QuicEndpoint(transport)`, `endpoint.connect(address, options)`',
       'shares one bound transport between several connections',
@@ -200,8 +205,7 @@ export const CONNECTING: Section = {
       'Incoming connections that nobody decides on',
       'are refused when `handshakeTimeout` has passed',
       async (scene) => {
-        const server = await scene.listen({ handshakeTimeout: 400 })
-        void server.incoming[Symbol.asyncIterator]().next()
+        const server = await scene.listenInSilence({ handshakeTimeout: 400 })
         const { client, log } = await scene.dial(server)
         expect(await rejection(client.ready)).toBeInstanceOf(QuicTransportError)
         await log.received('connection_close', { error: 'connection_refused' })

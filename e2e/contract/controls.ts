@@ -38,13 +38,13 @@ export const CONTROLS: Section = {
       '`connection.close()` before the handshake is confirmed',
       'says APPLICATION_ERROR (0x1c) in the packets of the handshake',
       async (scene) => {
-        const host = await scene.serve()
-        const { client, log } = await scene.dial(host.server)
-        await scene.until(() => log.events('packet_sent').length > 0)
+        const { client, log } = await scene.dial(await scene.listenInSilence())
+        await scene.until(() => log.events('packet_sent').length > 1)
         await Promise.all([client.close({ closeCode: 9, reason: 'secret' }), client.ready.catch(() => {})])
         await log.sent('connection_close', { error_space: 'transport', error: 'application_error' })
         expect(log.frames('packet_sent', 'connection_close', { reason: 'secret' })).toEqual([])
       },
+      { link: { delay: 20, loss: 0.5 } },
     ),
     row(
       'sans-IO: `Connection.onTimeout(now)`, `nextTimeout()`, `pollDatagram`, `pollEvent`',

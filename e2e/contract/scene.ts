@@ -195,6 +195,13 @@ export class Scene implements LogReader {
     })
   }
 
+  /** A server that decides on nobody: its clients wait in the middle of their handshakes, however fast the network is. */
+  async listenInSilence(options: Partial<ListenOptions> = {}): Promise<QuicServer> {
+    const server = await this.listen(options)
+    void server.incoming[Symbol.asyncIterator]().next()
+    return server
+  }
+
   /** Begins a connection to `server`. */
   async dial(server: QuicServer, options: Partial<ConnectOptions> = {}): Promise<Caller> {
     const log = this.log('client')
