@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { installDebian } from './install.ts'
 import { contractual, here, type Peer } from './peers.ts'
 
 /** A stack and how it is built. */
@@ -11,6 +12,8 @@ interface Built {
   readonly peer: Peer
   /** A program without which it cannot be built. */
   readonly toolchain: string
+  /** Debian's packages that the build wants beside it, by the pattern of a file of theirs. */
+  readonly debian?: Readonly<Record<string, string>>
   /** One after the other; in the folder of the peer. */
   readonly steps: readonly (readonly [command: string, ...args: string[]])[]
   readonly folder: string
@@ -70,6 +73,7 @@ const AIOQUIC: Built = {
 
 const RUST: Omit<Built, 'peer' | 'steps'> = {
   toolchain: 'cargo',
+  debian: { cmake: '/usr/bin/cmake', 'libclang-dev': '/usr/lib/llvm-*/lib/libclang*.so*' },
   folder: here('peers/rust'),
   env: { CARGO_TARGET_DIR: `${CACHE}/rust` },
 }
@@ -132,11 +136,13 @@ export function provideMore(wanted: readonly Peer[]): readonly Peer[] {
     .map(({ peer }) => peer)
 }
 
-function isBuilt({ peer, toolchain, steps, folder, env }: Built): boolean {
+function isBuilt({ peer, toolchain, debian = {}, steps, folder, env }: Built): boolean {
   if (spawnSync('which', [toolchain]).status !== 0) {
     console.error(`${peer.name} is left out: there is no ${toolchain} here`)
     return false
   }
+  // Without them the build says what it misses.
+  installDebian(debian)
   for (const [command, ...args] of steps) {
     console.log([command, ...args].join(' '))
     const { status, stderr, error } = spawnSync(command, args, {
