@@ -5,27 +5,21 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { WebSocket as NodeWebSocket, WebSocketServer } from 'ws'
-import { devCertificate } from '../../src/api/dev.ts'
 import { serveGateway } from '../../src/gateway/server.ts'
-import { connect, listen } from '../../src/index.ts'
+import { connect } from '../../src/index.ts'
 import { udp } from '../../transports/udp.ts'
 import { websocket } from '../../transports/websocket.ts'
 import type { WebSocketConstructor, WebSocketLike } from '../../transports/websocket-like.ts'
 import { CLEAR, UdpProxy } from '../interop/proxy.ts'
-import { echo, patterned } from '../promises/world.fixtures.ts'
+import { patterned } from '../promises/world.fixtures.ts'
+import { echoServer, HOST } from './echo-server.ts'
 
-const HOST = '127.0.0.1'
 const LENGTH = 4_000_000
 
 test('A carrier that dies is a path that died: migrate attaches one of another kind in the middle of a transfer', {
   timeout: 60_000,
 }, async () => {
-  const certificate = await devCertificate()
-  const server = await listen(await udp({ host: HOST }), { alpn: ['carriers'], certificate })
-  const port = Number(server.address.split(':')[1])
-  server[Symbol.asyncIterator]()
-    .next()
-    .then(({ value }) => value?.serve({ stream: echo }))
+  const { certificate, server, port } = await echoServer()
   const gateway = await serveGateway({ port: 0, allow: [server.address] })
   const proxy = await UdpProxy.start(port, CLEAR)
   const door = new WebSocketServer({ port: 0, host: HOST, perMessageDeflate: false })

@@ -3,28 +3,22 @@
  * to UDP, back, and to UDP once more in the middle of a transfer, gets and gives every byte.
  */
 import { expect, test } from 'vitest'
-import { devCertificate } from '../../src/api/dev.ts'
 import { serveGateway } from '../../src/gateway/server.ts'
-import { connect, listen, QuicMigrationError } from '../../src/index.ts'
+import { connect, QuicMigrationError } from '../../src/index.ts'
 import type { DatagramTransport } from '../../src/transport.ts'
 import { udp } from '../../transports/udp.ts'
 import { websocket } from '../../transports/websocket.ts'
 import { CLEAR, UdpProxy } from '../interop/proxy.ts'
-import { echo, patterned } from '../promises/world.fixtures.ts'
+import { patterned } from '../promises/world.fixtures.ts'
+import { echoServer, HOST } from './echo-server.ts'
 
-const HOST = '127.0.0.1'
 const REBINDINGS = 20
 const LENGTH = 6_000_000
 
 test('A transfer survives 20 NAT rebindings and a move from one transport to another in the middle, with no byte lost', {
   timeout: 60_000,
 }, async () => {
-  const certificate = await devCertificate()
-  const server = await listen(await udp({ host: HOST }), { alpn: ['carriers'], certificate })
-  const port = Number(server.address.split(':')[1])
-  server[Symbol.asyncIterator]()
-    .next()
-    .then(({ value }) => value?.serve({ stream: echo }))
+  const { certificate, server, port } = await echoServer()
   const gateway = await serveGateway({ port: 0, allow: [server.address] })
   const behind = (of: 'port' | 'address'): Promise<UdpProxy> => {
     const rebinding = { of, every: LENGTH / 4 / REBINDINGS, times: REBINDINGS / 2 }
