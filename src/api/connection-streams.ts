@@ -52,6 +52,7 @@ export class ConnectionStreams {
   readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
   readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
   readonly #host: ConnectionStreamsHost
+  #isReleased = false
 
   constructor(host: ConnectionStreamsHost) {
     this.#host = host
@@ -63,12 +64,21 @@ export class ConnectionStreams {
 
   /** The streams of one direction that the peer opens, in the order of their ids. */
   incoming(direction: StreamDirection): ReadableStream<QuicStream> & AsyncIterable<QuicStream> {
+    this.#checkOwn()
     return this.#incoming[direction].readable
   }
 
   /** Hands what the peer opens to `consumer`; `undefined`: to those who read. */
   serve(consumer: ((stream: QuicStream) => void) | undefined): void {
+    this.#checkOwn()
     for (const direction of DIRECTIONS) this.#incoming[direction].serve(consumer)
+  }
+
+  /** A protocol layer has the streams from now on, those that wait to be handed out as well. */
+  release(): void {
+    this.#isReleased = true
+    const waiting = DIRECTIONS.flatMap((direction) => this.#incoming[direction].takeAll())
+    for (const [stream, adopted] of this.#streams) if (waiting.includes(adopted)) this.#streams.delete(stream)
   }
 
   /** A group for streams of this connection. */
@@ -87,6 +97,7 @@ export class ConnectionStreams {
     const { urgency, incremental, waitUntilAvailable, sendOrder, sendGroup } = options
     checkType(incremental, 'incremental', 'boolean')
     checkType(waitUntilAvailable, 'waitUntilAvailable', 'boolean')
+    this.#checkOwn()
     options.signal?.throwIfAborted()
     if (urgency !== undefined) checkPriority({ ...DEFAULT_PRIORITY, urgency })
     if (sendOrder !== undefined) checkSendOrder(sendOrder)
@@ -177,6 +188,11 @@ export class ConnectionStreams {
       }
     }
     return adopted
+  }
+
+  #checkOwn(): void {
+    if (!this.#isReleased) return
+    throw new DOMException('The streams of the connection belong to the protocol that runs on it', 'InvalidStateError')
   }
 
   #isOwnGroup(group: QuicSendGroup): boolean {

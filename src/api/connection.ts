@@ -24,6 +24,7 @@ import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } f
 import { type Abortable, abortable, deferred } from './signal.ts'
 import { connectionStatsOf, type QuicConnectionStats } from './stats.ts'
 import type { QuicStream } from './stream.ts'
+import { type ProtocolLayer, Takeover } from './takeover.ts'
 
 /** What `ready` fulfils with. */
 export interface QuicReadyInfo {
@@ -72,12 +73,14 @@ export class QuicConnection {
   readonly #listeners = new Listeners((type, cause) => this.#onListenerError(type, cause))
   readonly #sendQueue: SendQueueWatch
   readonly #controls: ConnectionControls
+  readonly #takeover: Takeover
 
   /** @internal Made by `connect`, `listen` and `QuicEndpoint`. */
   constructor(init: QuicConnectionInit) {
     this.#init = init
     this.#driver = init.driver
     this.#paths = new ConnectionPaths(init.driver, this)
+    this.#takeover = new Takeover(init.driver)
     const wake = (connection: Connection): void => this.#driver.wake(connection)
     const { promise: started } = this.#started
     this.datagrams = new QuicDatagrams({ started, now: () => this.#driver.now(), wake }, init.config.datagrams)
@@ -98,6 +101,7 @@ export class QuicConnection {
     this.#sendQueue.start(connection)
     this.#controls.start(connection)
     this.datagrams.start(connection)
+    this.#takeover.start(connection)
     this.#driver.listen(connection, { onConnectionEvent: (event) => this.#onEvent(event) })
     this.#started.resolve(connection)
   }
@@ -250,6 +254,16 @@ export class QuicConnection {
     this.datagrams.serve(datagramConsumer(handlers.datagram, (error) => this.#onListenerError('datagram', error)))
   }
 
+  /**
+   * Hands the core to a protocol layer, with what has come before and nobody has taken; streams of the public API are no more.
+   * @throws InvalidStateError where it has a layer already
+   * @internal
+   */
+  takeOver(layer: ProtocolLayer): void {
+    this.#takeover.take(layer)
+    this.#streams.release()
+  }
+
   /** What waits in front of the network (`contract.md` §3). */
   get sendQueue(): SendQueue {
     return this.#sendQueue.snapshot
@@ -367,6 +381,7 @@ export class QuicConnection {
   }
 
   #onEvent(event: ConnectionEvent): void {
+    if (this.#takeover.onEvent(event)) return
     switch (event.type) {
       case 'connected':
         return this.#onConnected(event)
@@ -464,5 +479,6 @@ export class QuicConnection {
     this.datagrams.onEnd(error, info !== undefined)
     this.#sendQueue.end(error)
     this.#controls.end(error)
+    this.#takeover.end(error, info)
   }
 }

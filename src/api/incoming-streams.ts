@@ -53,6 +53,13 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
     this.#waiting.delete(item)
   }
 
+  /** Removes and returns what waits. */
+  takeAll(): T[] {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    return waiting
+  }
+
   /** Nothing more will come; what waits can still be read. */
   close(): void {
     if (this.#ended) return

@@ -76,6 +76,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #options: ListenOptions
   readonly #config: ConnectionConfig
   readonly #ownsTransport: boolean
+  readonly #onConnection: ((connection: QuicConnection) => void) | undefined
   readonly #identities: ServerIdentities
   readonly #clientCertificates: ClientCertificatePolicy | undefined
   readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
@@ -104,7 +105,9 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     identities: ServerIdentities,
     config: ConnectionConfig,
     ownsTransport: boolean,
+    onConnection: ((connection: QuicConnection) => void) | undefined,
   ) {
+    this.#onConnection = onConnection
     this.#preferred = preferredAddressOf(options.preferredAddress)
     this.#core = core
     this.#ownsTransport = ownsTransport
@@ -247,6 +250,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     })
     connection.start(core)
     this.#connections.add(connection)
+    this.#onConnection?.(connection)
     const forget = (): void => void this.#connections.delete(connection)
     connection.gone.then(forget, forget)
     return connection
@@ -329,6 +333,8 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       // Something that the application gave, such as an observer, threw: that costs this connection, and no other.
       return
     }
+    // Who takes them all at the outset does not iterate.
+    if (this.#onConnection !== undefined) return
     connection.usable.then(
       () => this.#ready.push(connection),
       () => {},
@@ -412,8 +418,16 @@ export async function listen(transport: DatagramTransport, options: ListenOption
   }
 }
 
-/** Serves on an endpoint that may have clients' connections too. */
-export async function listenOn(core: EndpointCore, options: ListenOptions, ownsTransport = false): Promise<QuicServer> {
+/**
+ * Serves on an endpoint that may have clients' connections too.
+ * @param onConnection is given each connection before its first event, and the iteration none.
+ */
+export async function listenOn(
+  core: EndpointCore,
+  options: ListenOptions,
+  ownsTransport = false,
+  onConnection?: (connection: QuicConnection) => void,
+): Promise<QuicServer> {
   const config = connectionConfig(options, LISTEN_KEYS)
   const common = tlsCommon(options, core.crypto, core.environment)
   checkConfig(common)
@@ -424,5 +438,5 @@ export async function listenOn(core: EndpointCore, options: ListenOptions, ownsT
   signal?.throwIfAborted()
   if (certificate !== undefined) await abortable(Promise.resolve(identities.set(certificate)), signal)
   else if (psk === undefined) throw new TypeError('certificate must be given, or psk in its place')
-  return new QuicServer(core, options, identities, config, ownsTransport)
+  return new QuicServer(core, options, identities, config, ownsTransport, onConnection)
 }
