@@ -76,7 +76,7 @@ describe('greaseId', () => {
     )
   })
 
-  test.each([0, 0x01, 0x20, 0x22, 0x41, 0x54])('0x%x is none', (id) => {
+  test.each([0, 0x01, 0x20, 0x22, 0x41, 0x54])('%i is none', (id) => {
     expect(isGreaseId(id)).toBe(false)
   })
 })
