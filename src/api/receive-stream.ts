@@ -15,19 +15,23 @@ export interface ReadableHost {
   onEnd(code?: bigint): void
 }
 
-/** Feeds a `ReadableStream` from a {@link ReceiveStream}. */
-export class ReadableAdapter {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly #half: ReceiveStream
+/** What the adapter needs of the half below: a {@link ReceiveStream}, or one of a session. */
+export type ReceiveHalf = Pick<ReceiveStream, 'read' | 'stop' | 'readableBytes' | 'resetCode' | 'isFinished'>
+
+/** Feeds a `ReadableStream` from a {@link ReceiveHalf}. */
+export class ReadableAdapter<R extends ReadableStream<Uint8Array> = ReadableStream<Uint8Array>> {
+  readonly readable: R
+  readonly #half: ReceiveHalf
   readonly #host: ReadableHost
   #waiting: Deferred<void> | undefined
   #controller: ReadableStreamController<Uint8Array> | undefined
   #ended = false
 
-  constructor(half: ReceiveStream, host: ReadableHost) {
+  /** @param create makes the readable, a byte stream. */
+  constructor(half: ReceiveHalf, host: ReadableHost, create: (source: UnderlyingByteSource) => R) {
     this.#half = half
     this.#host = host
-    this.readable = new ReadableStream<Uint8Array>({
+    this.readable = create({
       type: 'bytes',
       start: (controller) => {
         this.#controller = controller

@@ -2,15 +2,19 @@
 import { checkKeys } from './known-keys.ts'
 import type { Abortable } from './signal.ts'
 import type { QuicStreamStats } from './stats.ts'
-import type { QuicStream } from './stream.ts'
 
 /** Numbers of all streams of a group, those that have ended included; bytes. */
 export type QuicSendGroupStats = Pick<QuicStreamStats, 'bytesWritten' | 'bytesSent' | 'bytesAcknowledged'>
 
+/** A stream, as its group sees it. */
+export interface GroupMember {
+  getStats(): QuicSendGroupStats
+}
+
 /** A group, made by `createSendGroup` of a connection, for streams of that connection. */
 export class QuicSendGroup {
   readonly #owner: object
-  readonly #members = new Set<QuicStream>()
+  readonly #members = new Set<GroupMember>()
   readonly #ended = { bytesWritten: 0, bytesSent: 0, bytesAcknowledged: 0 }
 
   /** @internal */
@@ -33,24 +37,24 @@ export class QuicSendGroup {
   }
 
   /** @internal */
-  join(stream: QuicStream): void {
+  join(stream: GroupMember): void {
     this.#members.add(stream)
   }
 
   /** @internal */
-  leave(stream: QuicStream): void {
+  leave(stream: GroupMember): void {
     this.#members.delete(stream)
   }
 
   /** The stream has ended: its numbers stay, it does not. @internal */
-  onEnded(stream: QuicStream): void {
+  onEnded(stream: GroupMember): void {
     if (this.#members.delete(stream)) add(this.#ended, stream.getStats())
   }
 }
 
 function add(
   sum: { bytesWritten: number; bytesSent: number; bytesAcknowledged: number },
-  stats: QuicStreamStats,
+  stats: QuicSendGroupStats,
 ): void {
   sum.bytesWritten += stats.bytesWritten
   sum.bytesSent += stats.bytesSent

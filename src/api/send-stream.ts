@@ -1,13 +1,7 @@
 /** The sending half of a stream as a WHATWG `WritableStream`, with W3C's writer. A write settles when its bytes are in the send buffer, `close` when all are acknowledged. */
 import type { SendStream } from '../streams/send-stream.ts'
 import { type Deferred, deferred } from './signal.ts'
-import {
-  AtomicChunk,
-  createWritable,
-  type QuicWritable,
-  type StreamWriterHost,
-  WriteRequests,
-} from './stream-writer.ts'
+import { AtomicChunk, type QuicWritable, type StreamWriterHost, WriteRequests } from './stream-writer.ts'
 
 /** What the adapter needs of its stream. */
 export interface WritableHost {
@@ -19,11 +13,17 @@ export interface WritableHost {
   onEnd(code: bigint): void
 }
 
-/** Drains a `WritableStream` into a {@link SendStream}. */
-export class WritableAdapter implements StreamWriterHost {
-  readonly writable: QuicWritable
+/** What the adapter needs of the half below: a {@link SendStream}, or one of a session. */
+export type SendHalf = Pick<
+  SendStream,
+  'write' | 'finish' | 'reset' | 'resetAt' | 'credit' | 'canResetAt' | 'bytesWritten' | 'isTerminal'
+>
+
+/** Drains a `WritableStream` into a {@link SendHalf}. */
+export class WritableAdapter<W extends WritableStream<Uint8Array> = QuicWritable> implements StreamWriterHost {
+  readonly writable: W
   readonly requests: WriteRequests = new WriteRequests()
-  readonly #half: SendStream
+  readonly #half: SendHalf
   readonly #host: WritableHost
   #controller: WritableStreamDefaultController | undefined
   #waiting: Deferred<void> | undefined
@@ -35,7 +35,12 @@ export class WritableAdapter implements StreamWriterHost {
   /** Bytes that arrive whatever happens. */
   #committed = 0
 
-  constructor(half: SendStream, host: WritableHost) {
+  /** @param create makes the writable, whose writers tell the host what is atomic. */
+  constructor(
+    half: SendHalf,
+    host: WritableHost,
+    create: (sink: UnderlyingSink<unknown>, host: StreamWriterHost) => W,
+  ) {
     this.#half = half
     this.#host = host
     const sink: UnderlyingSink<unknown> = {
@@ -48,7 +53,7 @@ export class WritableAdapter implements StreamWriterHost {
       close: () => this.#close(),
       abort: (reason) => this.#abort(reason),
     }
-    this.writable = createWritable(sink, this)
+    this.writable = create(sink, this)
   }
 
   commit(): void {
@@ -136,8 +141,8 @@ export class WritableAdapter implements StreamWriterHost {
   }
 }
 
-/** The bytes of a chunk, which W3C takes as any BufferSource. */
-function bytesOf(chunk: unknown): Uint8Array {
+/** The bytes of a chunk, which W3C takes as any BufferSource. @throws TypeError for anything else */
+export function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)

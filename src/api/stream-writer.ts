@@ -59,28 +59,42 @@ export function createWritable(sink: UnderlyingSink<unknown>, host: StreamWriter
 
 function extended(writer: WritableStreamDefaultWriter<Uint8Array>, host: StreamWriterHost): QuicStreamWriter {
   const writePlain = writer.write.bind(writer)
-  const { atomic } = host.requests
   return Object.assign(writer, {
     write(chunk?: Uint8Array): Promise<void> {
-      // Released, it rejects, and nothing waits.
-      if (isHeld(writer)) host.requests.plain++
+      countPlain(writer, host)
       return writePlain(chunk)
     },
-    async atomicWrite(chunk?: Uint8Array): Promise<void> {
-      const request = new AtomicChunk(chunk)
-      atomic.add(request)
-      try {
-        await writePlain(request as unknown as Uint8Array)
-      } finally {
-        atomic.delete(request)
-      }
-      if (request.error !== undefined) throw request.error
-    },
-    commit(): void {
-      if (!isHeld(writer)) throw new TypeError('The writer was released')
-      host.commit()
-    },
+    atomicWrite: (chunk?: Uint8Array) => writeAtomic(host, chunk, writePlain),
+    commit: () => commitAll(writer, host),
   })
+}
+
+/** A write that is not atomic is to be asked of `writer`: where it was released, that rejects, and nothing waits. */
+export function countPlain(writer: WritableStreamDefaultWriter, host: StreamWriterHost): void {
+  if (isHeld(writer)) host.requests.plain++
+}
+
+/** Asks for an atomic write. @param write the platform's, of the writer. */
+export async function writeAtomic(
+  host: StreamWriterHost,
+  chunk: unknown,
+  write: (chunk: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const { atomic } = host.requests
+  const request = new AtomicChunk(chunk)
+  atomic.add(request)
+  try {
+    await write(request as unknown as Uint8Array)
+  } finally {
+    atomic.delete(request)
+  }
+  if (request.error !== undefined) throw request.error
+}
+
+/** Promises what is written. @throws TypeError when the writer was released */
+export function commitAll(writer: WritableStreamDefaultWriter, host: StreamWriterHost): void {
+  if (!isHeld(writer)) throw new TypeError('The writer was released')
+  host.commit()
 }
 
 /** Whether the writer has its stream: only then it has a desired size. */

@@ -14,7 +14,7 @@ import type { QuicSendGroup } from './send-group.ts'
 import { WritableAdapter, type WritableHost } from './send-stream.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import { type QuicStreamStats, streamStatsOf } from './stats.ts'
-import type { QuicWritable } from './stream-writer.ts'
+import { createWritable, type QuicWritable } from './stream-writer.ts'
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -90,6 +90,7 @@ export class QuicStream {
       this.#reading = new ReadableAdapter(
         half,
         this.#adapterHost((code) => this.#onReceiveEnd(code === undefined ? undefined : this.#stopped(code))),
+        (source): ReadableStream<Uint8Array> => new ReadableStream(source),
       )
       if (this.#receiveError !== undefined) this.#reading.onError(this.#receiveError)
     }
@@ -104,6 +105,7 @@ export class QuicStream {
       this.#writing = new WritableAdapter(
         half,
         this.#adapterHost((code) => this.#onSendEnd(code === undefined ? undefined : this.#resetBy(code))),
+        createWritable,
       )
       if (this.#sendError !== undefined) this.#writing.onError(this.#sendError)
     }
