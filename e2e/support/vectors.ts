@@ -16,3 +16,8 @@ export function readVectors<T>(name: string): T {
 export function readVectorText(name: string): string {
   return readFileSync(`${FOLDER}/${name}`, 'utf8')
 }
+
+/** Where a file or folder is, for those that are no text. */
+export function vectorPath(name: string): string {
+  return `${FOLDER}/${name}`
+}
