@@ -21,8 +21,11 @@ export class CapsuleError extends Error {
 
 /** What a {@link CapsuleDecoder} is for. */
 export interface CapsuleReader {
-  /** The most bytes that the value of a capsule of this type may have; `undefined`: the type is unknown and skipped. */
-  limitOf(type: number): number | undefined
+  /**
+   * The most bytes that the value of a capsule of this type may have; `undefined`: it is skipped, since its type is unknown, or
+   * nobody wants one of its `length`.
+   */
+  limitOf(type: number, length: number): number | undefined
   /** A capsule of a known type. `value` is valid only during the call. */
   onCapsule(type: number, value: Uint8Array): void
 }
@@ -74,7 +77,7 @@ export class CapsuleDecoder {
   }
 
   #begin(type: number, length: number): void {
-    const limit = this.#reader.limitOf(type)
+    const limit = this.#reader.limitOf(type, length)
     if (limit !== undefined && length > limit) {
       throw new CapsuleError(`A capsule of type 0x${type.toString(16)} may have ${limit} bytes, this one has ${length}`)
     }
