@@ -8,6 +8,7 @@ import type { PathRecovery } from '../recovery/path-recovery.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
+import type { Observer } from '../wire/observer.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import type { Role } from '../wire/stream-id.ts'
@@ -202,6 +203,11 @@ export class Connection {
     const { state } = this.#parts.closing
     if (state !== 'open') return state
     return this.#parts.handshake.isComplete ? 'connected' : 'connecting'
+  }
+
+  /** Who watches; for the protocol on top, which has more to tell. */
+  get observer(): Observer | undefined {
+    return this.#parts.context.observer
   }
 
   /** Why the connection ended; `undefined` while it is open. */

@@ -20,7 +20,8 @@ import type { Field } from './field.ts'
 import { FieldCoding } from './field-coding.ts'
 import { SCRATCH_SIZE } from './frame-cursor.ts'
 import { encodeGoAway, FrameType, frameHeaderSize, writeFrameHeader } from './frames.ts'
-import { HttpDatagrams } from './http-datagrams.ts'
+import { type DatagramRoutes, HttpDatagrams } from './http-datagrams.ts'
+import { Http3Log } from './http3-log.ts'
 import { type Http3Config, type Http3Options, http3Config, ownSettings } from './options.ts'
 import { encodePriorityUpdate } from './priority.ts'
 import { type RequestHost, RequestStream } from './request-stream.ts'
@@ -50,6 +51,7 @@ export class Http3Connection {
   readonly connection: Connection
   readonly role: Role
   readonly #config: Http3Config
+  readonly #log: Http3Log | undefined
   readonly #events = new Deque<Http3Event>()
   readonly #requests = new Map<number, RequestStream>()
   readonly #unidirectional: UnidirectionalStreams
@@ -79,15 +81,18 @@ export class Http3Connection {
     this.connection = connection
     this.role = connection.role
     this.#config = config
-    this.#critical = new CriticalStreams(connection.streams, ownSettings(config), config.grease)
+    this.#log = Http3Log.of(connection.observer)
+    this.#critical = new CriticalStreams(connection.streams, ownSettings(config), config.grease, this.#log)
     this.#fields = new FieldCoding(config, this.#critical)
-    this.#datagrams = new HttpDatagrams(connection.datagrams, {
+    const routes: DatagramRoutes = {
       find: (streamId) => this.#requests.get(streamId),
       isAwaited: (streamId) => this.role === 'server' && streamId >= this.#nextRequest,
-    })
+    }
+    this.#datagrams = new HttpDatagrams(connection.datagrams, routes, this.#log)
     this.#unidirectional = new UnidirectionalStreams({
       role: this.role,
       scratch,
+      log: this.#log,
       takesSessionStreams: config.sessionStreams,
       onSettings: (settings) => this.#onSettings(settings),
       onGoAway: (id) => this.#onGoAway(id),
@@ -111,6 +116,7 @@ export class Http3Connection {
       takesSessionStreams: this.#config.sessionStreams,
       maxQueuedDatagrams: this.connection.datagrams.settings.incomingHighWaterMark,
       scratch,
+      log: this.#log,
       emit: (event) => this.#events.push(event),
       encode: (streamId, section) => fields.encode(streamId, section),
       decode: (streamId, section) => fields.decode(streamId, section),
@@ -123,7 +129,10 @@ export class Http3Connection {
       onEnded: (request) => {
         if (this.#requests.delete(request.id)) this.#events.push({ type: 'ended', stream: request })
       },
-      onPriority: (streamId, priority) => this.#critical.write('control', encodePriorityUpdate(streamId, priority)),
+      onPriority: (streamId, priority) => {
+        this.#critical.write('control', encodePriorityUpdate(streamId, priority))
+        this.#log?.priorityUpdate('local', this.#critical.controlId ?? 0, streamId, priority)
+      },
       maxDatagramSize: (streamId) => this.#datagrams.maxSize(streamId),
       sendDatagram: (streamId, payload, now, maxAge) => this.#datagrams.send(streamId, payload, now, maxAge),
     }
@@ -132,7 +141,7 @@ export class Http3Connection {
   /** Begins: opens our own streams as far as the peer lets us, and takes in what has come before. Called once. */
   start(now: Time): void {
     this.#isStarted = true
-    this.#now = now
+    this.#setTime(now)
     this.#critical.open()
     for (const stream of [...this.connection.streams.values()]) {
       if (stream.isLocal) continue
@@ -144,7 +153,7 @@ export class Http3Connection {
 
   /** Takes an event of the connection; whether it was HTTP's own, so that nobody else need look at it. */
   receiveEvent(event: ConnectionEvent, now: Time): boolean {
-    this.#now = now
+    this.#setTime(now)
     if (!this.#isStarted || this.#isClosed) return event.type.startsWith('stream')
     switch (event.type) {
       case 'closing':
@@ -211,6 +220,7 @@ export class Http3Connection {
     const method = fields.find(({ name }) => name === ':method')?.value
     const request = new RequestStream(stream, this.#host, method === undefined ? {} : { method })
     this.#requests.set(stream.id, request)
+    this.#log?.streamType('local', stream.id, 'request')
     if (options.priority !== undefined) stream.priority = options.priority
     try {
       request.sendFields(fields, options.end === true)
@@ -229,13 +239,16 @@ export class Http3Connection {
   goAway(step: 'announce' | 'final' = 'final'): void {
     if (this.#isClosed) return
     this.#isGoingAway = true
-    if (this.role === 'client') return this.#critical.write('control', encodeGoAway(0))
-    if (step === 'announce' && this.#lastId === Infinity) {
-      this.#critical.write('control', encodeGoAway(NO_LAST_REQUEST))
-    } else if (step === 'final' && this.#lastId === Infinity) {
-      this.#lastId = this.#nextRequest
-      this.#critical.write('control', encodeGoAway(this.#lastId))
-    }
+    if (this.role === 'client') return this.#sendGoAway(0)
+    if (this.#lastId < Infinity) return
+    if (step === 'announce') return this.#sendGoAway(NO_LAST_REQUEST)
+    this.#lastId = this.#nextRequest
+    this.#sendGoAway(this.#lastId)
+  }
+
+  #sendGoAway(id: number | bigint): void {
+    this.#critical.write('control', encodeGoAway(id))
+    this.#log?.idFrame('local', this.#critical.controlId ?? 0, FrameType.goAway, id)
   }
 
   /** Closes the connection with an error code of HTTP/3. */
@@ -257,6 +270,11 @@ export class Http3Connection {
     writeFrameHeader(header, 0, type, sessionId)
     stream.send.write(header)
     return stream
+  }
+
+  #setTime(now: Time): void {
+    this.#now = now
+    if (this.#log !== undefined) this.#log.now = now
   }
 
   #onRoom(): void {
@@ -325,6 +343,7 @@ export class Http3Connection {
     const isEarly = this.role === 'server' && this.connection.state === 'connecting'
     const request = new RequestStream(stream, this.#host, { isEarly })
     this.#requests.set(stream.id, request)
+    this.#log?.streamType('remote', stream.id, 'request')
     const priority = this.#priorities.get(stream.id)
     if (priority !== undefined && this.#priorities.delete(stream.id)) request.onPriorityUpdate(priority)
     this.#datagrams.onStream(stream.id, request)

@@ -6,6 +6,7 @@ import type { Role } from '../wire/stream-id.ts'
 import { Http3Error, Http3ErrorCode } from './error.ts'
 import { FrameCursor } from './frame-cursor.ts'
 import { decodeId, FrameType, isReservedFrameType } from './frames.ts'
+import type { Http3Log } from './http3-log.ts'
 import { decodePriorityUpdate } from './priority.ts'
 import { decodeSettings, type Settings } from './settings.ts'
 
@@ -13,6 +14,7 @@ import { decodeSettings, type Settings } from './settings.ts'
 export interface ControlHandler {
   readonly role: Role
   readonly scratch: Uint8Array
+  readonly log: Http3Log | undefined
   onSettings(settings: Settings): void
   /** Client: a request stream; server: a push. @throws Http3Error */
   onGoAway(id: number): void
@@ -27,6 +29,7 @@ const MAX_PAYLOAD = 1_024
 export class ControlReceiver {
   readonly #handler: ControlHandler
   readonly #cursor: FrameCursor
+  readonly #streamId: number
   #stage: 'frame' | 'payload' | 'skip' = 'frame'
   #hasSettings = false
   #maxPushId = -1
@@ -34,6 +37,7 @@ export class ControlReceiver {
 
   constructor(receive: ReceiveStream, handler: ControlHandler) {
     this.#handler = handler
+    this.#streamId = receive.id
     this.#cursor = new FrameCursor(receive, handler.scratch)
   }
 
@@ -66,6 +70,7 @@ export class ControlReceiver {
     }
     if (!this.#isKnown(type)) {
       this.#stage = 'skip'
+      this.#handler.log?.plainFrame('remote', this.#streamId, type, length)
       return
     }
     const limit = type === FrameType.settings ? MAX_SETTINGS : MAX_PAYLOAD
@@ -101,20 +106,21 @@ export class ControlReceiver {
   }
 
   #take(type: number, payload: Uint8Array): void {
-    switch (type) {
-      case FrameType.settings:
-        this.#hasSettings = true
-        return this.#handler.onSettings(decodeSettings(payload))
-      case FrameType.goAway:
-        return this.#onGoAway(decodeId(payload))
-      case FrameType.maxPushId:
-        return this.#onMaxPushId(decodeId(payload))
-      case FrameType.cancelPush:
-        // RFC 9114 §7.2.3: of a push that was never promised, or beyond what was allowed; there are no others.
-        throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `Push ${decodeId(payload)} was never promised`)
-      default:
-        return this.#onPriorityUpdate(type, payload)
+    if (type === FrameType.settings) {
+      const settings = decodeSettings(payload)
+      this.#hasSettings = true
+      this.#handler.log?.settings('remote', this.#streamId, settings.all)
+      return this.#handler.onSettings(settings)
     }
+    if (type === FrameType.priorityUpdateRequest || type === FrameType.priorityUpdatePush) {
+      return this.#onPriorityUpdate(type, payload)
+    }
+    const id = decodeId(payload)
+    this.#handler.log?.idFrame('remote', this.#streamId, type, id)
+    if (type === FrameType.goAway) this.#onGoAway(id)
+    else if (type === FrameType.maxPushId) this.#onMaxPushId(id)
+    // RFC 9114 §7.2.3: of a push that was never promised, or beyond what was allowed; there are no others.
+    else throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `Push ${id} was never promised`)
   }
 
   /** RFC 9114 §5.2. */
@@ -143,6 +149,7 @@ export class ControlReceiver {
     if (type === FrameType.priorityUpdatePush || id % 4 !== 0) {
       throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `PRIORITY_UPDATE names ${id}, which is no request and no push`)
     }
+    this.#handler.log?.priorityUpdate('remote', this.#streamId, id, priority)
     this.#handler.onPriorityUpdate(id, priority)
   }
 }

@@ -5,6 +5,7 @@ import type { Stream } from '../streams/stream.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import { Http3Error, Http3ErrorCode } from './error.ts'
 import { encodeFrame, FrameType } from './frames.ts'
+import type { Http3Log } from './http3-log.ts'
 import { SendBacklog } from './send-backlog.ts'
 import { encodeSettings } from './settings.ts'
 import { greaseId, StreamType } from './stream-kinds.ts'
@@ -29,6 +30,7 @@ export class CriticalStreams {
   readonly #settings: readonly (readonly [id: number, value: number | bigint])[]
   /** `undefined`: nothing is sent that means nothing. */
   readonly #grease: RandomSource | undefined
+  readonly #log: Http3Log | undefined
   readonly #backlogs = new Map<Kind, SendBacklog>()
   readonly #owned = new Map<Stream, Kind>()
   readonly #early: Record<Kind, Uint8Array[]> = { control: [], encoder: [], decoder: [] }
@@ -37,7 +39,9 @@ export class CriticalStreams {
     streams: StreamSet,
     settings: Iterable<readonly [id: number, value: number | bigint]>,
     grease: RandomSource | undefined,
+    log: Http3Log | undefined,
   ) {
+    this.#log = log
     this.#streams = streams
     this.#settings = [...settings]
     this.#grease = grease
@@ -56,11 +60,18 @@ export class CriticalStreams {
       const backlog = new SendBacklog(stream.send)
       this.#backlogs.set(kind, backlog)
       backlog.write(new Uint8Array([TYPES[kind]]))
-      if (kind === 'control') this.#begin(backlog)
+      this.#log?.streamType('local', stream.id, TYPES[kind])
+      if (kind === 'control') this.#begin(backlog, stream.id)
       for (const bytes of this.#early[kind]) backlog.write(bytes)
       this.#early[kind] = []
     }
     if (this.#grease !== undefined) this.#openGrease(this.#grease)
+  }
+
+  /** The id of our control stream; `undefined` until it is open. */
+  get controlId(): number | undefined {
+    for (const [stream, kind] of this.#owned) if (kind === 'control') return stream.id
+    return undefined
   }
 
   /** Whether it is one of these. */
@@ -93,12 +104,14 @@ export class CriticalStreams {
     if (kind !== undefined) this.#backlogs.get(kind)?.flush()
   }
 
-  #begin(control: SendBacklog): void {
+  #begin(control: SendBacklog, streamId: number): void {
     const settings = this.#grease === undefined ? this.#settings : [...this.#settings, greaseSetting(this.#grease)]
     control.write(encodeFrame(FrameType.settings, encodeSettings(settings)))
-    if (this.#grease !== undefined) {
-      control.write(encodeFrame(greaseId(this.#grease), randomBytes(this.#grease, GREASE_LENGTH)))
-    }
+    this.#log?.settings('local', streamId, settings)
+    if (this.#grease === undefined) return
+    const type = greaseId(this.#grease)
+    control.write(encodeFrame(type, randomBytes(this.#grease, GREASE_LENGTH)))
+    this.#log?.plainFrame('local', streamId, type, GREASE_LENGTH)
   }
 
   /** RFC 9114 §6.2.3: a stream of a type that nobody knows. */
@@ -106,7 +119,9 @@ export class CriticalStreams {
     const send = this.#streams.open('unidirectional')?.send
     if (send === undefined) return
     const writer = new Writer(16)
-    writer.varint(greaseId(random))
+    const type = greaseId(random)
+    this.#log?.streamType('local', send.id, type)
+    writer.varint(type)
     writer.bytes(randomBytes(random, GREASE_LENGTH))
     send.write(writer.finish())
     send.finish()

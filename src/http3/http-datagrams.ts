@@ -5,6 +5,7 @@ import { varintSize } from '../base/varint.ts'
 import type { OutgoingMessage } from '../streams/datagram.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import { decodeDatagram, encodeDatagram } from './datagram.ts'
+import type { Http3Log } from './http3-log.ts'
 
 /** Datagrams that may wait for streams whose first bytes are still on their way (RFC 9297 §2.1). */
 const MAX_EARLY = 16
@@ -26,11 +27,13 @@ export interface DatagramRoutes {
 export class HttpDatagrams {
   readonly #queue: DatagramQueue
   readonly #routes: DatagramRoutes
+  readonly #log: Http3Log | undefined
   readonly #early = new Deque<{ readonly streamId: number; readonly payload: Uint8Array }>()
   /** Whether the peer takes them. */
   isEnabled = false
 
-  constructor(queue: DatagramQueue, routes: DatagramRoutes) {
+  constructor(queue: DatagramQueue, routes: DatagramRoutes, log: Http3Log | undefined) {
+    this.#log = log
     this.#queue = queue
     this.#routes = routes
   }
@@ -50,6 +53,7 @@ export class HttpDatagrams {
           : 'The peer takes no HTTP datagrams',
       )
     }
+    this.#log?.datagram('local', streamId, payload.length)
     return this.#queue.send(encodeDatagram(streamId, payload), maxAge, now)
   }
 
@@ -57,6 +61,7 @@ export class HttpDatagrams {
   onReadable(now: Time): void {
     for (let bytes = this.#queue.read(now); bytes !== undefined; bytes = this.#queue.read(now)) {
       const { streamId, payload } = decodeDatagram(bytes)
+      this.#log?.datagram('remote', streamId, payload.length)
       const receiver = this.#routes.find(streamId)
       if (receiver !== undefined) receiver.onDatagram(payload)
       else if (this.#routes.isAwaited(streamId)) this.#keep(streamId, payload)

@@ -8,6 +8,7 @@ import { Http3Error, Http3ErrorCode } from './error.ts'
 import type { Field } from './field.ts'
 import { FrameCursor } from './frame-cursor.ts'
 import { FrameType, isReservedFrameType } from './frames.ts'
+import type { Http3Log } from './http3-log.ts'
 import { parseRequest, parseResponse, parseTrailers, type RequestHead, type ResponseHead } from './message.ts'
 import type { DecodedSection } from './qpack/decoder.ts'
 
@@ -22,6 +23,7 @@ export interface MessageHandler {
   readonly isForeign: boolean
   /** Of `SCRATCH_SIZE` bytes, free between calls. */
   readonly scratch: Uint8Array
+  readonly log: Http3Log | undefined
   /** `undefined`: it is blocked; `onSection` brings it. */
   decode(section: Uint8Array): DecodedSection | undefined
   onRequest(head: RequestHead): void
@@ -183,6 +185,7 @@ export class MessageReceiver {
         if (isReservedFrameType(type)) throw unexpected(`HTTP/2 frame type 0x${type.toString(16)}`, 'HTTP/3')
     }
     this.#stage = 'skip'
+    this.#handler.log?.plainFrame('remote', this.#receive.id, type, length)
   }
 
   /** RFC 9114 §4.1, §4.1.2. */
@@ -195,6 +198,7 @@ export class MessageReceiver {
       throw malformed(`It has more content than the ${this.#contentLength} bytes of content-length`)
     }
     this.#stage = 'data'
+    this.#handler.log?.plainFrame('remote', this.#receive.id, FrameType.data, length)
   }
 
   #onHeaders(length: number): void {
@@ -210,6 +214,7 @@ export class MessageReceiver {
 
   #takeSection(section: DecodedSection): void {
     if (section.isTooLarge) return this.#onTooLarge()
+    this.#handler.log?.headers('remote', this.#receive.id, section.fields, this.#cursor.length)
     this.#stage = 'frame'
     if (this.#phase === 'body') {
       this.#trailers = parseTrailers(section.fields)

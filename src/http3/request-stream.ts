@@ -16,6 +16,7 @@ import { Http3Error, Http3ErrorCode } from './error.ts'
 import type { Http3Event } from './events.ts'
 import type { Field } from './field.ts'
 import { encodeFrame, FrameType, frameHeaderSize, writeFrameHeader } from './frames.ts'
+import type { Http3Log } from './http3-log.ts'
 import { type RequestHead, type ResponseHead, responseFields } from './message.ts'
 import { type MessageHandler, MessageReceiver } from './message-receiver.ts'
 import type { DecodedSection } from './qpack/decoder.ts'
@@ -29,6 +30,7 @@ export interface RequestHost {
   /** Datagrams of one stream that wait to be read at most. */
   readonly maxQueuedDatagrams: number
   readonly scratch: Uint8Array
+  readonly log: Http3Log | undefined
   emit(event: Http3Event): void
   /** Compresses a section, and sends what its decoder needs for it. @throws RangeError for one that the peer does not take */
   encode(streamId: number, fields: readonly Field[]): Uint8Array
@@ -96,6 +98,7 @@ export class RequestStream {
       takesSessionStreams: host.takesSessionStreams,
       isForeign: host.role === 'client' && !this.stream.isLocal,
       scratch: host.scratch,
+      log: host.log,
       decode: (section) => host.decode(id, section),
       onRequest: (head) => this.#onRequest(head),
       onResponse: (head) => this.#onResponse(head),
@@ -126,6 +129,7 @@ export class RequestStream {
     // What cannot be sent must not enter the compression table; a stream that has ended throws here.
     this.#send.write(EMPTY)
     const section = this.#host.encode(this.id, fields)
+    this.#host.log?.headers('local', this.id, fields, section.length)
     this.#backlog.write(encodeFrame(FrameType.headers, section))
     if (this.#sendPhase === 'body') return this.finish()
     if (!isInterim(fields)) this.#sendPhase = 'body'
@@ -153,6 +157,7 @@ export class RequestStream {
     const { scratch } = this.#host
     const end = writeFrameHeader(scratch, 0, FrameType.data, length)
     this.#send.write(scratch.subarray(0, end))
+    this.#host.log?.plainFrame('local', this.id, FrameType.data, length)
     this.#send.write(length === bytes.length ? bytes : bytes.subarray(0, length))
     if (length < bytes.length) this.#wantRoom()
     return length
@@ -305,6 +310,7 @@ export class RequestStream {
   /** The client has another wish, which counts for more than its field `priority` (RFC 9218 §7). */
   onPriorityUpdate(priority: StreamPriority): void {
     this.#isPrioritized = true
+    this.#host.log?.priority(this.id, this.stream.priority, priority)
     this.stream.priority = priority
   }
 

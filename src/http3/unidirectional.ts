@@ -64,6 +64,7 @@ export class UnidirectionalStreams {
       const type = this.#readVarint(incoming, receive)
       if (type === undefined) return false
       incoming.type = type
+      this.#handler.log?.streamType('remote', stream.id, type)
       varint.reset()
     }
     switch (incoming.type) {

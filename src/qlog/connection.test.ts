@@ -32,7 +32,7 @@ describe('A trace', () => {
           reference_time: { clock_type: 'monotonic', epoch: 'unknown', wall_clock_time: '2026-06-01T00:00:00.000Z' },
         },
         vantage_point: { name: 'isoquic', type: 'server' },
-        event_schemas: ['urn:ietf:params:qlog:events:quic-13', 'urn:ietf:params:qlog:events:loglevel'],
+        event_schemas: ['quic-13', 'http3-13', 'loglevel'].map((name) => `urn:ietf:params:qlog:events:${name}`),
       },
     })
     expect(client.indexOf('"application/qlog+json-seq"')).toBeLessThan(256)

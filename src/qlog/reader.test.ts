@@ -50,7 +50,7 @@ describe('A file of our own', () => {
       ])
       const [trace] = traces
       expect([trace?.vantagePoint, trace?.writer, trace?.groupId]).toEqual(['client', 'isoquic', 'abababababababab'])
-      expect(trace?.eventSchemas.length).toBe(version === '0.3' ? 0 : 2)
+      expect(trace?.eventSchemas.length).toBe(version === '0.3' ? 0 : 3)
       expect(trace?.events).toEqual(eventsOf(log))
     }
   })

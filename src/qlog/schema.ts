@@ -35,6 +35,7 @@ export const FORMAT_JSON_SEQ = 'application/qlog+json-seq'
 /** The events that are written: a draft names its number (quic-events §2.1). */
 export const EVENT_SCHEMAS: readonly string[] = [
   'urn:ietf:params:qlog:events:quic-13',
+  'urn:ietf:params:qlog:events:http3-13',
   'urn:ietf:params:qlog:events:loglevel',
 ]
 

@@ -1,5 +1,5 @@
 /**
- * The observer that writes a qlog trace (draft-ietf-quic-qlog-main-schema-14, draft-ietf-quic-qlog-quic-events-13) as JSON text
+ * The observer that writes a qlog trace (draft-ietf-quic-qlog-main-schema-14, draft-ietf-quic-qlog-quic-events-13, draft-ietf-quic-qlog-h3-events-13) as JSON text
  * sequences. It never throws, holds a bounded state, and depends on nothing but what it is told: the same connection gives
  * the same bytes.
  */
@@ -259,6 +259,10 @@ export class QlogWriter implements Observer {
     this.#mtu = mtu
   }
 
+  applicationEvent(namespace: string, type: string, data: QlogObject, now: Time): void {
+    this.#write(type, data, now, undefined, namespace)
+  }
+
   /** The first Initial and Handshake packets are milestones (§4.6). */
   #onPacket(type: PacketType, now: Time): void {
     if (type === PacketType.initial && this.#state === undefined) this.#enter('attempted', now)
@@ -303,10 +307,10 @@ export class QlogWriter implements Observer {
     this.#sink.close()
   }
 
-  #write(type: string, data: QlogObject, now: Time, tuple?: string): void {
+  #write(type: string, data: QlogObject, now: Time, tuple?: string, namespace = 'quic'): void {
     if (this.#isClosed) return
     if (this.#dropped > 0) this.#admitLoss(now)
-    if (this.#dropped > 0 || !this.#put({ time: this.#timeOf(now), tuple, name: `quic:${type}`, data }))
+    if (this.#dropped > 0 || !this.#put({ time: this.#timeOf(now), tuple, name: `${namespace}:${type}`, data }))
       this.#dropped += 1
   }
 

@@ -187,6 +187,8 @@ export interface Observer {
   pathChanged?(localAddress: PathAddress, remoteAddress: PathAddress, now: Time): void
   /** A path whose carrier has marks begins as `testing` (RFC 9000 Appendix A.4). */
   ecnStateUpdated?(path: PathId, old: EcnState, state: EcnState, now: Time): void
+  /** The protocol on top has something to tell, in the shape of its qlog schema, such as `frame_created` of `http3`. */
+  applicationEvent?(namespace: string, type: string, data: Readonly<Record<string, unknown>>, now: Time): void
   /** Bytes of UDP payload that the active path carries. */
   mtuUpdated?(mtu: number, now: Time): void
 }
