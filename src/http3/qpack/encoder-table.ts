@@ -54,6 +54,11 @@ export class EncoderTable {
     return this.#table.insertCount
   }
 
+  /** Absolute index of the oldest entry that is there. */
+  get dropCount(): number {
+    return this.#table.dropCount
+  }
+
   /** Sets the capacity of a table that has none yet. */
   setCapacity(capacity: number): void {
     this.#table.setCapacity(capacity)

@@ -5,7 +5,7 @@ import { Http3Error, Http3ErrorCode } from '../error.ts'
 import { FIELD_OVERHEAD, type Field, fieldSize } from '../field.ts'
 import { type EncoderEntry, EncoderTable } from './encoder-table.ts'
 import { FieldHistory } from './field-history.ts'
-import { indexingOf } from './indexing-policy.ts'
+import { type Indexing, indexingOf } from './indexing-policy.ts'
 import {
   InstructionStream,
   writeDuplicate,
@@ -168,8 +168,8 @@ export class QpackEncoder {
       writePrefixInteger(this.#section, 0xc0, 6, exact)
       return
     }
-    if (this.#usesTable) {
-      const entry = this.#entryFor(name, value, known, indexing === 'first')
+    if (this.#usesTable && indexing !== 'none') {
+      const entry = this.#entryFor(name, value, known, indexing)
       if (entry !== undefined) {
         this.#reference(entry)
         return
@@ -179,27 +179,25 @@ export class QpackEncoder {
   }
 
   /** An entry that the section may refer to, inserted if need be. */
-  #entryFor(name: string, value: string, known: StaticName | undefined, isLasting: boolean): EncoderEntry | undefined {
+  #entryFor(name: string, value: string, known: StaticName | undefined, indexing: Indexing): EncoderEntry | undefined {
     const found = this.#table.find(name, value)
     if (found === undefined) {
-      const isWanted = isLasting || this.#history.meets(name, value)
-      const entry = isWanted ? this.#insert(name, value, known) : undefined
+      if (indexing === 'second' && !this.#history.meets(name, value)) return undefined
+      const entry = this.#insert(name, value, known)
       return entry !== undefined && this.#mayBlock ? entry : undefined
     }
     if (this.#table.isDraining(found)) {
       const duplicate = this.#duplicate(found)
       if (duplicate !== undefined && this.#mayBlock) return duplicate
-      // Until the duplicate is acknowledged, the old entry serves, if it is still there.
-      return duplicate !== undefined && this.#table.get(found.index) === found && this.#isReferable(found)
-        ? found
-        : undefined
     }
     if (this.#isReferable(found)) return found
+    // Until a duplicate is acknowledged, the old entry serves.
     const older = this.#table.get(found.duplicateOf)
     return older !== undefined && this.#isReferable(older) ? older : undefined
   }
 
   #isReferable(entry: EncoderEntry): boolean {
+    if (entry.index < this.#table.dropCount) return false
     return this.#mayBlock || entry.index < this.#table.knownReceivedCount
   }
 
@@ -212,7 +210,7 @@ export class QpackEncoder {
 
   #literal(name: string, value: string, known: StaticName | undefined, isNeverIndexed: boolean): void {
     const section = this.#section
-    const index = known === undefined && this.#usesTable ? this.#nameEntry(name) : -1
+    const index = known === undefined && this.#usesTable ? this.#nameFor(name, isNeverIndexed) : -1
     if (known !== undefined) {
       writePrefixInteger(section, isNeverIndexed ? 0x70 : 0x50, 4, known.index)
     } else if (index < 0) {
@@ -228,9 +226,16 @@ export class QpackEncoder {
   }
 
   /** Absolute index of an entry whose name a literal may refer to; -1: none. */
-  #nameEntry(name: string): number {
-    const entry = this.#table.get(this.#table.findName(name))
-    return entry !== undefined && this.#isReferable(entry) && !this.#table.isDraining(entry) ? entry.index : -1
+  #nameFor(name: string, isNeverIndexed: boolean): number {
+    const found = this.#table.get(this.#table.findName(name))
+    let entry = found
+    if (!isNeverIndexed) {
+      // A name whose values change gets an entry for itself, which is then kept alive.
+      if (found === undefined) entry = this.#history.meets(name, '') ? this.#insert(name, '', undefined) : undefined
+      else if (found.value === '' && this.#table.isDraining(found)) entry = this.#duplicate(found) ?? found
+    }
+    if (entry !== undefined && this.#isReferable(entry)) return entry.index
+    return found !== undefined && this.#isReferable(found) ? found.index : -1
   }
 
   #use(index: number): void {

@@ -3,8 +3,11 @@
  * own choice, of which the decoder knows nothing.
  */
 
-/** `never`: a literal that nobody may index; `first`: as soon as it is met; `second`: once it has been met again. */
-export type Indexing = 'never' | 'first' | 'second'
+/**
+ * `never`: a literal that nobody may index; `none`: a literal here; `first`: indexed as soon as it is met; `second`: once
+ * it was met before.
+ */
+export type Indexing = 'never' | 'none' | 'first' | 'second'
 
 // Credentials shorter than this can be guessed, one try for each request (RFC 9204 §7.1.3).
 const GUESSABLE: ReadonlyMap<string, number> = new Map([
@@ -44,9 +47,13 @@ const LASTING: ReadonlySet<string> = new Set([
   'x-xss-protection',
 ])
 
+// Longer paths are as a rule asked for once: what makes them long is a query.
+const LONG_PATH = 100
+
 /** How a field line is to be treated. */
 export function indexingOf(name: string, value: string): Indexing {
   const guessable = GUESSABLE.get(name)
   if (guessable !== undefined && value.length < guessable) return 'never'
+  if (name === 'content-length' || (name === ':path' && value.length > LONG_PATH)) return 'none'
   return LASTING.has(name) ? 'first' : 'second'
 }
