@@ -98,7 +98,7 @@ export default [
     output: {
       dir: 'dist',
       // What is built chooses its engine among what is built.
-      paths: { '#crypto': '#built-crypto' },
+      paths: { '#crypto': '#built-crypto', '#udp': '#built-udp' },
       preserveModules: true,
       preserveModulesRoot: '.',
       sourcemap: true,

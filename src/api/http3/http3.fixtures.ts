@@ -1,0 +1,67 @@
+/**
+ * A client and a server of HTTP/3 in one process, over pipes and in real time: the bodies of requests and responses belong to the
+ * platform, whose tasks no virtual clock can wait for. Cryptography is quick and worthless.
+ */
+import { pipe } from '../../../transports/pipe.ts'
+import type { DatagramTransport } from '../../transport.ts'
+import { TEST_TIME } from '../../x509/authority.fixtures.ts'
+import { defaultEnvironment } from '../default-environment.ts'
+import { testCertificate, testCrypto, testRoot } from '../pipe.fixtures.ts'
+import { Http3Client } from './client.ts'
+import type { Http3ClientOptions } from './client-options.ts'
+import { type Http3Server, serve } from './serve.ts'
+import type { Handler, ServeOptions } from './serve-options.ts'
+
+/** The environment of the runtime at the date of the test certificates. */
+export const testEnvironment = (): ReturnType<typeof defaultEnvironment> => {
+  const environment = defaultEnvironment()
+  const start = environment.now()
+  return Object.assign(Object.create(environment), { wallClock: () => TEST_TIME + environment.now() - start })
+}
+
+/** Both ends. */
+export class Http3Stage implements AsyncDisposable {
+  readonly server: Http3Server
+  readonly client: Http3Client
+  /** Ends of pipes that clients have asked for, in order. */
+  readonly transports: readonly DatagramTransport[]
+
+  constructor(server: Http3Server, client: Http3Client, transports: readonly DatagramTransport[]) {
+    this.server = server
+    this.client = client
+    this.transports = transports
+  }
+
+  /** Asks the server `https://server.test`. */
+  fetch: Http3Client['fetch'] = (input, init) =>
+    this.client.fetch(typeof input === 'string' && input.startsWith('/') ? `https://server.test${input}` : input, init)
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.close()
+    await this.server.close()
+  }
+}
+
+/** A server with `handler`, and a client that trusts it and finds it under every name. */
+export async function http3Stage(
+  handler: Handler,
+  options: { readonly server?: Partial<ServeOptions>; readonly client?: Http3ClientOptions } = {},
+): Promise<Http3Stage> {
+  const shared = { crypto: testCrypto(), environment: testEnvironment() }
+  const [first, far] = pipe()
+  const transports = [first]
+  const server = await serve(far, { certificate: testCertificate(), ...shared, ...options.server }, handler)
+  let isFirst = true
+  const transport = (): DatagramTransport => {
+    if (isFirst) {
+      isFirst = false
+      return first
+    }
+    const [near, next] = pipe()
+    server.quic.addTransport(next)
+    transports.push(near)
+    return near
+  }
+  const client = new Http3Client({ ca: [testRoot.der], transport, ...shared, ...options.client })
+  return new Http3Stage(server, client, transports)
+}

@@ -1,0 +1,15 @@
+/** The door to HTTP/3: `fetch` and `serve`. */
+
+export { type AltService, formatAltSvc, parseAltSvc } from './api/http3/alt-svc.ts'
+export { Http3Client } from './api/http3/client.ts'
+export type { Http3ClientOptions, Http3Target, TransportFactory } from './api/http3/client-options.ts'
+export { type ConnectAnswer, ConnectRequest } from './api/http3/connect-request.ts'
+export { createFetch, fetch, type Http3Fetch, sharedClient } from './api/http3/fetch.ts'
+export type { HeadersLike } from './api/http3/headers.ts'
+export type { FetchInit, FetchInput, InformationalResponse } from './api/http3/outgoing-request.ts'
+export { ResponseInfo, responseInfo } from './api/http3/response-info.ts'
+export { Http3Server, serve } from './api/http3/serve.ts'
+export { ServeInfo, type TrailersSource } from './api/http3/serve-info.ts'
+export type { ConnectHandler, Handler, Http3Settings, ServeOptions } from './api/http3/serve-options.ts'
+export { Http3Tunnel, TunnelDatagrams } from './api/http3/tunnel.ts'
+export { Http3ErrorCode } from './http3/error.ts'
