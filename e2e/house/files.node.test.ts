@@ -33,7 +33,7 @@ test('no file names a folder of one machine', () => {
 test('imports name the file they mean, extension included', () => {
   const vague = librarySources().flatMap((file) =>
     file.imports
-      .filter((i) => i.isRelative && !i.target.endsWith('.ts'))
+      .filter((i) => i.isRelative && !/\.(ts|wasm)$/.test(i.target))
       .map((i) => `${file.path} imports ${i.target}`),
   )
   expect(vague).toEqual([])

@@ -1,0 +1,41 @@
+/** The kernels as files: what `npm run build:wasm` writes, and what a test compares with what is there. */
+import { aesGcmKernel } from './aes-gcm.ts'
+import { chaCha20Poly1305Kernel } from './chacha20-poly1305.ts'
+
+const FOLDER = 'src/crypto/wasm/'
+
+/** Files by their paths from the root of the repository. */
+export function kernelFiles(): ReadonlyMap<string, string | Uint8Array> {
+  const chaCha = chaCha20Poly1305Kernel()
+  const plain = aesGcmKernel(false)
+  const relaxed = aesGcmKernel(true)
+  return new Map<string, string | Uint8Array>([
+    [`${FOLDER}chacha20-poly1305.wasm`, chaCha],
+    [`${FOLDER}aes-gcm.wasm`, plain],
+    [`${FOLDER}aes-gcm-relaxed.wasm`, relaxed],
+    [`${FOLDER}embedded.ts`, embedded(chaCha, plain, relaxed)],
+  ])
+}
+
+function embedded(chaCha: Uint8Array, plain: Uint8Array, relaxed: Uint8Array): string {
+  const constant = (name: string, what: string, bytes: Uint8Array): string =>
+    `/** ${what}: ${bytes.length} bytes, base64. */\nexport const ${name}: string =\n  '${Buffer.from(bytes).toString('base64')}'\n`
+  const places = relaxedPlaces(plain, relaxed)
+  return [
+    '/** The kernels for pages, where a file of its own would be one more to load. Written by `npm run build:wasm`. */\n',
+    constant('CHACHA20_POLY1305', 'ChaCha20-Poly1305', chaCha),
+    constant('AES_GCM', 'AES-GCM', plain),
+    `/** Where AES-GCM has a swizzle that may be relaxed, each counted from the one before. */`,
+    `export const RELAXABLE: readonly number[] = [${places.join(', ')}]\n`,
+  ].join('\n')
+}
+
+/** The places of the opcodes in which both modules differ, each as its distance from the one before. */
+function relaxedPlaces(plain: Uint8Array, relaxed: Uint8Array): number[] {
+  const places = [...plain.keys()].filter((at) => plain[at] === 0x8e && relaxed[at] === 0x80)
+  const patched = plain.slice()
+  for (const at of places) patched.set([0x80, 0x02], at)
+  if (Buffer.compare(patched, relaxed) !== 0)
+    throw new Error('The modules differ in more than the kind of their swizzles')
+  return places.map((at, i) => at - (places[i - 1] ?? 0))
+}
