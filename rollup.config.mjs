@@ -3,7 +3,7 @@
  * same bytes for every runtime; and the page client, whose curves are chunks of their own that a page loads where it lacks them.
  */
 import { execFileSync } from 'node:child_process'
-import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import esbuild from 'rollup-plugin-esbuild'
@@ -12,11 +12,11 @@ import { shortNames } from './rollup.names.mjs'
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const SOURCE = 'isoquic-source'
 const DOORS = Object.values(manifest.exports).flatMap((entry) => entry[SOURCE] ?? [])
-// What stands in for a door where its host is not.
+// What stands in for a door where its host is not, or another one is.
 const ABSENT = [
   ...new Set(
-    Object.values(manifest.exports).flatMap(
-      ({ browser }) => browser?.replace('./dist/', './').replace(/\.js$/, '.ts') ?? [],
+    Object.values(manifest.exports).flatMap(({ browser, workerd }) =>
+      [browser, workerd].flatMap((path) => path?.replace('./dist/', './').replace(/\.js$/, '.ts') ?? []),
     ),
   ),
 ]
@@ -88,13 +88,22 @@ const types = () => ({
   },
 })
 
+/** The kernels that Workers import are beside the modules as they are beside the sources. */
+const kernels = () => ({
+  name: 'kernels',
+  resolveId: (id) => (id.endsWith('.wasm') ? { id, external: true } : undefined),
+  writeBundle() {
+    for (const path of globSync('src/**/*.wasm')) copyFileSync(path, `dist/${path}`)
+  },
+})
+
 rmSync('dist', { recursive: true, force: true })
 
 export default [
   {
     input: [...DOORS, ...ABSENT, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
     external: /^(node:|@noble\/|#|ws$)/,
-    plugins: [typescript(), types()],
+    plugins: [typescript(), kernels(), types()],
     output: {
       dir: 'dist',
       // What is built chooses its engine among what is built.

@@ -7,6 +7,9 @@ import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import { type BrowserName, launchOptions } from './e2e/support/browsers.ts'
 
+// As wrangler takes them: modules that are compiled, not instances.
+const WASM_FILES = [{ type: 'CompiledWasm' as const, include: ['**/*.wasm'] }]
+
 const KINDS = ['node', 'browser', 'workerd']
 
 /** The files of one kind of runtime: the neutral ones and its own. */
@@ -47,7 +50,7 @@ export default defineConfig({
       ...browserProject('firefox'),
       {
         extends: true,
-        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-07-01' } })],
+        plugins: [cloudflareTest({ miniflare: { compatibilityDate: '2026-07-01', modulesRules: WASM_FILES } })],
         test: { name: 'workerd', ...files('workerd') },
       },
     ],

@@ -1,27 +1,32 @@
 /**
- * `node bench/crypto.ts`: packet protection alone, µs a packet, of each engine and suite: batches of 32 packets that fill
- * datagrams of 1,452 bytes are sealed, unmasked and opened again in place. Medians and spreads over the batches' means.
+ * `node bench/crypto.ts [BYTES] [PACKETS]`: packet protection alone, µs a packet, of each engine and suite: batches of packets that
+ * fill datagrams of 1,200 bytes are sealed, unmasked and opened again in place, round by round, all engines in each round. Medians
+ * and spreads over the batches' means, and how much faster than noble with the same suite.
  */
 import { table } from '../src/cli/table.ts'
 import { noblePackets } from '../src/crypto/noble/packets.ts'
 import { nodePackets } from '../src/crypto/node/packets.ts'
 import { type CipherSuite, type PacketProtector, type PacketProvider, PacketStatus } from '../src/crypto/provider.ts'
+import { wasmPackets } from '../src/crypto/wasm/packets.ts'
 import { PacketBatchBuffer } from '../src/protection/packet-batch.ts'
-import { show } from './statistics.ts'
+import { ratio, show } from './statistics.ts'
 
-const PACKETS = 32
-const DATAGRAM = 1452
+const DATAGRAM = Number(process.argv[2] ?? 1200)
+const PACKETS = Number(process.argv[3] ?? 32)
 /** First byte, connection id. */
 const NUMBER_OFFSET = 9
 const TAG_LENGTH = 16
 /** ms for each engine and suite. */
 const WARM_UP = 300
-const DURATION = 500
+/** ms for each of them in one round. */
+const DURATION = 150
+const ROUNDS = 5
 /** Batches of which the mean is one value. */
 const GROUP = 20
 
 const ENGINES: readonly (readonly [name: string, provider: PacketProvider])[] = [
   ['node:crypto', nodePackets],
+  ['wasm', wasmPackets],
   ['noble', noblePackets],
 ]
 
@@ -69,16 +74,45 @@ function measure(protector: PacketProtector, batch: PacketBatchBuffer, duration:
   return [seals, opens]
 }
 
-function rowOf(name: string, provider: PacketProvider, suite: CipherSuite): string[] {
+/** One engine with one suite, at work over all rounds. */
+interface Candidate {
+  readonly name: string
+  readonly suite: CipherSuite
+  readonly protector: PacketProtector
+  readonly batch: PacketBatchBuffer
+  readonly seals: number[]
+  readonly opens: number[]
+}
+
+function candidateOf(name: string, provider: PacketProvider, suite: CipherSuite): Candidate {
   const engine = provider.createEngine(PACKETS * DATAGRAM)
   const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7)
   const protector = engine.createProtector(suite, bytes(suite.keyLength), bytes(12), bytes(suite.keyLength))
   const batch = new PacketBatchBuffer(engine.arena, PACKETS)
   measure(protector, batch, WARM_UP)
-  const [seals, opens] = measure(protector, batch, DURATION)
-  return [name, suite.name, show(seals), show(opens)]
+  return { name, suite, protector, batch, seals: [], opens: [] }
 }
 
-const rows = ENGINES.flatMap(([name, provider]) => provider.suites.map((suite) => rowOf(name, provider, suite)))
+const candidates = ENGINES.flatMap(([name, provider]) =>
+  provider.suites.map((suite) => candidateOf(name, provider, suite)),
+)
+for (let round = 0; round < ROUNDS; round++) {
+  for (const { protector, batch, seals, opens } of candidates) {
+    const [sealing, opening] = measure(protector, batch, DURATION)
+    seals.push(...sealing)
+    opens.push(...opening)
+  }
+}
+
+/** µs for both, batch by batch. */
+const costsOf = ({ seals, opens }: Candidate): number[] => seals.map((seal, i) => seal + (opens[i] ?? 0))
+
+function rowOf(candidate: Candidate): string[] {
+  const { name, suite, seals, opens } = candidate
+  const reference = candidates.find((other) => other.name === 'noble' && other.suite === suite)
+  const faster = reference === undefined ? '' : ratio(costsOf(reference), costsOf(candidate))
+  return [name, suite.name, show(seals), show(opens), faster]
+}
+
 console.log(`${PACKETS} packets of ${DATAGRAM} bytes at once, µs a packet: median (lowest–highest)\n`)
-console.log(table([['engine', 'suite', 'seal', 'unmask and open'], ...rows]))
+console.log(table([['engine', 'suite', 'seal', 'unmask and open', 'beside noble'], ...candidates.map(rowOf)]))

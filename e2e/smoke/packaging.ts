@@ -1,6 +1,6 @@
 /** What the tools say that judge and use packages: publint, attw, the compiler in both ways to resolve, Vite, wrangler. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
@@ -11,7 +11,7 @@ import { launchOptions } from '../support/browsers.ts'
 import { ROOT } from '../support/steps.ts'
 import { doors, type Installed } from './packed.ts'
 import { runInPage } from './page.ts'
-import { startWorkerd } from './workerd.ts'
+import { startWorkerd, type WorkerModules } from './workerd.ts'
 
 /** A check, by the sentence that holds when it returns no complaint. */
 export type Check = readonly [sentence: string, complaints: (installed: Installed) => Promise<readonly string[]>]
@@ -105,6 +105,16 @@ async function vite({ consumer }: Installed): Promise<string[]> {
   return complaints
 }
 
+/** What wrangler would upload: the Worker, and the modules beside it. */
+function uploaded(folder: string): WorkerModules {
+  const kernels = readdirSync(folder).filter((name) => name.endsWith('.wasm'))
+  const worker = ['worker.js', readFileSync(join(folder, 'worker.js'), 'utf8')] as const
+  return new Map<string, string | Uint8Array>([
+    worker,
+    ...kernels.map((name) => [name, readFileSync(join(folder, name))] as const),
+  ])
+}
+
 async function wrangler({ consumer }: Installed): Promise<string[]> {
   const worker = `${ECHO}\nexport default { fetch: async () => new Response(await echoed().catch((error) => error.stack)) }\n`
   writeFileSync(join(consumer, 'worker.mjs'), worker)
@@ -113,9 +123,7 @@ async function wrangler({ consumer }: Installed): Promise<string[]> {
   const program = join(createRequire(import.meta.url).resolve('wrangler/package.json'), '../bin/wrangler.js')
   const complaints = complaintsOf(consumer, program, 'deploy', '--dry-run', '--outdir', 'wrangler')
   if (complaints.length > 0) return complaints
-  const workerd = await startWorkerd(
-    new Map([['worker.js', readFileSync(join(consumer, 'wrangler/worker.js'), 'utf8')]]),
-  )
+  const workerd = await startWorkerd(uploaded(join(consumer, 'wrangler')))
   try {
     const text = await (await fetch(workerd.url)).text()
     return text === 'echoed' ? [] : [text]

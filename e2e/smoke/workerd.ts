@@ -32,11 +32,11 @@ export interface Workerd {
   stop(): void
 }
 
-/** Starts workerd on `modules` (name to source); the first is the entry. Rejects with its complaints if it does not start. */
-export async function startWorkerd(
-  modules: ReadonlyMap<string, string>,
-  options: WorkerdOptions = {},
-): Promise<Workerd> {
+/** Modules by their names: sources, and the bytes of those that are WebAssembly. */
+export type WorkerModules = ReadonlyMap<string, string | Uint8Array>
+
+/** Starts workerd on `modules`; the first is the entry. Rejects with its complaints if it does not start. */
+export async function startWorkerd(modules: WorkerModules, options: WorkerdOptions = {}): Promise<Workerd> {
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-workerd-'))
   for (const [name, source] of modules) writeFileSync(join(folder, name), source)
   writeFileSync(join(folder, 'config.capnp'), configOf([...modules.keys()], options))
@@ -59,7 +59,8 @@ export async function startWorkerd(
 }
 
 function configOf(names: readonly string[], { bindings = {}, durableObject, udp }: WorkerdOptions): string {
-  const modules = names.map((name) => `(name = "${name}", esModule = embed "${name}")`).join(', ')
+  const kindOf = (name: string): string => (name.endsWith('.wasm') ? 'wasm' : 'esModule')
+  const modules = names.map((name) => `(name = "${name}", ${kindOf(name)} = embed "${name}")`).join(', ')
   const texts = Object.entries(bindings).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`)
   const room = `(name = "ROOM", durableObjectNamespace = "${durableObject}")`
   const all = [...texts, ...(durableObject === undefined ? [] : [room])].join(', ')

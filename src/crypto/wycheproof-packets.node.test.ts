@@ -6,11 +6,13 @@ import { noblePackets } from './noble/packets.ts'
 import { nodePackets } from './node/packets.ts'
 import { type CipherSuite, type PacketProvider, PacketStatus } from './provider.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from './suites.ts'
+import { wasmPackets } from './wasm/packets.ts'
 import { type AeadGroup, caseName, type Wycheproof } from './wycheproof.fixtures.ts'
 
 const ENGINES: readonly [string, PacketProvider][] = [
   ['noble', noblePackets],
   ['node:crypto', nodePackets],
+  ['wasm', wasmPackets],
 ]
 const FILES = ['aes_gcm_test', 'chacha20_poly1305_test'] as const
 const START = 100
