@@ -200,6 +200,17 @@ export const RESETS: Section = {
       ),
     ),
     row(
+      'A server’s RESET_STREAM_AT:',
+      'a reliable size above the final size is FRAME_ENCODING_ERROR',
+      async (scene) => {
+        const { peer, log } = scene.forger('server')
+        peer.connect('connected')
+        peer.send([0x24, 3, 5, 9, 10])
+        await log.sent('connection_close', { error: 'frame_encoding_error' })
+      },
+      { over: ['forger'] },
+    ),
+    row(
       'A peer’s RESET_STREAM_AT:',
       'a larger reliable size is ignored',
       async (scene) => {

@@ -309,6 +309,36 @@ export const PATHS: Section = {
       { over: ['lossy'], because: 'it takes ten minutes', link: { delay: 20 } },
     ),
     row(
+      'A path that is not validated',
+      'gets at most three times what came from it',
+      async (scene) => {
+        const { peer, log } = scene.forger('client')
+        peer.connect('connected')
+        const port = '192.0.2.77:777'
+        let answered = 0
+        peer.pair.network.tap(({ bytes, from, to }) => {
+          if (from === 'server' && to === port) answered += bytes.length
+          return true
+        })
+        const stream = peer.connection.streams.open('unidirectional')
+        stream?.send?.write(new Uint8Array(200_000))
+        // A PING is what moves a connection (RFC 9000 §9.2).
+        const ping = peer.build([0x01, ...new Array<number>(60).fill(0)])
+        peer.send([0x01, ...new Array<number>(60).fill(0)], { from: port })
+        peer.run(20_000)
+        await log.sent('path_challenge')
+        expect(answered).toBeGreaterThan(0)
+        expect(answered).toBeLessThanOrEqual(3 * ping.length)
+      },
+      {
+        over: ['forger'],
+        also: [
+          'src/connection/path-manager.test.ts',
+          'sends at most three times what came from an address that is not validated',
+        ],
+      },
+    ),
+    row(
       'A reliable carrier',
       'is not searched: it says what it carries',
       async (scene) => {

@@ -38,6 +38,13 @@ async function restart(scene: Scene, resetKey: Uint8Array): Promise<Awaited<Retu
   return meeting
 }
 
+/** A datagram of 40 bytes that looks like a packet of a connection that nobody has. */
+function stray(count: number): Uint8Array {
+  const bytes = new Uint8Array(40).fill(0x5a)
+  bytes.set([0x40, count >> 8, count & 0xff])
+  return bytes
+}
+
 /** What a server that speaks `version` alone would answer to a client's first datagram (RFC 9000 §17.2.1). */
 function negotiation(initial: Uint8Array, version: number): Uint8Array {
   const destinationEnd = 6 + (initial[5] ?? 0)
@@ -72,6 +79,25 @@ export const PROTECTION: Section = {
         )
         expect(log.client.frames('packet_sent', 'connection_close')).toEqual([])
       },
+    ),
+    row(
+      'Stateless resets',
+      'are so many a second to one host, whoever asks',
+      async (scene) => {
+        const { host, client, log } = await scene.meet()
+        await log.client.shows('connection_state_updated', { new: 'handshake_complete' })
+        const near = scene.first('client')
+        const before = scene.wire.length
+        for (let count = 0; count < 400; count++) near.inner.send(stray(count), client.remoteAddress, 0)
+        const short = (bytes: Uint8Array): boolean => ((bytes[0] ?? 0x80) & 0x80) === 0 && bytes.length === 39
+        await scene.sees('server', 'a stateless reset of 39 bytes', short)
+        await scene.sleep(100)
+        const resets = scene.wire.slice(before).filter(({ from, bytes }) => from === 'server' && short(bytes))
+        expect(resets.length).toBeLessThanOrEqual(20)
+        expect(host.server.stats().resets).toBe(resets.length)
+        expect(client.state).toBe('connected')
+      },
+      { also: ['src/endpoint/stateless-reset.test.ts', 'is sent so many times a second, to one host and in all'] },
     ),
     row(
       '`server.rotateResetKey(key)`, `endpoint.rotateResetKey(key)`',
@@ -161,6 +187,24 @@ export const PROTECTION: Section = {
         const third = await scene.visit(host, { token })
         expect(third.log.client.events('packet_received', RETRY)).toEqual([])
       },
+    ),
+    row(
+      'A token that was used',
+      'proves nothing: there is a Retry again',
+      async (scene) => {
+        const host = await scene.serve({ retry: 'always' })
+        const one = await scene.visit(host)
+        const event = new Promise<CustomEvent>((resolve) => {
+          one.client.addEventListener('token', (each) => resolve(each as CustomEvent))
+        })
+        const { token } = (await event).detail as { readonly token: Uint8Array }
+        const second = await scene.visit(host, { token })
+        expect(second.log.client.events('packet_received', RETRY)).toEqual([])
+        const third = await scene.visit(host, { token })
+        await third.log.client.shows('packet_received', RETRY)
+        expect(third.client.state).toBe('connected')
+      },
+      { also: ['src/endpoint/tokens.test.ts', 'is taken once'] },
     ),
     row(
       '`tokenKey`, `server.rotateTokenKey(key)`',

@@ -157,6 +157,7 @@ const LIES: readonly Lie[] = [
   ['stateless_reset_token of 15 bytes', ['server'], put(RESET_TOKEN, idBytes(1, 15))],
   ['max_udp_payload_size below 1200', BOTH, put(0x03n, v(1199))],
   ['ack_delay_exponent above 20', BOTH, put(0x0an, v(21))],
+  ['min_ack_delay above max_ack_delay', BOTH, put(0xff04de1bn, v(25_001))],
   ['max_ack_delay of 2^14', BOTH, put(0x0bn, v(1 << 14))],
   ['active_connection_id_limit of 1', BOTH, put(0x0en, v(1))],
   ['initial_max_streams_bidi above 2^60', BOTH, put(0x08n, v((1n << 60n) + 1n))],
