@@ -114,6 +114,7 @@ export class Http3Connection {
       role: this.role,
       maxFieldSectionSize: this.#config.maxFieldSectionSize,
       takesSessionStreams: this.#config.sessionStreams,
+      takesExtendedConnect: this.#config.enableConnectProtocol,
       maxQueuedDatagrams: this.connection.datagrams.settings.incomingHighWaterMark,
       scratch,
       log: this.#log,

@@ -27,6 +27,8 @@ export interface RequestHost {
   readonly role: Role
   readonly maxFieldSectionSize: number
   readonly takesSessionStreams: boolean
+  /** Server: `:protocol` may come (RFC 9220). */
+  readonly takesExtendedConnect: boolean
   /** Datagrams of one stream that wait to be read at most. */
   readonly maxQueuedDatagrams: number
   readonly scratch: Uint8Array
@@ -73,6 +75,8 @@ export class RequestStream {
   #hasFailed = false
   #isAbandoned = false
   #isPrioritized = false
+  /** Server: the application has heard of the request. */
+  #isAnnounced = false
   #hasEnded = false
 
   /** @param method of the request, if this side sends it. */
@@ -285,6 +289,8 @@ export class RequestStream {
 
   onReset(code: bigint): void {
     this.#host.cancelDecoding(this.id)
+    // RFC 9114 §4.1: nobody will answer a request that nobody has heard of.
+    if (this.#host.role === 'server' && !this.#isAnnounced) this.reset(Http3ErrorCode.H3_REQUEST_INCOMPLETE)
     this.#fail('remote', code, 'The peer gave the stream up')
   }
 
@@ -315,6 +321,11 @@ export class RequestStream {
   }
 
   #onRequest(head: RequestHead): void {
+    if (head.protocol !== undefined && !this.#host.takesExtendedConnect) {
+      // RFC 9114 §4.3, RFC 9220 §3: a pseudo-header field that we have not agreed to.
+      throw new Http3Error(Http3ErrorCode.H3_MESSAGE_ERROR, ':protocol was not offered', 'stream')
+    }
+    this.#isAnnounced = true
     if (!this.#isPrioritized) this.stream.priority = head.priority
     this.#host.emit({ type: 'request', stream: this, head })
   }
@@ -327,11 +338,21 @@ export class RequestStream {
   #onTooLarge(): void {
     const code = Http3ErrorCode.H3_EXCESSIVE_LOAD
     this.#host.cancelDecoding(this.id)
-    if (this.#host.role === 'server' && this.#sendPhase === 'head') {
-      this.sendFields(responseFields(431, []), true)
+    if (this.#host.role === 'server' && this.#sendPhase === 'head' && this.#answerTooLarge()) {
       this.stop(Http3ErrorCode.H3_NO_ERROR)
     } else this.abort(code)
     this.#fail('local', code, `A field section is larger than ${this.#host.maxFieldSectionSize} bytes`)
+  }
+
+  /** Whether the client takes even that much of an answer. */
+  #answerTooLarge(): boolean {
+    try {
+      this.sendFields(responseFields(431, []), true)
+      return true
+    } catch (error) {
+      if (error instanceof RangeError) return false
+      throw error
+    }
   }
 
   /** Whether nothing more is expected of the peer. The last bytes may be read while they wait to be decoded. */
