@@ -90,6 +90,7 @@ export class AltSvcCache {
   /** Takes in the field of a response of `origin`: it replaces what was known (RFC 7838 §3.1). `age`: ms that the response is old. */
   receive(origin: string, value: string, age = 0): void {
     const services = parseAltSvc(value)
+    const before = this.#origins.get(origin) ?? []
     this.#origins.delete(origin)
     if (services === 'clear') return
     const { hostname } = new URL(origin)
@@ -99,7 +100,8 @@ export class AltSvcCache {
         host,
         port,
         expiresAt: this.#now() + maxAge - age,
-        notBefore: 0,
+        // That an origin repeats itself does not mend anything.
+        notBefore: before.find((entry) => entry.host === host && entry.port === port)?.notBefore ?? 0,
       }))
     if (entries.length === 0) return
     this.#origins.set(origin, entries)

@@ -25,11 +25,26 @@ export class Http3Stage implements AsyncDisposable {
   readonly client: Http3Client
   /** Ends of pipes that clients have asked for, in order. */
   readonly transports: readonly DatagramTransport[]
+  /** A way to the server. */
+  readonly transportOf: () => DatagramTransport
+  readonly #clientOptions: Http3ClientOptions
 
-  constructor(server: Http3Server, client: Http3Client, transports: readonly DatagramTransport[]) {
+  constructor(
+    server: Http3Server,
+    clientOptions: Http3ClientOptions,
+    transports: readonly DatagramTransport[],
+    transportOf: () => DatagramTransport,
+  ) {
     this.server = server
-    this.client = client
+    this.#clientOptions = clientOptions
+    this.client = new Http3Client(clientOptions)
     this.transports = transports
+    this.transportOf = transportOf
+  }
+
+  /** Another client of the same server. */
+  clientWith(options: Http3ClientOptions): Http3Client {
+    return new Http3Client({ ...this.#clientOptions, ...options })
   }
 
   /** Asks the server `https://server.test`. */
@@ -49,19 +64,19 @@ export async function http3Stage(
 ): Promise<Http3Stage> {
   const shared = { crypto: testCrypto(), environment: testEnvironment() }
   const [first, far] = pipe()
-  const transports = [first]
+  const transports: DatagramTransport[] = []
   const server = await serve(far, { certificate: testCertificate(), ...shared, ...options.server }, handler)
-  let isFirst = true
   const transport = (): DatagramTransport => {
-    if (isFirst) {
-      isFirst = false
-      return first
-    }
-    const [near, next] = pipe()
-    server.quic.addTransport(next)
+    const near = transports.length === 0 ? first : another(server)
     transports.push(near)
     return near
   }
-  const client = new Http3Client({ ca: [testRoot.der], transport, ...shared, ...options.client })
-  return new Http3Stage(server, client, transports)
+  const trust = options.client?.verify === undefined ? { ca: [testRoot.der] } : {}
+  return new Http3Stage(server, { ...trust, transport, ...shared, ...options.client }, transports, transport)
+}
+
+function another(server: Http3Server): DatagramTransport {
+  const [near, far] = pipe()
+  server.quic.addTransport(far)
+  return near
 }

@@ -37,8 +37,8 @@ export function incomingRequest(head: RequestHead, body: IncomingBody | undefine
     redirect: 'manual',
     ...(body !== undefined && { body, duplex: 'half' }),
   } as RequestInit)
-  // Pages drop what scripts may not set, such as `cookie`; a server's handler needs it.
-  if (hasLost(headers, request.headers)) Object.defineProperty(request, 'headers', { value: headers, enumerable: true })
+  // Pages drop what scripts may not set, such as `cookie`; a server's handler needs it. Firefox adds a type for what it takes for text.
+  if (!isSame(headers, request.headers)) Object.defineProperty(request, 'headers', { value: headers, enumerable: true })
   if (body !== undefined && request.body !== body) mendBody(request, body, headers)
   return request
 }
@@ -50,9 +50,9 @@ function urlOf({ scheme, authority, path, fields }: RequestHead): string {
   return `${scheme ?? 'https'}://${host}${path.startsWith('/') ? path : `/${path}`}`
 }
 
-function hasLost(given: Headers, kept: Headers): boolean {
-  for (const [name] of given) if (!kept.has(name)) return true
-  return false
+function isSame(given: Headers, kept: Headers): boolean {
+  for (const [name] of given) if (!kept.has(name)) return false
+  return given.has('content-type') || !kept.has('content-type')
 }
 
 /** Firefox knows no streams in requests: the members that are about the body are those of a `Response`, which takes them everywhere. */
