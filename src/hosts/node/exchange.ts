@@ -18,6 +18,8 @@ export interface ExchangeRequest {
   readonly bytes: RequestBytes
   readonly body: ReadableStream<Uint8Array> | undefined
   readonly signal: AbortSignal
+  /** Whether the client waits to be told to send the content, which whoever reads from `body` does. */
+  readonly isAsking: boolean
   /** The request's trailers, once its content has been read. */
   readonly trailers: () => Promise<FieldLines>
   readonly facts: SocketFacts
@@ -44,6 +46,8 @@ export class Exchange implements ResponseSink {
   #resolve: (response: Response) => void = () => {}
   #reject: (reason: unknown) => void = () => {}
   #isAnswered = false
+  /** The content has not been asked for. */
+  #isContentDue = false
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   /** Goes on with the Duplex's writing once the response's reader has taken something. */
   #onWritten: (() => void) | undefined
@@ -94,8 +98,16 @@ export class Exchange implements ResponseSink {
       return
     }
     signal.addEventListener('abort', this.#onAbort)
+    this.#isContentDue = body !== undefined && bytes.framing !== 'none'
     this.socket.push(bytes.head)
-    if (body === undefined || bytes.framing === 'none') return
+    if (!this.#request.isAsking) this.#startContent()
+  }
+
+  /** Reading is what has the client send it, where it waits to be told (RFC 9110 §10.1.1). */
+  #startContent(): void {
+    const { body, signal } = this.#request
+    if (body === undefined || !this.#isContentDue || this.socket.destroyed) return
+    this.#isContentDue = false
     this.#body = body.getReader()
     this.#feed(this.#body).catch((error: unknown) => {
       // The content breaks off, and with it the request, as when a connection is lost.
@@ -106,6 +118,10 @@ export class Exchange implements ResponseSink {
   /** The application has it: `request` and `response` are genuine. Whatever is still missing when they end is settled here. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     let isUnread = false
+    // An application that reads without a word to the client wants the content no less.
+    request.on('newListener', (event) => {
+      if (event === 'data' || event === 'readable') this.#startContent()
+    })
     // Before Node's own listener, which reads to the end what nobody reads.
     response.prependOnceListener('finish', () => {
       isUnread = request.readableFlowing === null && request.listenerCount('readable') === 0
@@ -128,7 +144,8 @@ export class Exchange implements ResponseSink {
   }
 
   informational(status: number, fields: FieldLines): void {
-    this.#sink.informational(status, fields)
+    if (status === 100 && this.#isContentDue) this.#startContent()
+    else this.#sink.informational(status, fields)
   }
 
   head(status: number, reason: string, fields: FieldLines, hasContent: boolean): void {

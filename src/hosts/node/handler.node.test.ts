@@ -182,24 +182,35 @@ describe('A request', () => {
     await until(() => length === 1500)
   })
 
-  test('expects to be told to go on', async () => {
+  test('expects to be told to go on, which is done by reading its content', async () => {
+    const pulls: string[] = []
     const heard: unknown[] = []
-    const info: NodeRequestInfo = {
-      inform: (status, headers) => heard.push([status, Object.fromEntries(headers)]),
+    const info: NodeRequestInfo = { inform: (status) => heard.push(status) }
+    const asking = (name: string): RequestInit => {
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            pulls.push(name)
+            controller.enqueue(new TextEncoder().encode(name))
+            controller.close()
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      return streaming(body, { headers: { expect: '100-continue' } })
     }
-    const init = { method: 'POST', headers: { expect: '100-continue' }, body: 'x' }
     const echo = (request: IncomingMessage, response: ServerResponse): void => {
       request.pipe(response)
     }
-    expect(await (await ask(echo, init, info)).text()).toBe('x')
+    expect(await (await ask(echo, asking('a listener'), info)).text()).toBe('a listener')
     // A server without a word on it does as Node does, and one that has one decides.
-    expect(await (await ask(createServer(echo), init, info)).text()).toBe('x')
+    expect(await (await ask(createServer(echo), asking('a server'), info)).text()).toBe('a server')
     const strict = createServer(echo).on('checkContinue', (_, response) => response.writeHead(417).end())
-    expect((await ask(strict, init, info)).status).toBe(417)
-    expect(heard).toEqual([
-      [100, {}],
-      [100, {}],
-    ])
+    expect((await ask(strict, asking('a strict server'), info)).status).toBe(417)
+    const silent = createServer().on('checkContinue', echo)
+    expect(await (await ask(silent, asking('a silent server'), info)).text()).toBe('a silent server')
+    expect(pulls).toEqual(['a listener', 'a server', 'a silent server'])
+    expect(heard).toEqual([])
   })
 
   test('with another expectation is refused, unless a server knows it', async () => {

@@ -118,6 +118,7 @@ function exchangeOf(request: Request, info: NodeRequestInfo, onError: (error: un
         bytes,
         body: body ?? undefined,
         signal,
+        isAsking: request.headers.get('expect')?.toLowerCase() === '100-continue',
         trailers: async () => [...((await info.trailers) ?? [])],
         facts: {
           remoteAddress: info.remoteAddress,

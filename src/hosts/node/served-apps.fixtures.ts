@@ -2,6 +2,11 @@
 import { Buffer } from 'node:buffer'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { udp } from '../../../transports/udp.ts'
+import { devCertificate } from '../../api/dev.ts'
+import { createFetch } from '../../api/http3/fetch.ts'
+import type { FetchInit } from '../../api/http3/outgoing-request.ts'
+import { serve } from '../../api/http3/serve.ts'
 import { type NodeApp, nodeHandler } from './handler.ts'
 
 /** An application that is served. */
@@ -11,13 +16,21 @@ export interface Served {
   close(): Promise<void>
 }
 
+/** What an application is told of the connection, by way. */
+export const FACTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  'over TCP': { protocol: 'http', ip: '127.0.0.1', hostname: '127.0.0.1', httpVersion: '1.1' },
+  'through the handler': { protocol: 'https', ip: '192.0.2.7', hostname: 'app.example', httpVersion: '3.0' },
+  'over HTTP/3': { protocol: 'https', ip: '127.0.0.1', hostname: '127.0.0.1', httpVersion: '3.0' },
+}
+
 /** Serves an application. `listener` is `app` as a listener, where `app` is none. */
 export type Serve = (app: NodeApp, listener: RequestListener) => Promise<Served>
 
-/** Node's own server over TCP, and the handler. */
+/** Node's own server over TCP, the handler, and the handler behind a server of HTTP/3 over UDP. */
 export const WAYS: readonly (readonly [name: string, serve: Serve])[] = [
   ['over TCP', overTcp],
   ['through the handler', throughTheHandler],
+  ['over HTTP/3', overHttp3],
 ]
 
 async function overTcp(_: NodeApp, listener: RequestListener): Promise<Served> {
@@ -47,6 +60,19 @@ async function throughTheHandler(app: NodeApp): Promise<Served> {
       return handler(request, info)
     },
     close: async () => {},
+  }
+}
+
+async function overHttp3(app: NodeApp): Promise<Served> {
+  const certificate = await devCertificate()
+  const server = await serve(await udp({ host: '127.0.0.1', port: 0 }), { certificate }, nodeHandler(app))
+  const client = createFetch({ serverCertificateHashes: [certificate.hash] })
+  return {
+    ask: (path, init) => client(`https://${server.address}${path}`, { redirect: 'manual', ...init } as FetchInit),
+    close: async () => {
+      await client.close()
+      await server.close()
+    },
   }
 }
 
