@@ -3,6 +3,7 @@
 export { type AltService, formatAltSvc, parseAltSvc } from './api/http3/alt-svc.ts'
 export { Http3Client } from './api/http3/client.ts'
 export type { Http3ClientOptions, Http3Target, TransportFactory } from './api/http3/client-options.ts'
+export { type ConnectInit, Http3ConnectError } from './api/http3/client-tunnel.ts'
 export { type ConnectAnswer, ConnectRequest } from './api/http3/connect-request.ts'
 export { createFetch, fetch, type Http3Fetch, sharedClient } from './api/http3/fetch.ts'
 export type { HeadersLike } from './api/http3/headers.ts'

@@ -24,7 +24,7 @@ export interface OpenOptions {
   readonly priority: StreamPriority | undefined
   /** It may leave as early data (RFC 8470 §4). */
   readonly mayBeEarly: boolean
-  /** It needs the server's settings: extended CONNECT, datagrams. */
+  /** It is an extended CONNECT: the server's settings must allow it (RFC 9220 §3). */
   readonly needsSettings?: boolean
   readonly signal: AbortSignal | undefined
 }
@@ -139,6 +139,9 @@ export class ClientConnection {
         // The name is being resolved.
         await this.#room(signal)
         continue
+      }
+      if (options.needsSettings === true && core.peerSettings?.enableConnectProtocol !== true) {
+        throw new AttemptError(new TypeError('The server takes no extended CONNECT (RFC 9220)'), false)
       }
       const isEarly = !this.isReady
       const stream = requestOf(core, fields, { end, ...(priority !== undefined && { priority }) })

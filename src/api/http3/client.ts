@@ -2,7 +2,7 @@
 import type { Field } from '../../http3/field.ts'
 import { requestFields } from '../../http3/message.ts'
 import { formatPriority } from '../../http3/priority.ts'
-import { checkTransport } from '../checks.ts'
+import { checkSignal, checkTransport } from '../checks.ts'
 import { connectAtOnce } from '../client.ts'
 import type { QuicConnection } from '../connection.ts'
 import { defaultEnvironment } from '../default-environment.ts'
@@ -10,6 +10,7 @@ import { type Alternative, AltSvcCache } from './alt-svc.ts'
 import { ClientConnection } from './client-connection.ts'
 import { ClientExchange } from './client-exchange.ts'
 import { type Http3ClientOptions, type SortedClientOptions, sortClientOptions } from './client-options.ts'
+import { ClientTunnel, type ConnectInit, connectFields } from './client-tunnel.ts'
 import { AttemptError, fetchError } from './fetch-error.ts'
 import { fieldsOf } from './headers.ts'
 import {
@@ -21,6 +22,7 @@ import {
 } from './outgoing-request.ts'
 import { MAX_REDIRECTS, redirected, redirectTarget } from './redirects.ts'
 import { keepResponseInfo, responseInfo } from './response-info.ts'
+import type { Http3Tunnel } from './tunnel.ts'
 
 /** Attempts at one request at most. */
 const MAX_ATTEMPTS = 5
@@ -72,6 +74,41 @@ export class Http3Client implements AsyncDisposable {
       if (request.redirect === 'error') throw new TypeError(`${request.url.href} redirects to ${location}`)
       if (redirects === MAX_REDIRECTS) throw new TypeError(`More than ${MAX_REDIRECTS} redirects`)
       request = redirected(request, response.status, location)
+    }
+  }
+
+  /**
+   * Makes a tunnel: by extended CONNECT with `protocol` to `url`, or by plain CONNECT through the proxy at `url` to `target`.
+   *
+   * @throws (rejects with) `Http3ConnectError` where the server refuses; `TypeError` where it takes no such CONNECT, for what cannot
+   * be asked for, and where there is no connection (its `cause` is then the `QuicError`); the signal's reason.
+   */
+  async connect(url: string | URL, init: ConnectInit): Promise<Http3Tunnel> {
+    const target = new URL(url)
+    const fields = connectFields(target, init)
+    const { signal, protocol } = init
+    checkSignal(signal)
+    signal?.throwIfAborted()
+    const options = {
+      end: false,
+      priority: undefined,
+      mayBeEarly: false,
+      needsSettings: protocol !== undefined,
+      signal,
+    }
+    for (let attempt = 1; ; attempt++) {
+      const place = this.#placeOf(target, false)
+      try {
+        const { stream, session } = await this.#connectionTo(place).open(fields, options)
+        const exchange = new ClientTunnel(stream, session, signal)
+        session.adopt(stream, exchange)
+        session.touch()
+        return await exchange.tunnel
+      } catch (error) {
+        if (!(error instanceof AttemptError)) throw error
+        const mayFollow = error.isUnprocessed && this.#mayFollow(error, place) && attempt < MAX_ATTEMPTS
+        if (!mayFollow) throw fetchError(error.cause)
+      }
     }
   }
 
