@@ -28,7 +28,16 @@ export function connect(transport: DatagramTransport, options: ConnectOptions): 
 
 /** The connection of {@link connect} before its handshake is complete. @throws TypeError, RangeError for wrong options */
 export function connectAtOnce(transport: DatagramTransport, options: ConnectOptions): QuicConnection {
-  return begin(() => handshake, transport, options).connection
+  return connectAtOnceBy(() => handshake, transport, options)
+}
+
+/** {@link connectAtOnce} with a handshake from elsewhere. */
+export function connectAtOnceBy(
+  loadHandshake: () => Eventually<Handshake>,
+  transport: DatagramTransport,
+  options: ConnectOptions,
+): QuicConnection {
+  return begin(loadHandshake, transport, options).connection
 }
 
 /** {@link connect} with a handshake from elsewhere. */

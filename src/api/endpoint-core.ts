@@ -17,7 +17,7 @@ import { defaultEnvironment } from './default-environment.ts'
 import { Driver } from './driver.ts'
 import { QuicAddressError, QuicApplicationError, QuicCarrierError, QuicError } from './errors.ts'
 import type { Handshake } from './handshake.ts'
-import { type CommonOptions, connectionConfig, tlsCommon } from './options.ts'
+import { type CommonOptions, connectionConfig, isCommonOption, tlsCommon } from './options.ts'
 import { type PreparedHandshake, prepareHandshake } from './prepared-handshake.ts'
 import { type ClientPskOptions, clientPsk } from './psk-options.ts'
 import { RECALL_KEYS, Recall, type Recalled, type RecallOptions, trustName } from './recall.ts'
@@ -55,6 +55,11 @@ const CONNECT_KEYS = [
   ...['ca', 'serverCertificateHashes', 'spkiPins', 'verify'],
   ...RECALL_KEYS,
 ]
+
+/** Whether it is the name of a member of {@link ConnectOptions}. */
+export function isConnectOption(name: string): boolean {
+  return CONNECT_KEYS.includes(name) || isCommonOption(name)
+}
 
 /** An endpoint on one transport. */
 export class EndpointCore {

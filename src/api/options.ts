@@ -1,6 +1,11 @@
 /** Options of `connect` and `listen`: names, checks, and what the rooms below make of them. */
 import type { RandomSource } from '../base/random.ts'
-import { type ConnectionConfig, type ConnectionOptions, validateConnectionConfig } from '../connection/config.ts'
+import {
+  type ConnectionConfig,
+  type ConnectionOptions,
+  isConnectionOption,
+  validateConnectionConfig,
+} from '../connection/config.ts'
 import type { CryptoProvider, KeyExchange } from '../crypto/provider.ts'
 import type { Environment } from '../environment.ts'
 import type { ObserverFactory } from '../wire/observer.ts'
@@ -32,6 +37,11 @@ export interface CommonOptions extends Omit<ConnectionOptions, 'congestionContro
 
 /** The keys of {@link CommonOptions} that are not of the connection. */
 const COMMON = ['alpn', 'crypto', 'environment', 'keyLog', 'groups', 'cipherSuites', 'observer'] as const
+
+/** Whether it is the name of an option that both roles can be told. */
+export function isCommonOption(name: string): boolean {
+  return (COMMON as readonly string[]).includes(name) || isConnectionOption(name)
+}
 
 /**
  * The connection's part of `options`.

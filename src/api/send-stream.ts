@@ -90,14 +90,18 @@ export class WritableAdapter<W extends WritableStream<Uint8Array> = QuicWritable
   #writeAtomic(request: AtomicChunk): Promise<void> | undefined {
     if (request.error !== undefined) return undefined
     const bytes = bytesOf(request.chunk)
-    if (bytes.length <= this.#half.credit) return this.#writeBytes(bytes)
+    return bytes.length <= this.#half.credit ? this.#writeBytes(bytes) : this.#refuseAtomic(bytes)
+  }
+
+  async #refuseAtomic(bytes: Uint8Array): Promise<void> {
+    // What is asked for in the same turn waits behind it.
+    await undefined
     const error = new DOMException(`${bytes.length} bytes are more than flow control lets go now`, 'AbortError')
     for (const each of this.requests.atomic) each.error = error
-    if (this.requests.plain === 0) return undefined
+    if (this.requests.plain === 0 || this.#failed) return
     // What was to follow cannot any more: the stream has a hole.
     this.#abort(error)
     this.#controller?.error(error)
-    return undefined
   }
 
   async #writeBytes(chunk: Uint8Array): Promise<void> {

@@ -181,6 +181,11 @@ const INTEGERS: { readonly [K in keyof ConnectionConfig]?: readonly [least: numb
   maxDatagramFrameSize: [0, 65_535],
 }
 
+/** Whether it is the name of an option of connections. */
+export function isConnectionOption(name: string): boolean {
+  return Object.hasOwn(DEFAULTS, name)
+}
+
 /**
  * The complete configuration that `options` asks for; what they leave out, or give as `undefined`, is the default.
  *

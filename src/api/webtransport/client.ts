@@ -1,0 +1,53 @@
+/** W3C's `WebTransport`: the client's end of a session, made with a URL. */
+import { handshake } from '../handshake.ts'
+import { connectSession } from './connecting.ts'
+import { type CheckedOptions, checkOptions, type WebTransportOptions } from './options.ts'
+import { WebTransportSession } from './session.ts'
+import { SessionCore } from './session-core.ts'
+
+/**
+ * W3C's `WebTransport`, over any transport.
+ *
+ * @example
+ * ```ts
+ * import { WebTransport } from 'isoquic/webtransport'
+ * import { udp } from 'isoquic/transports/udp'
+ *
+ * const session = new WebTransport('https://example.org:4433/chat', { transport: () => udp() })
+ * await session.ready
+ * const stream = await session.createBidirectionalStream()
+ * ```
+ */
+export class WebTransport extends WebTransportSession {
+  /**
+   * Begins a session; `ready` tells what comes of it.
+   * @throws SyntaxError (a `DOMException`) for a URL that is not absolute, not https: or has a fragment, and for protocols that
+   * cannot be named; NotSupportedError for hashes together with `allowPooling`; TypeError for values of the wrong type, and
+   * where there is no transport
+   */
+  constructor(url: string | URL, options?: WebTransportOptions) {
+    const checked = checkOptions(url, options)
+    const core = createCore(checked)
+    super(core, checked.congestionControl)
+    void connectSession(checked, core, () => handshake)
+  }
+
+  /** Whether there are sessions over connections that are reliable: by transports that are. */
+  static get supportsReliableOnly(): boolean {
+    return true
+  }
+}
+
+/** The session for checked options, before anything is done for it. */
+export function createCore(options: CheckedOptions): SessionCore {
+  const { isPooled, readsBytes, anticipated, given } = options
+  return new SessionCore({
+    isPooled,
+    readsBytes,
+    anticipated,
+    now: () => given.environment?.now() ?? performance.now(),
+  })
+}
+
+/** What the constructor of a {@link WebTransport} is. */
+export type WebTransportConstructor = new (url: string | URL, options?: WebTransportOptions) => WebTransportSession
