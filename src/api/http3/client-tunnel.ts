@@ -9,6 +9,7 @@ import { checkKeys } from '../known-keys.ts'
 import { type Abortable, deferred } from '../signal.ts'
 import { messageError } from './content-reader.ts'
 import { endOf } from './ends.ts'
+import { AttemptError } from './fetch-error.ts'
 import { fieldsOf, type HeadersLike, headersOf } from './headers.ts'
 import type { Exchange, Http3Session, StreamFact } from './session.ts'
 import { Http3Tunnel } from './tunnel.ts'
@@ -70,7 +71,7 @@ export class ClientTunnel implements Exchange {
     if (signal?.aborted === true) this.#abort()
   }
 
-  /** Fulfils when the server has accepted. @throws (rejects with) Http3ConnectError; QuicError; the signal's reason */
+  /** Fulfils when the server has accepted. @throws (rejects with) Http3ConnectError; AttemptError; the signal's reason */
   get tunnel(): Promise<Http3Tunnel> {
     return this.#answer.promise
   }
@@ -78,11 +79,15 @@ export class ClientTunnel implements Exchange {
   onFact(fact: StreamFact): void {
     if (fact.type === 'response') this.#onResponse(fact.head)
     else if (this.#tunnel !== undefined) this.#tunnel.onFact(fact)
-    else if (fact.type === 'failed') this.#fail(messageError(fact.side, fact.code, fact.reason))
+    else if (fact.type === 'failed') {
+      const isUnprocessed = fact.side === 'remote' && fact.code === Http3ErrorCode.H3_REQUEST_REJECTED
+      this.#fail(new AttemptError(messageError(fact.side, fact.code, fact.reason), isUnprocessed))
+    }
   }
 
   onEnd(error: QuicError): void {
-    if (this.#tunnel === undefined) this.#fail(endOf(error))
+    const wasSent = this.#stream.stream.send?.state !== 'ready'
+    if (this.#tunnel === undefined) this.#fail(new AttemptError(endOf(error), !wasSent))
     else this.#tunnel.onEnd(error)
   }
 

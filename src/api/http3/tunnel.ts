@@ -52,7 +52,8 @@ export class Http3Tunnel implements Exchange {
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#writing = controller
-        controller.signal.addEventListener('abort', () => this.#onAbort(), { once: true })
+        // The sink's own `abort` would wait for the write under way, which may wait for the other end for ever.
+        controller.signal.addEventListener('abort', () => this.#onAbort(controller.signal.reason), { once: true })
       },
       write: (chunk) => this.#write(bytesOf(chunk)),
       close: () => this.#finish(),
@@ -117,7 +118,9 @@ export class Http3Tunnel implements Exchange {
     this.#onWriteOver()
   }
 
-  #onAbort(): void {
+  #onAbort(reason: unknown): void {
+    this.#error ??= reason ?? new DOMException('The writable was aborted', 'AbortError')
+    this.#room?.resolve()
     try {
       this.stream.reset(Http3ErrorCode.H3_REQUEST_CANCELLED)
     } catch (error) {
