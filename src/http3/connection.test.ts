@@ -218,13 +218,16 @@ describe('going away', () => {
 
 describe('datagrams', () => {
   test('belong to their request, in both directions', () => {
-    const pair = new Http3Pair({ client: { datagrams: true }, server: { datagrams: true } }).ready()
+    const pair = new Http3Pair({
+      client: { datagrams: true },
+      server: { datagrams: true, enableConnectProtocol: true },
+    }).ready()
     pair.onEvent = (side, event) => {
       if (event.type !== 'datagram') return
       const payload = event.stream.readDatagram()
       if (payload !== undefined && side !== pair.client) event.stream.sendDatagram(payload, pair.pair.now)
     }
-    const request = pair.get('/', [], false)
+    const request = connect(pair, '/')
     expect(request.maxDatagramSize).toBeGreaterThan(1_000)
     request.sendDatagram(text('ping'), pair.pair.now)
     pair.run(() => pair.client.of('datagram').length > 0)
@@ -232,16 +235,19 @@ describe('datagrams', () => {
   })
 
   test('cannot be sent to a peer that does not take them', () => {
-    const pair = new Http3Pair({ client: { datagrams: true } }).ready()
-    const request = pair.get('/', [], false)
+    const pair = new Http3Pair({ client: { datagrams: true }, server: { enableConnectProtocol: true } }).ready()
+    const request = connect(pair, '/')
     expect(request.maxDatagramSize).toBe(0)
     expect(() => request.sendDatagram(text('ping'), pair.pair.now)).toThrow(/takes no HTTP datagrams/)
   })
 
   test('that come before their request wait for it', () => {
-    const pair = new Http3Pair({ client: { datagrams: true }, server: { datagrams: true } }).ready()
+    const pair = new Http3Pair({
+      client: { datagrams: true },
+      server: { datagrams: true, enableConnectProtocol: true },
+    }).ready()
     pair.pair.network = { delay: 10, jitter: 30 }
-    for (let turn = 0; turn < 20; turn++) pair.get(`/${turn}`, [], false).sendDatagram(text('ping'), pair.pair.now)
+    for (let turn = 0; turn < 20; turn++) connect(pair, `/${turn}`).sendDatagram(text('ping'), pair.pair.now)
     pair.run(() => pair.server.of('datagram').length === 20)
     expect(pair.server.of('datagram').length).toBeGreaterThanOrEqual(16)
   })
@@ -318,3 +324,10 @@ test('the end of the connection is no fault of a request', () => {
   expect(() => request.writeBody(text('late'))).toThrow(/finished/)
   expect(() => pair.client.http3.request(requestTo('/'))).toThrow(/over|ended/)
 })
+
+/** Begins a tunnel, to which datagrams may belong. */
+function connect(pair: Http3Pair, path: string): RequestStream {
+  const request = pair.client.http3.request([...requestTo(path, 'CONNECT'), { name: ':protocol', value: 'test' }])
+  if (request === undefined) throw new Error('No request for now')
+  return request
+}

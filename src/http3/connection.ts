@@ -82,11 +82,14 @@ export class Http3Connection {
     this.role = connection.role
     this.#config = config
     this.#log = Http3Log.of(connection.observer)
-    this.#critical = new CriticalStreams(connection.streams, ownSettings(config), config.grease, this.#log)
+    this.#critical = new CriticalStreams(connection.streams, ownSettings(config), config.grease, this.#log, (error) =>
+      this.#onError(error, undefined),
+    )
     this.#fields = new FieldCoding(config, this.#critical)
     const routes: DatagramRoutes = {
       find: (streamId) => this.#requests.get(streamId),
       isAwaited: (streamId) => this.role === 'server' && streamId >= this.#nextRequest,
+      isPossible: (streamId) => this.role === 'client' || streamId / 4 < this.#requestLimit,
     }
     this.#datagrams = new HttpDatagrams(connection.datagrams, routes, this.#log)
     this.#unidirectional = new UnidirectionalStreams({
@@ -158,7 +161,7 @@ export class Http3Connection {
     if (!this.#isStarted || this.#isClosed) return event.type.startsWith('stream')
     switch (event.type) {
       case 'closing':
-        this.#isClosed = true
+        this.#release()
         return false
       case 'connected':
         this.#onRoom()
@@ -218,8 +221,10 @@ export class Http3Connection {
     if (this.#isGoingAway) throw new StreamStateError('The connection takes no more requests')
     const stream = this.connection.streams.open('bidirectional')
     if (stream === undefined) return undefined
-    const method = fields.find(({ name }) => name === ':method')?.value
-    const request = new RequestStream(stream, this.#host, method === undefined ? {} : { method })
+    const request = new RequestStream(stream, this.#host, {
+      method: fields.find(({ name }) => name === ':method')?.value,
+      protocol: fields.find(({ name }) => name === ':protocol')?.value,
+    })
     this.#requests.set(stream.id, request)
     this.#log?.streamType('local', stream.id, 'request')
     if (options.priority !== undefined) stream.priority = options.priority
@@ -276,6 +281,15 @@ export class Http3Connection {
   #setTime(now: Time): void {
     this.#now = now
     if (this.#log !== undefined) this.#log.now = now
+  }
+
+  /** The connection is over: its streams say so themselves to whoever still holds one. */
+  #release(): void {
+    this.#isClosed = true
+    this.#requests.clear()
+    this.#priorities.clear()
+    this.#datagrams.clear()
+    this.#unidirectional.clear()
   }
 
   #onRoom(): void {
@@ -370,10 +384,6 @@ export class Http3Connection {
   }
 
   #onSettings(settings: Settings): void {
-    // RFC 9297 §2.1.1: what carries them must have been negotiated.
-    if (settings.h3Datagram && this.connection.peerParameters?.maxDatagramFrameSize === 0) {
-      throw new Http3Error(Http3ErrorCode.H3_SETTINGS_ERROR, 'H3_DATAGRAM without max_datagram_frame_size')
-    }
     this.#peerSettings = settings
     this.#datagrams.isEnabled = settings.h3Datagram && this.#config.datagrams
     this.#fields.onSettings(settings)
@@ -388,6 +398,11 @@ export class Http3Connection {
     for (const request of [...this.#requests.values()]) if (request.id >= id) request.onRejected()
   }
 
+  /** Server: requests that the client may have made, those that have ended among them. */
+  get #requestLimit(): number {
+    return this.connection.streams.credit.incomingBidirectional.limit
+  }
+
   /** RFC 9218 §7.1: it may come before the request. */
   #onPriorityUpdate(streamId: number, priority: StreamPriority): void {
     const request = this.#requests.get(streamId)
@@ -395,8 +410,7 @@ export class Http3Connection {
       request.onPriorityUpdate(priority)
       return
     }
-    const { limit } = this.connection.streams.credit.incomingBidirectional
-    if (streamId / 4 >= limit) {
+    if (streamId / 4 >= this.#requestLimit) {
       throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `PRIORITY_UPDATE for stream ${streamId}, beyond the limit`)
     }
     if (streamId < this.#nextRequest) return

@@ -34,13 +34,19 @@ export class CriticalStreams {
   readonly #backlogs = new Map<Kind, SendBacklog>()
   readonly #owned = new Map<Stream, Kind>()
   readonly #early: Record<Kind, Uint8Array[]> = { control: [], encoder: [], decoder: [] }
+  /** Bytes of all that. */
+  #earlySize = 0
+  readonly #onOverflow: (error: Http3Error) => void
 
+  /** @param onOverflow is told, instead of whoever writes, that the peer lets nothing go: H3_EXCESSIVE_LOAD. */
   constructor(
     streams: StreamSet,
     settings: Iterable<readonly [id: number, value: number | bigint]>,
     grease: RandomSource | undefined,
     log: Http3Log | undefined,
+    onOverflow: (error: Http3Error) => void,
   ) {
+    this.#onOverflow = onOverflow
     this.#log = log
     this.#streams = streams
     this.#settings = [...settings]
@@ -84,18 +90,26 @@ export class CriticalStreams {
     return this.#backlogs.get('encoder')?.credit ?? 0
   }
 
-  /** Sends a frame on the control stream, or instructions on one of QPACK's. @throws Http3Error H3_EXCESSIVE_LOAD */
+  /** Sends a frame on the control stream, or instructions on one of QPACK's. */
   write(kind: Kind, bytes: Uint8Array): void {
     const backlog = this.#backlogs.get(kind)
     if (backlog === undefined) {
+      // RFC 9114 §6.2: a peer that lets us open no three streams cannot keep us saying things to it.
+      if (this.#earlySize + bytes.length > MAX_BACKLOG) return this.#overflow(kind)
       this.#early[kind].push(bytes)
+      this.#earlySize += bytes.length
       return
     }
     // The end of the connection is nobody's news here.
     if (!backlog.isWritable) return
     backlog.write(bytes)
-    if (backlog.size <= MAX_BACKLOG) return
-    throw new Http3Error(Http3ErrorCode.H3_EXCESSIVE_LOAD, `The peer gives no credit for the ${kind} stream`)
+    if (backlog.size > MAX_BACKLOG) this.#overflow(kind)
+  }
+
+  #overflow(kind: Kind): void {
+    this.#onOverflow(
+      new Http3Error(Http3ErrorCode.H3_EXCESSIVE_LOAD, `The peer gives no credit for the ${kind} stream`),
+    )
   }
 
   /** There is room on one of them. */

@@ -5,6 +5,7 @@ import { varintSize } from '../base/varint.ts'
 import type { OutgoingMessage } from '../streams/datagram.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import { decodeDatagram, encodeDatagram } from './datagram.ts'
+import { Http3Error, Http3ErrorCode } from './error.ts'
 import type { Http3Log } from './http3-log.ts'
 
 /** Datagrams that may wait for streams whose first bytes are still on their way (RFC 9297 §2.1). */
@@ -21,6 +22,8 @@ export interface DatagramRoutes {
   find(streamId: number): DatagramReceiver | undefined
   /** Whether such a stream may still come. */
   isAwaited(streamId: number): boolean
+  /** Whether the peer may have opened such a stream at all. */
+  isPossible(streamId: number): boolean
 }
 
 /** The datagrams of all streams of a connection. */
@@ -57,11 +60,14 @@ export class HttpDatagrams {
     return this.#queue.send(encodeDatagram(streamId, payload), maxAge, now)
   }
 
-  /** Hands out what has come. @throws Http3Error H3_DATAGRAM_ERROR */
+  /** Hands out what has come. @throws Http3Error H3_DATAGRAM_ERROR, H3_ID_ERROR */
   onReadable(now: Time): void {
     for (let bytes = this.#queue.read(now); bytes !== undefined; bytes = this.#queue.read(now)) {
       const { streamId, payload } = decodeDatagram(bytes)
       this.#log?.datagram('remote', streamId, payload.length)
+      if (!this.#routes.isPossible(streamId)) {
+        throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `A datagram for stream ${streamId}, beyond the limit`)
+      }
       const receiver = this.#routes.find(streamId)
       if (receiver !== undefined) receiver.onDatagram(payload)
       else if (this.#routes.isAwaited(streamId)) this.#keep(streamId, payload)
@@ -75,6 +81,11 @@ export class HttpDatagrams {
       if (datagram?.streamId === streamId) receiver.onDatagram(datagram.payload)
       else if (datagram !== undefined) this.#early.push(datagram)
     }
+  }
+
+  /** Forgets those that wait. */
+  clear(): void {
+    this.#early.clear()
   }
 
   #keep(streamId: number, payload: Uint8Array): void {

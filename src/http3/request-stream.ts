@@ -50,6 +50,15 @@ export interface RequestHost {
   sendDatagram(streamId: number, payload: Uint8Array, now: Time, maxAge: Duration | undefined): OutgoingMessage
 }
 
+/** What is known of a request when its stream is made. */
+export interface RequestTraits {
+  readonly isEarly?: boolean
+  /** Of a request that this side sends. */
+  readonly method?: string | undefined
+  /** The same; of an extended CONNECT. */
+  readonly protocol?: string | undefined
+}
+
 /** A DATA frame that is no larger than this waits for more room. */
 const LEAST_DATA = 64
 
@@ -75,18 +84,20 @@ export class RequestStream {
   #hasFailed = false
   #isAbandoned = false
   #isPrioritized = false
+  /** What HTTP datagrams mean is said by the protocol of an extended CONNECT; `undefined`: its head has not come. */
+  #takesDatagrams: boolean | undefined
   /** Server: the application has heard of the request. */
   #isAnnounced = false
   #hasEnded = false
 
-  /** @param method of the request, if this side sends it. */
-  constructor(stream: Stream, host: RequestHost, options: { readonly isEarly?: boolean; readonly method?: string }) {
+  constructor(stream: Stream, host: RequestHost, options: RequestTraits) {
     const { send, receive } = stream
     if (send === undefined || receive === undefined) throw new TypeError('A request stream has two halves')
     this.id = stream.id
     this.stream = stream
     this.isEarly = options.isEarly === true
     this.#host = host
+    if (host.role === 'client') this.#takesDatagrams = options.protocol !== undefined
     this.#send = send
     this.#receive = receive
     this.#backlog = new SendBacklog(send)
@@ -236,17 +247,20 @@ export class RequestStream {
     if (this.#host.role === 'client') this.#host.onPriority(this.id, priority)
   }
 
-  /** Bytes that a datagram may have now; 0: the peer takes none. */
+  /** Bytes that a datagram may have now; 0: the peer takes none, or what we send has ended (RFC 9297 §2.1). */
   get maxDatagramSize(): number {
-    return this.#host.maxDatagramSize(this.id)
+    return this.isWritable && this.#takesDatagrams === true ? this.#host.maxDatagramSize(this.id) : 0
   }
 
   /**
    * Sends a datagram that belongs to this stream, once or not at all; `payload` is copied.
    * @param maxAge ms after which it is not worth sending; default: as that of the connection.
-   * @throws RangeError above {@link maxDatagramSize}
+   * @throws RangeError above {@link maxDatagramSize}; StreamClosedError once what we send has ended; StreamStateError for a
+   * request that is no extended CONNECT (RFC 9297 §2)
    */
   sendDatagram(payload: Uint8Array, now: Time, maxAge?: Duration): OutgoingMessage {
+    if (!this.isWritable) throw new StreamClosedError(this.id, 'finished')
+    if (this.#takesDatagrams !== true) throw new StreamStateError('Datagrams belong to extended CONNECT alone')
     return this.#host.sendDatagram(this.id, payload, now, maxAge)
   }
 
@@ -260,9 +274,15 @@ export class RequestStream {
   /** A datagram came for it. Where too many wait, the oldest is dropped. */
   onDatagram(payload: Uint8Array): void {
     if (this.#isReceived) return
+    if (this.#takesDatagrams === false) return this.#host.onError(meaningless(this.id), this)
     while (this.#datagrams.length >= this.#host.maxQueuedDatagrams) this.#datagrams.shift()
     this.#datagrams.push(payload)
-    if (this.#toldDatagram) return
+    this.#tellDatagram()
+  }
+
+  /** Once, and not in front of the request itself. */
+  #tellDatagram(): void {
+    if (this.#toldDatagram || this.#takesDatagrams !== true || this.#datagrams.length === 0) return
     this.#toldDatagram = true
     this.#host.emit({ type: 'datagram', stream: this })
   }
@@ -325,9 +345,12 @@ export class RequestStream {
       // RFC 9114 §4.3, RFC 9220 §3: a pseudo-header field that we have not agreed to.
       throw new Http3Error(Http3ErrorCode.H3_MESSAGE_ERROR, ':protocol was not offered', 'stream')
     }
+    this.#takesDatagrams = head.protocol !== undefined
+    if (!this.#takesDatagrams && this.#datagrams.length > 0) throw meaningless(this.id)
     this.#isAnnounced = true
     if (!this.#isPrioritized) this.stream.priority = head.priority
     this.#host.emit({ type: 'request', stream: this, head })
+    this.#tellDatagram()
   }
 
   #onResponse(head: ResponseHead): void {
@@ -366,6 +389,11 @@ export class RequestStream {
     this.#hasEnded = true
     this.#host.onEnded(this)
   }
+}
+
+/** RFC 9297 §2. */
+function meaningless(streamId: number): Http3Error {
+  return new Http3Error(Http3ErrorCode.H3_DATAGRAM_ERROR, `Datagrams mean nothing to request ${streamId}`, 'stream')
 }
 
 /** Whether it is the section of an interim response (RFC 9110 §15.2). */

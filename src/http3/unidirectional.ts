@@ -57,6 +57,11 @@ export class UnidirectionalStreams {
     if (incoming?.type !== undefined && incoming.read !== undefined) throw closedCritical(nameOf(incoming.type))
   }
 
+  /** The connection is over. */
+  clear(): void {
+    this.#streams.clear()
+  }
+
   /** Finds out what it is for; whether that is known, and it is still ours. */
   #identify(incoming: Incoming, receive: ReceiveStream): boolean {
     const { stream, varint } = incoming
