@@ -81,6 +81,11 @@ export class SessionPair {
     }
   }
 
+  /** Whether the server has heard of the client. */
+  get hasServer(): boolean {
+    return this.#server !== undefined
+  }
+
   get now(): number {
     return this.http3.pair.now
   }

@@ -30,6 +30,9 @@ import { checkConnect, connectFields, fieldValue, offeredProtocols, type Session
 import { type SessionHost, SessionMachine } from './session-machine.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
+/** Sessions that are over and that we still know of. */
+const MAX_OVER = 256
+
 /** A request of ours that was not sent yet. */
 interface Waiting {
   readonly machine: SessionMachine
@@ -57,6 +60,8 @@ export class WebTransportSessions {
   readonly #machines = new Map<number, SessionMachine>()
   /** Sessions that have not ended. */
   readonly #live = new Set<SessionMachine>()
+  /** Ids of those that were over last. Their CONNECT streams may be there still, until the other side knows. */
+  readonly #over = new Set<number>()
   #waiting: Waiting[] = []
   #early: Early[] = []
   #agreement: Agreement | undefined
@@ -335,6 +340,7 @@ export class WebTransportSessions {
   }
 
   #turnAwayHeld(sessionId: number): void {
+    this.#remember(sessionId)
     for (const held of this.#room.take(sessionId)) held.abort(WebTransportErrorCode.WT_BUFFERED_STREAM_REJECTED)
   }
 
@@ -362,13 +368,23 @@ export class WebTransportSessions {
   #isGone(sessionId: number): boolean {
     // A client knows of its requests before anybody else.
     if (this.#http3.role === 'client') return true
+    if (this.#over.has(sessionId)) return true
     const { streams } = this.#http3.connection
     return sessionId / 4 < streams.credit.incomingBidirectional.opened && streams.get(sessionId) === undefined
   }
 
+  #remember(sessionId: number): void {
+    this.#over.add(sessionId)
+    const [oldest] = this.#over
+    if (oldest !== undefined && this.#over.size > MAX_OVER) this.#over.delete(oldest)
+  }
+
   #onSettled(machine: SessionMachine): void {
     this.#live.delete(machine)
-    if (machine.id !== undefined) this.#machines.delete(machine.id)
+    if (machine.id !== undefined) {
+      this.#machines.delete(machine.id)
+      this.#remember(machine.id)
+    }
     if (this.#machines.size === 0 && this.#live.size === 0 && this.#early.length === 0)
       this.#events.push({ type: 'idle' })
   }
