@@ -25,7 +25,7 @@ import { Http3Log } from './http3-log.ts'
 import { type Http3Config, type Http3Options, http3Config, ownSettings } from './options.ts'
 import { encodePriorityUpdate } from './priority.ts'
 import { type RequestHost, RequestStream } from './request-stream.ts'
-import type { Settings } from './settings.ts'
+import { SettingId, type Settings } from './settings.ts'
 import { StreamType } from './stream-kinds.ts'
 import { UnidirectionalStreams } from './unidirectional.ts'
 
@@ -385,9 +385,15 @@ export class Http3Connection {
 
   #onSettings(settings: Settings): void {
     this.#peerSettings = settings
-    this.#datagrams.isEnabled = settings.h3Datagram && this.#config.datagrams
+    this.#datagrams.isEnabled = this.#config.datagrams && (settings.h3Datagram || this.#hasOldDatagrams(settings))
     this.#fields.onSettings(settings)
     this.#events.push({ type: 'settings', settings })
+  }
+
+  /** Peers of before RFC 9297 name their datagrams otherwise, and send the same; they count where we offered that as well. */
+  #hasOldDatagrams(settings: Settings): boolean {
+    const id = SettingId.h3DatagramDraft04
+    return settings.all.get(id) === 1 && this.#config.settings.some((own) => own[0] === id)
   }
 
   /** RFC 9114 §5.2. */
