@@ -15,6 +15,7 @@ const HELP = `isoquic gateway --allow HOST:PORT [options]: UDP for pages and Wor
   --host HOST         where to listen; default 127.0.0.1
   --port PORT         default 8443; 0: any
   --key FILE, --cert FILE   PEM, for TLS; needed outside loopback
+  --http3             CONNECT-UDP over HTTP/3 too, on the same port of UDP; needs --key and --cert
   --insecure          no TLS outside loopback: a reverse proxy in front has it
   --trust-proxy RANGE addresses of reverse proxies whose X-Forwarded-For counts; may be repeated
   --quiet             no line for each flow
@@ -31,6 +32,7 @@ const OPTIONS: ParseArgsOptionsConfig = {
   port: { type: 'string' },
   key: { type: 'string' },
   cert: { type: 'string' },
+  http3: { type: 'boolean' },
   insecure: { type: 'boolean' },
   'trust-proxy': { type: 'string', multiple: true },
   quiet: { type: 'boolean' },
@@ -57,6 +59,7 @@ export const gatewayCommand: Command = {
       origins: all('origin'),
       host: text(values, 'host') ?? '127.0.0.1',
       port: port(values, 8443),
+      http3: values['http3'] === true,
       insecure: values['insecure'] === true,
       trustedProxies: all('trust-proxy'),
       ...(tokenKey !== undefined && { tokenKey }),

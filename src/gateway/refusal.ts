@@ -45,12 +45,21 @@ const PROXY_ERRORS: Readonly<Partial<Record<RefusalReason, string>>> = {
   internal_error: 'proxy_internal_error',
 }
 
+/** The status with which a CONNECT is refused. */
+export function refusalStatus(reason: RefusalReason): number {
+  return Number.parseInt(STATUS[reason], 10)
+}
+
+/** The field `Proxy-Status` that says why (RFC 9209). */
+export function proxyStatus(reason: RefusalReason): string {
+  return `isoquic; error=${PROXY_ERRORS[reason] ?? 'http_request_denied'}; details="${reason}"`
+}
+
 /** A whole response that refuses a request. */
 export function refusalResponse(reason: RefusalReason): string {
-  const error = PROXY_ERRORS[reason] ?? 'http_request_denied'
   return [
     `HTTP/1.1 ${STATUS[reason]}`,
-    `Proxy-Status: isoquic; error=${error}; details="${reason}"`,
+    `Proxy-Status: ${proxyStatus(reason)}`,
     ...(reason === 'unauthorized' ? ['Proxy-Authenticate: Bearer'] : []),
     'Content-Length: 0',
     'Connection: close',

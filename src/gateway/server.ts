@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { targetOf } from '../../transports/connect-udp.ts'
 import { CAPSULE_PROTOCOL, RAW_PROTOCOL, TOKEN_PREFIX } from '../../transports/websocket.ts'
+import type { Http3Server } from '../api/http3/serve.ts'
 import { type ServerWebSocket, streamChannel, webSocketChannel } from './channels.ts'
 import { type FlowRequest, Gateway, type GatewayCounters, type GatewayOptions } from './gateway.ts'
 import { embeddedIpv4, type IpRange, isInRange, parseIp, parseRange } from './ip-address.ts'
@@ -21,6 +22,11 @@ export interface GatewayServerOptions extends GatewayOptions {
   readonly port?: number
   /** PEM; required outside loopback, unless `insecure` is set. */
   readonly tls?: { readonly key: string; readonly certificate: string }
+  /**
+   * CONNECT-UDP over HTTP/3 as well (RFC 9298 §3.4), on the same port of UDP, with the certificate of `tls`; default `false`. Its
+   * clients are known by the address that they come from: no reverse proxy stands in front.
+   */
+  readonly http3?: boolean
   /** Plain HTTP outside loopback: a reverse proxy in front has TLS. */
   readonly insecure?: boolean
   /** Addresses or ranges of reverse proxies, whose `X-Forwarded-For` tells the client's address. */
@@ -57,7 +63,8 @@ const MAX_MESSAGE = 1 << 20
  * ```
  */
 export async function serveGateway(options: GatewayServerOptions): Promise<GatewayServer> {
-  const { host = '127.0.0.1', port = 8443, tls, insecure = false } = options
+  const { host = '127.0.0.1', port = 8443, tls, insecure = false, http3 = false } = options
+  if (http3 && tls === undefined) throw new RangeError('http3 needs tls: QUIC is always encrypted')
   if (tls === undefined && !insecure && !isLoopbackHost(host)) {
     throw new RangeError(
       `Outside loopback a gateway needs tls, or insecure behind a proxy that has it; host is ${host}`,
@@ -97,8 +104,10 @@ export async function serveGateway(options: GatewayServerOptions): Promise<Gatew
     server.listen(port, host, resolve)
   })
   const bound = server.address() as AddressInfo
+  const quic = http3 && tls !== undefined ? await openHttp3(gateway, host, bound.port, tls) : undefined
   const close = async (): Promise<void> => {
     gateway.close()
+    await quic?.close()
     server.closeAllConnections()
     await new Promise<void>((resolve) => server.close(() => resolve()))
   }
@@ -111,6 +120,22 @@ export async function serveGateway(options: GatewayServerOptions): Promise<Gatew
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** The same gateway over HTTP/3. What is no CONNECT is told what would be. */
+async function openHttp3(
+  gateway: Gateway,
+  host: string,
+  port: number,
+  { key, certificate }: NonNullable<GatewayServerOptions['tls']>,
+): Promise<Http3Server> {
+  const [{ serve }, { udp }, { connectUdp }] = await Promise.all([
+    import('../api/http3/serve.ts'),
+    import('../../transports/udp.ts'),
+    import('./http3.ts'),
+  ])
+  const options = { certificate: { certificate, privateKey: key }, connect: connectUdp(gateway) }
+  return serve(await udp({ host, port }), options, () => new Response('CONNECT-UDP is served here\n', { status: 404 }))
 }
 
 interface WsModule {
