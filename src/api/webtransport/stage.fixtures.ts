@@ -114,7 +114,19 @@ export function echo(session: WebTransportServerSession): void {
   }
   each(session.incomingBidirectionalStreams, ({ readable, writable }) => readable.pipeTo(writable)).catch(() => {})
   each(session.incomingUnidirectionalStreams, async (readable) =>
-    readable.pipeTo(await session.createUnidirectionalStream({ waitUntilAvailable: true })),
+    copy(readable, await session.createUnidirectionalStream({ waitUntilAvailable: true })),
   ).catch(() => {})
   session.datagrams.readable.pipeTo(session.datagrams.createWritable()).catch(() => {})
+}
+
+/** As `pipeTo`, which in workerd leaves a rejection behind where both ends fail in the same turn. */
+async function copy(readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array>): Promise<void> {
+  const reader = readable.getReader()
+  const writer = writable.getWriter()
+  writer.closed.catch(() => {})
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return writer.close()
+    await writer.write(value)
+  }
 }

@@ -143,6 +143,7 @@ export class StreamEnds implements SendSide, ReceiveSide {
 
   /** The session is over. */
   fail(error: unknown): void {
+    // W3C's order, and the one in which a pipe between the two leaves no rejection behind in workerd.
     this.#onSendEnd(error)
     this.#onReceiveEnd(error)
   }
