@@ -66,11 +66,6 @@ export class InstructionStream {
     this.#handler = handler
   }
 
-  /** Bytes that are held, of an instruction that is not whole. */
-  get length(): number {
-    return this.#length
-  }
-
   /** Obeys all that is whole with `bytes`, which are borrowed. Whatever the handler throws passes through. */
   receive(bytes: Uint8Array): void {
     const reader = this.#reader
