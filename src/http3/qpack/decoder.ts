@@ -192,7 +192,7 @@ export class QpackDecoder {
     reader.at = nameAt
     const name = reader.string(nameLength, isNameHuffman, room)
     reader.at = valueAt
-    const value = name === undefined ? undefined : reader.string(length, isHuffman, room - name.length)
+    const value = name === undefined ? undefined : reader.string(length, isHuffman, room)
     if (name === undefined || value === undefined) return this.#tooLarge(reader)
     this.#insert(reader, { name, value })
     return true
@@ -202,7 +202,7 @@ export class QpackDecoder {
   #stringLength(reader: LiteralReader, bits: number, isHuffman: boolean, room: number): number {
     const length = reader.integer(bits)
     // A code has at most 30 bits, so that four bytes hold at least one character.
-    if (length !== INCOMPLETE && (room < 0 || length > (isHuffman ? 4 * room + 3 : room))) this.#tooLarge(reader)
+    if (length !== INCOMPLETE && length > (isHuffman ? 4 * room + 3 : room)) this.#tooLarge(reader)
     return length
   }
 

@@ -260,6 +260,10 @@ describe('streams that may be blocked', () => {
     // Nobody can be blocked by what is known to be there.
     encoder.receive(increment(1))
     expect([refers(12), refers(16), refers(20)]).toEqual([true, true, true])
+    // And those that waited for it are free to wait for something else.
+    const refersTo = (streamId: number, value: string): boolean =>
+      isReferring(encoder.encode(streamId, [field(`:authority: ${value}`)], Infinity))
+    expect([refersTo(24, 'b'), refersTo(28, 'b'), refersTo(32, 'b')]).toEqual([true, true, false])
   })
 
   test('are none where the peer allows none: entries serve once they are acknowledged', () => {
