@@ -23,6 +23,16 @@ const MEMBERS: readonly [path: string, title: string, type: string][] = [
   [OPTIONS, 'Server', "Omit<import('isoquic').ListenOptions, keyof import('isoquic').CommonOptions>"],
   [OPTIONS, 'Paths', "import('isoquic').PathOptions"],
   [OPTIONS, 'Limits', "NonNullable<import('isoquic').ListenOptions['limits']>"],
+  [
+    OPTIONS,
+    'HTTP/3 server',
+    "Omit<import('isoquic/http3').ServeOptions, Exclude<keyof import('isoquic').ListenOptions, 'alpn' | 'earlyData'>>",
+  ],
+  [
+    OPTIONS,
+    'HTTP/3 client',
+    "Omit<import('isoquic/http3').Http3ClientOptions, Exclude<keyof import('isoquic').ConnectOptions, 'alpn' | 'earlyData'>>",
+  ],
   [OPTIONS, 'UDP', "import('isoquic/transports/udp').UdpOptions"],
   [OPTIONS, 'Pipe', "import('isoquic/transports/pipe').PipeOptions"],
   ['README.md', 'Statistics', "import('isoquic').QuicConnectionStats"],

@@ -45,9 +45,12 @@ export interface ServeOptions extends Omit<ListenOptions, 'alpn' | 'earlyData'>,
    * that it returns is sent where none was begun.
    */
   readonly onError?: ((error: unknown, request: Request | ConnectRequest) => unknown) | undefined
-  /** Layers above HTTP/3, such as WebTransport, for each connection. @internal */
+}
+
+/** What rooms of our own may say beside. */
+export interface ExtendedServeOptions extends ServeOptions {
+  /** Layers above HTTP/3, such as WebTransport, for each connection. */
   readonly extend?: ((session: Http3Session) => SessionExtension) | undefined
-  /** @internal */
   readonly http3?: Pick<Http3Options, 'settings' | 'sessionStreams' | 'enableConnectProtocol' | 'datagrams'> | undefined
 }
 
@@ -71,11 +74,11 @@ const OWN: readonly string[] = [...SETTINGS, 'alpn', 'earlyData', 'connect', 'on
 export interface SortedServeOptions {
   readonly listen: ListenOptions
   readonly http3: Http3Options
-  readonly own: Pick<ServeOptions, 'earlyData' | 'connect' | 'onError' | 'extend'>
+  readonly own: Pick<ExtendedServeOptions, 'earlyData' | 'connect' | 'onError' | 'extend'>
 }
 
 /** Sorts the options. @throws TypeError for what is of the wrong kind; what `listen` knows it checks by itself */
-export function sortServeOptions(options: ServeOptions): SortedServeOptions {
+export function sortServeOptions(options: ExtendedServeOptions): SortedServeOptions {
   checkKeys(options, Object.keys(options ?? {}))
   const { alpn = ['h3'], earlyData, connect, onError, extend } = options
   if (typeof earlyData !== 'function') checkType(earlyData, 'earlyData', 'boolean')
@@ -83,11 +86,31 @@ export function sortServeOptions(options: ServeOptions): SortedServeOptions {
   checkType(onError, 'onError', 'function')
   const rest = Object.fromEntries(Object.entries(options).filter(([key]) => !OWN.includes(key)))
   const takesConnect = connect !== undefined
+  const http3 = {
+    enableConnectProtocol: takesConnect,
+    datagrams: takesConnect,
+    ...settingsOf(options),
+    ...options.http3,
+  }
   return {
-    listen: { ...rest, alpn, earlyData: earlyData !== undefined && earlyData !== false } as ListenOptions,
-    http3: { enableConnectProtocol: takesConnect, datagrams: takesConnect, ...settingsOf(options), ...options.http3 },
+    listen: {
+      ...rest,
+      alpn,
+      earlyData: earlyData !== undefined && earlyData !== false,
+      tickets: ticketsOf(options, http3),
+    } as ListenOptions,
+    http3,
     own: { earlyData, connect, onError, extend },
   }
+}
+
+/** RFC 9114 §7.2.4.2: early data relies on the settings that it was told, so tickets of other settings give none. */
+function ticketsOf({ tickets = {} }: ServeOptions, http3: Http3Options): ServeOptions['tickets'] {
+  if (tickets === false || typeof tickets !== 'object' || tickets === null) return tickets
+  const { maxFieldSectionSize, qpackMaxTableCapacity, qpackBlockedStreams, enableConnectProtocol, datagrams } = http3
+  const relied = [maxFieldSectionSize, qpackMaxTableCapacity, qpackBlockedStreams, enableConnectProtocol, datagrams]
+  const state = new TextEncoder().encode(`h3 ${JSON.stringify(relied)}`)
+  return { ...tickets, applicationState: tickets.applicationState ?? state }
 }
 
 /** The settings of HTTP/3 among `options`. @throws TypeError for what is no number; the core checks the rest */

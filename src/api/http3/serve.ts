@@ -11,7 +11,7 @@ import type { QuicConnection } from '../connection.ts'
 import { EndpointCore } from '../endpoint-core.ts'
 import { listenOn, type QuicServer, type ServerCloseOptions } from '../server.ts'
 import { abortable } from '../signal.ts'
-import type { Handler, ServeOptions, SortedServeOptions } from './serve-options.ts'
+import type { ExtendedServeOptions, Handler, ServeOptions, SortedServeOptions } from './serve-options.ts'
 import { sortServeOptions } from './serve-options.ts'
 import { ServerExchange, type ServerExchangeHost } from './server-exchange.ts'
 import { Http3Session } from './session.ts'
@@ -170,7 +170,7 @@ class ServerSession {
   ) {
     this.connection = connection
     const exchangeHost: ServerExchangeHost = { ...host, waitUntil: (task) => this.#waitUntil(task, host) }
-    let extension: ReturnType<NonNullable<ServeOptions['extend']>> | undefined
+    let extension: ReturnType<NonNullable<ExtendedServeOptions['extend']>> | undefined
     this.#session = new Http3Session(connection, http3, {
       onStart: (session) => {
         extension = own.extend?.(session)
