@@ -1,7 +1,9 @@
 /** The command line of the README, line by line, as it runs from a checkout. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -74,6 +76,82 @@ test('serve and get move a file, with the pin that serve prints', async () => {
   const stranger = new Command('get', `https://${address}/big.iso`)
   expect(await stranger.ends()).toBe(1)
   expect(stranger.error).toMatch(/^isoquic: .*no trust anchor; pass --pin, --ca or --insecure\n$/)
+  expect(await server.stop()).toBe(0)
+})
+
+test('get takes several files over one connection, with fields of its own, and shows what it is told', async () => {
+  mkdirSync(join(folder, 'site/sub'), { recursive: true })
+  writeFileSync(join(folder, 'site/a.txt'), 'alpha')
+  writeFileSync(join(folder, 'site/sub/b.txt'), 'beta')
+  const server = new Command('serve', './site', '--port', '0', '--qlog', 'logs')
+  const address = await server.says(/ on (\S+) \(UDP\)/)
+  const url = `https://${address}`
+  const get = new Command('get', `${url}/a.txt`, `${url}/sub/b.txt`, '--insecure', '-i', '-H', 'range: bytes=1-')
+  expect({ exitCode: await get.ends(), error: get.error }).toMatchObject({ exitCode: 0 })
+  expect(get.error).toMatch(/^HTTP\/3 206\n(?:.+: .*\n)*content-range: bytes 1-4\/5\n/)
+  expect(readFileSync(join(folder, 'a.txt'), 'utf8') + readFileSync(join(folder, 'b.txt'), 'utf8')).toBe('lphaeta')
+  expect(server.output.match(/127\.0\.0\.1:\d+ {2}GET \S+ {2}206 {2}\d B\n/g)).toHaveLength(2)
+
+  const listing = new Command('get', `${url}/`, '--insecure', '-o', '-')
+  expect(await listing.ends()).toBe(0)
+  expect(listing.output).toContain('<a href="./sub/">sub/</a>')
+  const refused = new Command('get', `${url}/a.txt`, '--insecure', '-H', 'range: bytes=9-')
+  expect(await refused.ends()).toBe(1)
+  expect(refused.error).toBe(`isoquic: ${address} answered /a.txt with status 416\n`)
+  expect(await server.stop()).toBe(0)
+  // A log of each connection: the two files came over one.
+  expect(readdirSync(join(folder, 'logs'))).toHaveLength(3)
+})
+
+test('serve stands in front of another server, and has files of its own', async () => {
+  mkdirSync(join(folder, 'front'))
+  writeFileSync(join(folder, 'front/own.txt'), 'a file')
+  const origin = createServer((request, response) => {
+    response.setHeader('x-protocol', String(request.headers['x-forwarded-proto']))
+    response.end(`${request.method} ${request.url}`)
+  })
+  await once(origin.listen(0, '127.0.0.1'), 'listening')
+  const proxy = `http://127.0.0.1:${(origin.address() as AddressInfo).port}`
+  const server = new Command('serve', './front', '--proxy', proxy, '--port', '0')
+  const address = await server.says(/ on (\S+) \(UDP\)/)
+  for (const [path, text] of [
+    ['/own.txt', 'a file'],
+    ['/api?x=1', 'GET /api?x=1'],
+  ]) {
+    const get = new Command('get', `https://${address}${path}`, '--insecure', '-o', '-', '-i')
+    expect(await get.ends()).toBe(0)
+    expect(get.output).toBe(text)
+    if (path !== '/own.txt') expect(get.error).toContain('x-protocol: https\n')
+  }
+  expect(await server.stop()).toBe(0)
+  origin.closeAllConnections()
+  origin.close()
+})
+
+test('serve and get speak HTTP/0.9 where they are asked to', async () => {
+  mkdirSync(join(folder, 'old'))
+  writeFileSync(join(folder, 'old/old.txt'), 'as of old')
+  const server = new Command('serve', './old', '--port', '0', '--hq')
+  const address = await server.says(/ on (\S+) \(UDP\)/)
+  const get = new Command('get', `https://${address}/old.txt`, '--insecure', '--hq', '-o', '-')
+  expect({ exitCode: await get.ends(), output: get.output }).toEqual({ exitCode: 0, output: 'as of old' })
+  const newer = new Command('get', `https://${address}/old.txt`, '--insecure')
+  expect(await newer.ends()).toBe(1)
+  expect(await server.stop()).toBe(0)
+})
+
+test.each([
+  ['h3', []],
+  ['perf', ['--raw']],
+])('perf measures both ways and requests: ALPN %s', async (alpn, words) => {
+  const server = new Command('perf', '--serve', '--port', '0', ...words)
+  const address = await server.says(/ on (\S+) \(UDP\)/)
+  const sizes = ['--down', '300kB', '--up', '0.3MB', '--requests', '20', '--parallel', '4']
+  const perf = new Command('perf', address, '--insecure', ...sizes, ...words)
+  expect({ exitCode: await perf.ends(), error: perf.error }).toMatchObject({ exitCode: 0 })
+  expect(perf.output).toMatch(new RegExp(`^handshake +\\d+\\.\\d\\d ms +${address}, ALPN ${alpn}\\n`))
+  expect(perf.output).toMatch(/^download +\S+ \wB\/s +300 kB in .*\nupload +\S+ \wB\/s +300 kB in/m)
+  expect(perf.output).toMatch(/^requests +\d+\/s +20 of 1 kB, 4 at a time\ntime each +\d+/m)
   expect(await server.stop()).toBe(0)
 })
 

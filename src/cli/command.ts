@@ -43,6 +43,12 @@ export function text(values: Readonly<Record<string, unknown>>, name: string): s
   return typeof value === 'string' ? value : undefined
 }
 
+/** All texts of an option that may be repeated. */
+export function texts(values: Readonly<Record<string, unknown>>, name: string): readonly string[] {
+  const value = values[name]
+  return Array.isArray(value) ? value.map(String) : []
+}
+
 /** A port from an option. @throws UsageError */
 export function port(values: Readonly<Record<string, unknown>>, fallback: number): number {
   const given = text(values, 'port')

@@ -5,6 +5,7 @@ import { echoCommand } from './echo.ts'
 import { gatewayCommand } from './gateway.ts'
 import { getCommand } from './get.ts'
 import { inspectCommand } from './inspect.ts'
+import { perfCommand } from './perf.ts'
 import { pingCommand } from './ping.ts'
 import { serveCommand } from './serve.ts'
 
@@ -13,6 +14,7 @@ const COMMANDS: readonly Command[] = [
   getCommand,
   echoCommand,
   pingCommand,
+  perfCommand,
   inspectCommand,
   gatewayCommand,
 ]

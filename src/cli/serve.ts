@@ -1,6 +1,8 @@
-/** `isoquic serve DIR`: serves the files of a folder until it is interrupted. */
+/** `isoquic serve DIR`: serves the files of a folder, or what another server has, until it is interrupted. */
 import { stat } from 'node:fs/promises'
 import { udp } from '../../transports/udp.ts'
+import { serve } from '../api/http3/serve.ts'
+import type { Handler } from '../api/http3/serve-options.ts'
 import { listen } from '../api/server.ts'
 import {
   type Command,
@@ -15,13 +17,19 @@ import {
   text,
   UsageError,
 } from './command.ts'
+import { filesHandler } from './files/handler.ts'
 import { HQ_INTEROP, HQ_ISOQUIC, serveConnection } from './hq.ts'
 import { formatBytes } from './progress.ts'
+import { proxyHandler } from './proxy.ts'
 
-const HELP = `isoquic serve DIR [options]: serves the files of a folder (HTTP/0.9 over QUIC, ALPN hq-interop)
+const HELP = `isoquic serve DIR [options]: serves the files of a folder over HTTP/3, in whole and in part; folders are listed
+isoquic serve --proxy URL [options]: serves what the server at URL answers
 
 ${IDENTITY_HELP}
   --retry         ask each client to prove its address first
+  --proxy URL     ask an http:// or https:// server; with DIR, for what DIR does not have
+  --no-listing    folders without an index.html are not found
+  --hq            HTTP/0.9 over QUIC (ALPN hq-interop) instead of HTTP/3
 
 Example:
   isoquic serve ./public --port 4433
@@ -33,32 +41,93 @@ export const serveCommand: Command = {
   summary: 'serve the files of a folder',
   help: HELP,
   async run(words) {
-    const { values, positionals } = parseWords(words, { ...IDENTITY_OPTIONS, retry: { type: 'boolean' } })
+    const { values, positionals } = parseWords(words, {
+      ...IDENTITY_OPTIONS,
+      retry: { type: 'boolean' },
+      proxy: { type: 'string' },
+      'no-listing': { type: 'boolean' },
+      hq: { type: 'boolean' },
+    })
     const [folder, ...more] = positionals
-    if (folder === undefined || more.length > 0) throw new UsageError('Say which folder to serve: isoquic serve DIR')
-    const found = await stat(folder).catch(() => undefined)
-    if (found?.isDirectory() !== true) throw new UsageError(`${folder} is no folder`)
+    const proxy = text(values, 'proxy')
+    const isHq = values['hq'] === true
+    if ((folder === undefined && proxy === undefined) || more.length > 0) {
+      throw new UsageError('Say which folder to serve: isoquic serve DIR')
+    }
+    if (isHq && (folder === undefined || proxy !== undefined)) throw new UsageError('--hq serves a folder alone')
+    if (folder !== undefined && (await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
+      throw new UsageError(`${folder} is no folder`)
+    }
+    // Whatever is wrong with the options is said before a socket is open.
+    const origin = proxy === undefined ? undefined : checkedProxy(proxy)
     const { certificate, pin } = await identity(values)
-    const transport = await udp({ host: text(values, 'host') ?? '127.0.0.1', port: port(values, 4433) })
-    const server = await listen(transport, {
-      alpn: [HQ_ISOQUIC, HQ_INTEROP],
+    const options = {
       certificate,
-      retry: values['retry'] === true ? 'always' : 'never',
+      retry: values['retry'] === true ? ('always' as const) : ('never' as const),
       ...keyLog(values),
       ...qlog(values),
-    })
-    console.log(`Serving ${folder} on ${server.address} (UDP)`)
+    }
+    const transport = await udp({ host: text(values, 'host') ?? '127.0.0.1', port: port(values, 4433) })
+    const files =
+      folder === undefined ? undefined : await filesHandler(folder, { listing: values['no-listing'] !== true })
+    const server =
+      isHq && folder !== undefined
+        ? await listen(transport, { alpn: [HQ_ISOQUIC, HQ_INTEROP], ...options })
+        : await serve(transport, { ...options, onError: tellError }, told(both(files, origin)))
+    console.log(`Serving ${folder ?? proxy} on ${server.address} (UDP)`)
     if (pin !== undefined) console.log(`certificate made for 13 days; get https://${server.address}/… --pin ${pin}`)
-    void (async () => {
-      for await (const connection of server) {
-        const from = connection.remoteAddress
-        serveConnection(connection, folder, ({ path, bytes, error }) => {
-          console.log(`${from}  ${path}  ${error ?? formatBytes(bytes)}`)
-        }).catch(() => {})
-      }
-    })()
+    if (Symbol.asyncIterator in server && folder !== undefined) void serveHq(server, folder)
     await interrupted()
     await server.close()
+    origin?.close()
     return 0
   },
+}
+
+/** @throws UsageError */
+function checkedProxy(url: string): ReturnType<typeof proxyHandler> {
+  try {
+    return proxyHandler(url)
+  } catch (error) {
+    throw new UsageError(`--proxy: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** Files first; what they cannot answer the origin is asked for. */
+function both(
+  files: ((request: Request) => Promise<Response>) | undefined,
+  origin: ReturnType<typeof proxyHandler> | undefined,
+): Handler {
+  return async (request, info) => {
+    const response = await files?.(request)
+    const isMissing = response === undefined || response.status === 404 || response.status === 405
+    if (origin === undefined || !isMissing) return response ?? new Response(null, { status: 404 })
+    await response?.body?.cancel()
+    return await origin(request, info)
+  }
+}
+
+/** `handler`, with a line about each request. */
+function told(handler: Handler): Handler {
+  return async (request, info) => {
+    const { pathname, search } = new URL(request.url)
+    const response = await handler(request, info)
+    const length = response.headers.get('content-length')
+    const size = length === null ? '' : `  ${formatBytes(Number(length))}`
+    console.log(`${info.remoteAddress}  ${request.method} ${pathname}${search}  ${response.status}${size}`)
+    return response
+  }
+}
+
+function tellError(error: unknown, { url }: { readonly url?: string | undefined }): void {
+  console.error(`isoquic: ${url ?? ''}: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+async function serveHq(server: Awaited<ReturnType<typeof listen>>, folder: string): Promise<void> {
+  for await (const connection of server) {
+    const from = connection.remoteAddress
+    serveConnection(connection, folder, ({ path, bytes, error }) => {
+      console.log(`${from}  ${path}  ${error ?? formatBytes(bytes)}`)
+    }).catch(() => {})
+  }
 }
