@@ -19,7 +19,7 @@ const SPARE = 32
 export function aesGcmKernel(isRelaxed: boolean): Uint8Array {
   const assembly = new Assembly()
   const xorExactly = defineXorExactly(assembly)
-  const aes = defineAes(assembly)
+  const aes = defineAes(assembly, isRelaxed)
   const ghash = defineGhash(assembly, isRelaxed)
   const roundsOf = (context: I32): I32 => i32.load(context, AES_CONTEXT.rounds)
 

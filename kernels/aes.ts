@@ -1,7 +1,12 @@
 /**
  * AES (FIPS 197), eight blocks at once and bit by bit: vector `i` holds bit `i` of all bytes of all blocks. Its byte `p` belongs to
- * the byte `p` of the blocks, and bit `b` of that byte to block `b`. So SubBytes is a circuit of whole vectors, ShiftRows moves bytes
+ * the byte `p` of the blocks, and bit `b` of that byte to block `b`. So SubBytes is a circuit of whole vectors, MixColumns moves bytes
  * within each vector, and nothing is ever looked up at a secret address: the time depends on nothing but the number of rounds.
+ *
+ * ShiftRows is put off to the end ("fixslicing", Adomnicai and Peyrin, 2020). After k rounds the bytes lie where they were before k
+ * times ShiftRows, and so do those of the round keys, which are stored like that. The byte that MixColumns finds one row below is
+ * then k columns to the right as well, which costs nothing: the bytes are moved anyway. At the end ShiftRows is made good twice,
+ * since it is the identity when done four times, and there are 10 or 14 rounds.
  */
 import { STREAM, WORK, ZEROS } from '../src/crypto/wasm/layout.ts'
 import { type Assembly, type Body, type Callable, i32, type Local, type V128, v128 } from './assembler.ts'
@@ -17,12 +22,15 @@ const BITS = WORK
 /** The bytes of the key schedule. */
 const SCHEDULE = 1088
 
-/** ShiftRows: byte `p`, in row p mod 4, comes from the same row, as many columns to the right. */
+/** ShiftRows (FIPS 197 §5.1.2): byte `p`, in row p mod 4, comes from the same row, as many columns to the right. */
 const SHIFTED = SIXTEEN.map((p) => (p + 4 * (p & 3)) & 15)
-/** The same, each byte replaced by the one below it in its column: what MixColumns takes three times. */
-const SHIFTED_BELOW = SIXTEEN.map((p) => SHIFTED[(p & 12) | ((p + 1) & 3)] ?? 0)
-/** Bytes two rows below. */
-const TWO_BELOW = SIXTEEN.map((p) => (p & 12) | ((p + 2) & 3))
+/** Done twice. */
+const SHIFTED_TWICE = SHIFTED.map((p) => SHIFTED[p] ?? 0)
+/** The inverse. */
+const SHIFTED_BACK = SIXTEEN.map((p) => SHIFTED.indexOf(p))
+/** One row further down and one column to the right; two of each. */
+const BELOW = SIXTEEN.map((p) => ((p + 4) & 12) | ((p + 1) & 3))
+const TWO_BELOW = SIXTEEN.map((p) => ((p + 8) & 12) | ((p + 2) & 3))
 
 export interface Aes {
   /** (round keys, rounds, to, from): encrypts the blocks at BITS and XORs them with the 128 bytes at `from` into `to`. */
@@ -35,8 +43,10 @@ export interface Aes {
   readonly expand: Callable<readonly ['i32', 'i32', 'i32'], undefined>
 }
 
-export function defineAes(assembly: Assembly): Aes {
-  const pass = assembly.procedure(['i32', 'i32', 'i32', 'i32'], writePass)
+export function defineAes(assembly: Assembly, isRelaxed: boolean): Aes {
+  const pass = assembly.procedure(['i32', 'i32', 'i32', 'i32'], (body, ...locals) =>
+    writePass(body, isRelaxed, ...locals),
+  )
   /** The bits of one block, the same in all eight, to `to`. */
   const spread = assembly.procedure(['i32', 'v128'], (body, to, block) => {
     for (const i of EIGHT) body.store(to, v128.equal8(v128.and(block, v128.bytes(1 << i)), v128.bytes(1 << i)), 16 * i)
@@ -58,7 +68,7 @@ export function defineAes(assembly: Assembly): Aes {
   const expand = assembly.procedure(['i32', 'i32', 'i32'], (body, to, key, length) => {
     body.copy(i32.const(SCHEDULE), key, length)
     const word = body.i32()
-    /** SubWord (FIPS 197 §5.2): a last round with round keys of zero; ShiftRows does nothing to four equal columns. */
+    /** SubWord (FIPS 197 §5.2): a last round with round keys of zero; ShiftRows does nothing to equal columns. */
     const substitute = (): void => {
       body.run(spread, i32.const(BITS), v128.splat32(word))
       body.run(pass, i32.const(ZEROS), i32.const(1), i32.const(STREAM), i32.const(ZEROS))
@@ -89,11 +99,13 @@ export function defineAes(assembly: Assembly): Aes {
       i32.ltU(at, end),
     )
     body.set(at, i32.const(SCHEDULE))
+    const places = body.v128(v128.const(SIXTEEN))
     body.repeat(
       () => {
         // What S_BOX leaves out is added by all round keys but the first.
         const left = v128.splat8(i32.mul(i32.ne(at, i32.const(SCHEDULE)), i32.const(0x63)))
-        body.run(spread, to, v128.xor(v128.load(at), left))
+        body.run(spread, to, v128.xor(v128.swizzle(v128.load(at), places), left))
+        body.set(places, moved(places, SHIFTED_BACK))
         body.advance(to, PASS)
         body.advance(at, 16)
       },
@@ -104,7 +116,14 @@ export function defineAes(assembly: Assembly): Aes {
   return { pass, counters, gather, expand }
 }
 
-function writePass(body: Body, keys: Local<'i32'>, rounds: Local<'i32'>, to: Local<'i32'>, from: Local<'i32'>): void {
+function writePass(
+  body: Body,
+  isRelaxed: boolean,
+  keys: Local<'i32'>,
+  rounds: Local<'i32'>,
+  to: Local<'i32'>,
+  from: Local<'i32'>,
+): void {
   // Bit 7 first, as the circuit names its inputs.
   const q = EIGHT.map((i) =>
     body.v128(v128.xor(v128.load(i32.const(0), BITS + 16 * i), v128.load(keys, 16 * i))),
@@ -115,6 +134,8 @@ function writePass(body: Body, keys: Local<'i32'>, rounds: Local<'i32'>, to: Loc
     gates.set(name, local)
     return local
   }
+  const below = body.v128(v128.const(BELOW))
+  const twoBelow = body.v128(v128.const(TWO_BELOW))
   body.repeat(() => {
     body.advance(keys, PASS)
     for (const line of S_BOX.split(' ')) {
@@ -127,18 +148,19 @@ function writePass(body: Body, keys: Local<'i32'>, rounds: Local<'i32'>, to: Loc
     const key = (i: number): V128 => v128.load(keys, 16 * i)
     body.advance(rounds, -1)
     body.if(i32.isZero(rounds), () => {
-      for (const i of EIGHT) body.set(q[i] as Local<'v128'>, v128.xor(moved(s(i), SHIFTED), key(i)))
+      for (const i of EIGHT) body.set(q[i] as Local<'v128'>, moved(v128.xor(s(i), key(i)), SHIFTED_TWICE))
       transpose(body, q)
       for (const i of EIGHT) body.store(to, v128.xor(v128.load(from, 16 * i), q[i] as V128), 16 * i)
       body.return()
     })
     // MixColumns: 2 a + 3 b + c + d = 2 (a + b) + b + (c + d), with a the byte itself and b, c, d those below it.
     const sums = EIGHT.map((i) => {
-      const below = gate(`t${i}`)
+      const next = gate(`t${i}`)
       const sum = gate(`t${8 + i}`)
-      body.set(below, moved(s(i), SHIFTED_BELOW))
-      body.set(sum, v128.xor(moved(s(i), SHIFTED), below))
-      body.set(q[i] as Local<'v128'>, v128.xor(v128.xor(moved(sum, TWO_BELOW), below), key(i)))
+      body.set(next, v128.lookUp(isRelaxed, s(i), below))
+      body.set(sum, v128.xor(s(i), next))
+      const others = v128.lookUp(isRelaxed, sum, twoBelow)
+      body.set(q[i] as Local<'v128'>, v128.xor(v128.xor(others, next), key(i)))
       return sum
     })
     // Twice a byte (FIPS 197 §4.2.1): its bits one higher, and the highest comes back as x^4 + x^3 + x + 1.
@@ -146,6 +168,9 @@ function writePass(body: Body, keys: Local<'i32'>, rounds: Local<'i32'>, to: Loc
       const doubled = [sums[(i + 7) & 7] as V128, ...(i === 1 || i === 3 || i === 4 ? [sums[7] as V128] : [])]
       body.set(q[i] as Local<'v128'>, doubled.reduce(v128.xor, q[i] as V128))
     }
+    // A column further to the right, and two.
+    body.set(below, v128.and(v128.add8(below, v128.bytes(4)), v128.bytes(15)))
+    body.set(twoBelow, v128.xor(twoBelow, v128.bytes(8)))
   }, i32.const(1))
 }
 

@@ -158,6 +158,7 @@ export const v128 = {
   /** All ones where the signed byte of `a` is greater. */
   greater8: (a: V128, b: V128): V128 => operator('v128', simd(0x27), a, b),
   equal8: (a: V128, b: V128): V128 => operator('v128', simd(0x23), a, b),
+  add8: binary('v128', simd(0x6e)) as Binary<'v128'>,
   add32: binary('v128', simd(0xae)) as Binary<'v128'>,
   shl32: shift(0xab) as Shift,
   shrU32: shift(0xad) as Shift,
@@ -177,7 +178,7 @@ export const v128 = {
     operator('v128', isRelaxed ? simd(0x100) : [SIMD, 0x8e, 0x00], table, indices),
   zero: (): V128 => v128.const(Array.from({ length: 16 }, () => 0)),
   /** One byte in all lanes. */
-  bytes: (value: number): V128 => v128.const(Array.from({ length: 16 }, () => value)),
+  bytes: (value: number): V128 => v128.splat8(i32.const((value << 24) >> 24)),
 }
 
 /** What is called by its index; made by {@link Assembly.define}. */
