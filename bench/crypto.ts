@@ -5,6 +5,7 @@
  */
 import { table } from '../src/cli/table.ts'
 import { noblePackets } from '../src/crypto/noble/packets.ts'
+import { hybridPackets } from '../src/crypto/node/hybrid-packets.ts'
 import { nodePackets } from '../src/crypto/node/packets.ts'
 import { type CipherSuite, type PacketProtector, type PacketProvider, PacketStatus } from '../src/crypto/provider.ts'
 import { wasmPackets } from '../src/crypto/wasm/packets.ts'
@@ -26,6 +27,7 @@ const GROUP = 20
 
 const ENGINES: readonly (readonly [name: string, provider: PacketProvider])[] = [
   ['node:crypto', nodePackets],
+  ['hybrid', hybridPackets],
   ['wasm', wasmPackets],
   ['noble', noblePackets],
 ]

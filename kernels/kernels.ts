@@ -2,6 +2,7 @@
 import { aesGcmKernel } from './aes-gcm.ts'
 import { chaCha20Poly1305Kernel } from './chacha20-poly1305.ts'
 
+const NODE_FOLDER = 'src/crypto/node/'
 const FOLDER = 'src/crypto/wasm/'
 
 /** Files by their paths from the root of the repository. */
@@ -14,19 +15,40 @@ export function kernelFiles(): ReadonlyMap<string, string | Uint8Array> {
     [`${FOLDER}aes-gcm.wasm`, plain],
     [`${FOLDER}aes-gcm-relaxed.wasm`, relaxed],
     [`${FOLDER}embedded.ts`, embedded(chaCha, plain, relaxed)],
+    [`${NODE_FOLDER}hybrid-kernel.ts`, hybrid(aesGcmKernel(false, true), aesGcmKernel(true, true))],
   ])
 }
 
+/** A constant as the formatter would write it. */
+function constant(name: string, what: string, value: string): string {
+  const start = `export const ${name}: string =`
+  const isShort = start.length + value.length + 3 <= 120
+  return `/** ${what}. */\n${start}${isShort ? ' ' : '\n  '}'${value}'\n`
+}
+
+function kernel(name: string, what: string, bytes: Uint8Array): string {
+  return constant(name, `${what}: ${bytes.length} bytes, base64`, Buffer.from(bytes).toString('base64'))
+}
+
+function places(name: string, plain: Uint8Array, relaxed: Uint8Array): string {
+  const list = relaxedPlaces(plain, relaxed).join(' ')
+  return constant(name, 'Where it has a swizzle that may be relaxed, each place counted from the one before', list)
+}
+
 function embedded(chaCha: Uint8Array, plain: Uint8Array, relaxed: Uint8Array): string {
-  const constant = (name: string, what: string, bytes: Uint8Array): string =>
-    `/** ${what}: ${bytes.length} bytes, base64. */\nexport const ${name}: string =\n  '${Buffer.from(bytes).toString('base64')}'\n`
-  const places = relaxedPlaces(plain, relaxed)
   return [
     '/** The kernels for pages, where a file of its own would be one more to load. Written by `npm run build:wasm`. */\n',
-    constant('CHACHA20_POLY1305', 'ChaCha20-Poly1305', chaCha),
-    constant('AES_GCM', 'AES-GCM', plain),
-    `/** Where AES-GCM has a swizzle that may be relaxed, each counted from the one before. */`,
-    `export const RELAXABLE: readonly number[] = [${places.join(', ')}]\n`,
+    kernel('CHACHA20_POLY1305', 'ChaCha20-Poly1305', chaCha),
+    kernel('AES_GCM', 'AES-GCM', plain),
+    places('RELAXABLE', plain, relaxed),
+  ].join('\n')
+}
+
+function hybrid(plain: Uint8Array, relaxed: Uint8Array): string {
+  return [
+    '/** The kernel of AES-GCM that lets its host encrypt the blocks. Written by `npm run build:wasm`. */\n',
+    kernel('HYBRID_AES_GCM', 'AES-GCM with the entry points for a host', plain),
+    places('HYBRID_RELAXABLE', plain, relaxed),
   ].join('\n')
 }
 

@@ -16,8 +16,9 @@ import {
 } from './assembler.ts'
 
 /** The statuses of `PacketStatus`. */
-const [DONE, FAILED] = [1, 2]
-const TAG_LENGTH = 16
+export const DONE = 1
+export const FAILED = 2
+export const TAG_LENGTH = 16
 /** From the packet number to the end of its sample (RFC 9001 §5.4.2). */
 const SAMPLED = 20
 
@@ -30,12 +31,12 @@ export const field = {
   packetNumber: (at: I32): I64 => i64.ofF64(f64.load(at, DESCRIPTOR.packetNumber)),
 }
 
-function setStatus(body: Body, at: I32, status: I32): void {
+export function setStatus(body: Body, at: I32, status: I32): void {
   body.store(at, status, DESCRIPTOR.status)
 }
 
 /** For each of `count` packets, with the address of its descriptor. */
-function forEachPacket(body: Body, count: I32, each: (at: Local<'i32'>) => void): void {
+export function forEachPacket(body: Body, count: I32, each: (at: Local<'i32'>) => void): void {
   const at = body.i32(i32.const(DESCRIPTORS))
   const end = body.i32(i32.add(i32.const(DESCRIPTORS), i32.mul(count, i32.const(DESCRIPTOR_BYTES))))
   body.while(i32.ltU(at, end), () => {
@@ -45,7 +46,7 @@ function forEachPacket(body: Body, count: I32, each: (at: Local<'i32'>) => void)
 }
 
 /** Where the payload begins: behind a packet number whose length the unprotected first byte tells (RFC 9000 §17.2). */
-function payloadOf(at: I32): I32 {
+export function payloadOf(at: I32): I32 {
   const length = i32.add(i32.and(i32.load8(field.start(at)), i32.const(3)), i32.const(1))
   return i32.add(field.numberOffset(at), length)
 }
@@ -79,7 +80,7 @@ export function smaller(a: Local<'i32'>, b: I32): I32 {
 }
 
 /** The four bytes of a word turned round. */
-function swap32(word: Local<'i32'>): I32 {
+export function swap32(word: Local<'i32'>): I32 {
   const mask = i32.const(0x00ff00ff)
   return i32.or(i32.rotr(i32.and(word, mask), i32.const(8)), i32.and(i32.rotr(word, i32.const(24)), mask))
 }
@@ -199,9 +200,11 @@ export interface Cipher {
 /** Where the samples of one pass are gathered: at TAIL, which only `crypt` needs else. */
 export const SAMPLES: number = TAIL
 
-/** The entry points, each for `count` packets, whose descriptors say where they are, under the keys of `context`. */
-export function exportProtection(assembly: Assembly, cipher: Cipher): void {
-  const { begin, crypt, tag } = cipher
+/**
+ * The entry points, each for `count` packets, whose descriptors say where they are, under the keys of `context`. Gives back the
+ * last step of sealing, header protection.
+ */
+export function exportProtection(assembly: Assembly, cipher: Cipher): Callable<readonly ['i32', 'i32'], undefined> {
   const applyMask = defineApplyMask(assembly)
   const decodeNumber = defineDecodeNumber(assembly)
   const masks = defineMasks(assembly, cipher)
@@ -220,23 +223,6 @@ export function exportProtection(assembly: Assembly, cipher: Cipher): void {
     })
   }
 
-  const seal = (body: Body, context: Local<'i32'>, count: Local<'i32'>): void => {
-    forEachPacket(body, count, (at) => {
-      const start = field.start(at)
-      const text = body.i32(payloadOf(at))
-      const length = body.i32(i32.sub(field.end(at), text))
-      body.run(begin, context, at)
-      body.run(crypt, context, text, length)
-      body.store(field.end(at), call(tag, context, start, i32.sub(text, start), text, length))
-      // From here on the packet is what it will be for its receiver: its sample may reach into the tag.
-      body.store(at, i32.add(field.end(at), i32.const(TAG_LENGTH)), DESCRIPTOR.end)
-    })
-    forEachMask(body, context, count, (at, mask) => {
-      body.run(applyMask, at, mask, i32.const(1))
-      setStatus(body, at, i32.const(DONE))
-    })
-  }
-
   const unmask = (body: Body, context: Local<'i32'>, count: Local<'i32'>): void => {
     forEachMask(body, context, count, (at, mask) => {
       setStatus(body, at, i32.const(FAILED))
@@ -247,31 +233,64 @@ export function exportProtection(assembly: Assembly, cipher: Cipher): void {
       })
     })
   }
-
-  const open = (body: Body, context: Local<'i32'>, count: Local<'i32'>): void => {
-    forEachPacket(body, count, (at) => {
-      body.if(i32.ne(field.status(at), i32.const(FAILED)), () => {
-        setStatus(body, at, i32.const(FAILED))
-        const start = field.start(at)
-        const text = body.i32(payloadOf(at))
-        const end = body.i32(i32.sub(field.end(at), i32.const(TAG_LENGTH)))
-        const length = body.i32(i32.sub(end, text))
-        body.if(i32.geS(length, i32.const(0)), () => {
-          body.run(begin, context, at)
-          // All bytes are compared at once, and nothing is decrypted that was not sent by the peer.
-          const made = call(tag, context, start, i32.sub(text, start), text, length)
-          body.if(i32.isZero(v128.anyTrue(v128.xor(made, v128.load(end)))), () => {
-            body.run(crypt, context, text, length)
-            setStatus(body, at, i32.const(DONE))
-          })
-        })
-      })
+  /** (context, count): protects the headers of sealed packets. */
+  const protect = assembly.procedure(['i32', 'i32'], (body, context, count) => {
+    forEachMask(body, context, count, (at, mask) => {
+      body.run(applyMask, at, mask, i32.const(1))
+      setStatus(body, at, i32.const(DONE))
     })
+  })
+  const seal = (body: Body, context: Local<'i32'>, count: Local<'i32'>): void => {
+    sealPayloads(body, cipher, context, count)
+    body.run(protect, context, count)
+  }
+  const open = (body: Body, context: Local<'i32'>, count: Local<'i32'>): void => {
+    openPayloads(body, cipher, context, count)
   }
 
   assembly.procedure(['i32', 'i32'], seal, 'seal')
   assembly.procedure(['i32', 'i32'], unmask, 'unmask')
   assembly.procedure(['i32', 'i32'], open, 'open')
+  return protect
+}
+
+/** What sealing and opening ask of a cipher. */
+export type PayloadCipher = Pick<Cipher, 'begin' | 'crypt' | 'tag'>
+
+/** Encrypts the payloads and writes the tags. */
+export function sealPayloads(body: Body, { begin, crypt, tag }: PayloadCipher, context: I32, count: I32): void {
+  forEachPacket(body, count, (at) => {
+    const start = field.start(at)
+    const text = body.i32(payloadOf(at))
+    const length = body.i32(i32.sub(field.end(at), text))
+    body.run(begin, context, at)
+    body.run(crypt, context, text, length)
+    body.store(field.end(at), call(tag, context, start, i32.sub(text, start), text, length))
+    // From here on the packet is what it will be for its receiver: its sample may reach into the tag.
+    body.store(at, i32.add(field.end(at), i32.const(TAG_LENGTH)), DESCRIPTOR.end)
+  })
+}
+
+/** Decrypts the payloads whose tags are right, and says of each packet which it was. */
+export function openPayloads(body: Body, { begin, crypt, tag }: PayloadCipher, context: I32, count: I32): void {
+  forEachPacket(body, count, (at) => {
+    body.if(i32.ne(field.status(at), i32.const(FAILED)), () => {
+      setStatus(body, at, i32.const(FAILED))
+      const start = field.start(at)
+      const text = body.i32(payloadOf(at))
+      const end = body.i32(i32.sub(field.end(at), i32.const(TAG_LENGTH)))
+      const length = body.i32(i32.sub(end, text))
+      body.if(i32.geS(length, i32.const(0)), () => {
+        body.run(begin, context, at)
+        // All bytes are compared at once, and nothing is decrypted that was not sent by the peer.
+        const made = call(tag, context, start, i32.sub(text, start), text, length)
+        body.if(i32.isZero(v128.anyTrue(v128.xor(made, v128.load(end)))), () => {
+          body.run(crypt, context, text, length)
+          setStatus(body, at, i32.const(DONE))
+        })
+      })
+    })
+  })
 }
 
 /** (context, descriptor, end of the descriptors): the masks of a passful of packets. One without a sample gets a meaningless mask. */

@@ -3,16 +3,20 @@ import { hasVectors, readVectors } from '../../e2e/support/vectors.ts'
 import { concat, fromHex, toHex } from '../base/bytes.ts'
 import { batchOver } from './aead-suite.fixtures.ts'
 import { noblePackets } from './noble/packets.ts'
+import { createHybridEngine } from './node/hybrid-packets.ts'
 import { nodePackets } from './node/packets.ts'
 import { type CipherSuite, type PacketProvider, PacketStatus } from './provider.ts'
 import { TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256 } from './suites.ts'
 import { wasmPackets } from './wasm/packets.ts'
 import { type AeadGroup, caseName, type Wycheproof } from './wycheproof.fixtures.ts'
 
+// So that packets as small as these share their blocks.
+const EVERY_BATCH = { sharedFrom: 0, sharedAfter: 0, nodeFromAes: Infinity, nodeFromChaCha: Infinity }
 const ENGINES: readonly [string, PacketProvider][] = [
   ['noble', noblePackets],
   ['node:crypto', nodePackets],
   ['wasm', wasmPackets],
+  ['hybrid', { suites: nodePackets.suites, createEngine: (bytes) => createHybridEngine(bytes, EVERY_BATCH) }],
 ]
 const FILES = ['aes_gcm_test', 'chacha20_poly1305_test'] as const
 const START = 100

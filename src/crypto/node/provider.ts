@@ -1,11 +1,11 @@
-/** All cryptography by `node:crypto`: Node, Deno, Bun, and Workers with `nodejs_compat`. */
+/** All cryptography by `node:crypto`, packets with the help of WebAssembly: Node, Deno, Bun, and Workers with `nodejs_compat`. */
 import type { CryptoProvider } from '../provider.ts'
-import { nodePackets } from './packets.ts'
+import { hybridPackets } from './hybrid-packets.ts'
 import { nodePublicKey } from './public-key.ts'
 
 /** The provider of Node. */
 export const node: CryptoProvider = {
-  ...nodePackets,
+  ...hybridPackets,
   // Not copied: what groups there are is found out at the first use.
   get groups() {
     return nodePublicKey.groups

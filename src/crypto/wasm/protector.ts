@@ -33,7 +33,7 @@ export class WasmProtector implements PacketProtector, ContextOwner {
     for (let first = from; first < to; first += DESCRIPTOR_COUNT) {
       const last = Math.min(to, first + DESCRIPTOR_COUNT)
       engine.describe(batch, first, last)
-      this.#kernel.seal(this.#expanded(), last - first)
+      this.#kernel.seal(this.context(), last - first)
       batch.status.fill(PacketStatus.done, first, last)
     }
   }
@@ -43,7 +43,7 @@ export class WasmProtector implements PacketProtector, ContextOwner {
     for (let first = from; first < to; first += DESCRIPTOR_COUNT) {
       const last = Math.min(to, first + DESCRIPTOR_COUNT)
       engine.describe(batch, first, last)
-      this.#kernel.unmask(this.#expanded(), last - first)
+      this.#kernel.unmask(this.context(), last - first)
       engine.readStatuses(batch, first, last)
       engine.readNumbers(batch, first, last)
     }
@@ -54,7 +54,7 @@ export class WasmProtector implements PacketProtector, ContextOwner {
     for (let first = from; first < to; first += DESCRIPTOR_COUNT) {
       const last = Math.min(to, first + DESCRIPTOR_COUNT)
       engine.describe(batch, first, last)
-      this.#kernel.open(this.#expanded(), last - first)
+      this.#kernel.open(this.context(), last - first)
       engine.readStatuses(batch, first, last)
     }
   }
@@ -82,17 +82,17 @@ export class WasmProtector implements PacketProtector, ContextOwner {
     }
   }
 
+  /** The address of the expanded keys, which are made anew if they made room for others. */
+  context(): number {
+    if (!this.#engine.holds(this, this.#context)) this.#context = this.#engine.expand(this)
+    return this.#context
+  }
+
   #use(batch: PacketBatch): WasmEngine {
     const engine = this.#engine
     if (batch.arena !== engine.arena) throw new TypeError('The batch must lie in the arena of the engine')
     // Wiped keys are keys of zeros: nothing must be sealed with them.
     if (this.#isDiscarded) throw new TypeError('The protector was discarded')
     return engine
-  }
-
-  /** The address of the expanded keys, which are made anew if they made room for others. */
-  #expanded(): number {
-    if (!this.#engine.holds(this, this.#context)) this.#context = this.#engine.expand(this)
-    return this.#context
   }
 }
