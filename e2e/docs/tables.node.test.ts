@@ -4,6 +4,7 @@ import { echoCommand } from '../../src/cli/echo.ts'
 import { gatewayCommand } from '../../src/cli/gateway.ts'
 import { getCommand } from '../../src/cli/get.ts'
 import { inspectCommand } from '../../src/cli/inspect.ts'
+import { perfCommand } from '../../src/cli/perf.ts'
 import { pingCommand } from '../../src/cli/ping.ts'
 import { serveCommand } from '../../src/cli/serve.ts'
 import { type ConnectionOptions, validateConnectionConfig } from '../../src/connection/config.ts'
@@ -142,7 +143,7 @@ test('there are no dependencies but those of the README', () => {
 })
 
 test('the commands and flags of the README exist', () => {
-  const commands = [serveCommand, getCommand, echoCommand, pingCommand, inspectCommand, gatewayCommand]
+  const commands = [serveCommand, getCommand, echoCommand, pingCommand, perfCommand, inspectCommand, gatewayCommand]
   const section = readText('README.md').split('## Command line')[1]?.split('\n## ')[0] ?? ''
   const named = [...section.matchAll(/^isoquic (\w+)/gm)].map(([, name]) => name)
   expect(named).toEqual(commands.map(({ name }) => name))
