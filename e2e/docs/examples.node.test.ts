@@ -25,6 +25,11 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^server: all is acknowledged; at most \d+ bytes of 16000000 waited here$/,
     /^SHA-256 is the same on both sides$/,
   ],
+  'examples/moq/moq.ts': [
+    /^client: speaks moq-lite-05$/,
+    /^client: clock is there$/,
+    ...new Array<RegExp>(5).fill(/^client: tick \d+$/),
+  ],
   'examples/own-transport.ts': [/^QUIC over a MessagePort$/],
   'examples/sans-io.ts': [
     / 40 ms: the client is connected, ALPN upload$/,

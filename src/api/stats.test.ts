@@ -18,6 +18,7 @@ test('The rate at which data can be sent is what congestion control lets through
   const perSecond = (8000 * congestionWindow) / smoothedRtt
   expect(stats().estimatedSendRate).toBeGreaterThan(0.9 * perSecond)
   expect(stats().estimatedSendRate).toBeLessThan(perSecond)
+  expect(Number.isInteger(stats().estimatedSendRate)).toBe(true)
   expect(stats().atSendCapacity).toBe(true)
   pair.run(() => false, 5000)
   expect(stats().atSendCapacity).toBe(false)

@@ -106,5 +106,7 @@ function sendRateOf(connection: Connection): number | undefined {
   const { controller, congestionWindow, maxDatagramSize, rtt } = connection.paths.active.recovery
   if (!rtt.hasSample) return undefined
   const bytesPerMs = controller.pacingRate ?? congestionWindow / rtt.smoothed
-  return Number.isFinite(bytesPerMs) ? (bytesPerMs * 8000 * (maxDatagramSize - FRAMING)) / maxDatagramSize : undefined
+  const rate = (bytesPerMs * 8000 * (maxDatagramSize - FRAMING)) / maxDatagramSize
+  // W3C's is an `unsigned long long`, and programs rely on it.
+  return Number.isFinite(rate) ? Math.floor(rate) : undefined
 }
