@@ -8,11 +8,11 @@ import { deferred } from '../signal.ts'
 import { ContentReader, messageError } from './content-reader.ts'
 import { ContentWriter } from './content-writer.ts'
 import { endOf } from './ends.ts'
+import type { Exchange, ExchangeSession, StreamFact } from './exchanges.ts'
 import { AttemptError, bodyError } from './fetch-error.ts'
 import { fieldsOf, headersOf } from './headers.ts'
 import type { OpenBody, OutgoingRequest } from './outgoing-request.ts'
 import { keepResponseInfo, ResponseInfo } from './response-info.ts'
-import type { Exchange, Http3Session, StreamFact } from './session.ts'
 
 const CANCELLED = Http3ErrorCode.H3_REQUEST_CANCELLED
 /** Responses without content (RFC 9110 §6.4.1, and 205 as the Fetch standard has it). */
@@ -24,7 +24,7 @@ export class ClientExchange implements Exchange {
   readonly response: Promise<Response>
   readonly #stream: RequestStream
   readonly #request: OutgoingRequest
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   readonly #writer: ContentWriter
   readonly #info: ResponseInfo
   readonly #isStale: boolean
@@ -38,7 +38,7 @@ export class ClientExchange implements Exchange {
   constructor(
     stream: RequestStream,
     request: OutgoingRequest,
-    session: Http3Session,
+    session: ExchangeSession,
     { isEarly, isStale }: { readonly isEarly: boolean; readonly isStale: boolean },
   ) {
     this.#stream = stream

@@ -9,9 +9,9 @@ import { checkKeys } from '../known-keys.ts'
 import { type Abortable, deferred } from '../signal.ts'
 import { messageError } from './content-reader.ts'
 import { endOf } from './ends.ts'
+import type { Exchange, ExchangeSession, StreamFact } from './exchanges.ts'
 import { AttemptError } from './fetch-error.ts'
 import { fieldsOf, type HeadersLike, headersOf } from './headers.ts'
-import type { Exchange, Http3Session, StreamFact } from './session.ts'
 import { Http3Tunnel } from './tunnel.ts'
 
 /** How a tunnel is asked for. */
@@ -57,13 +57,13 @@ export function connectFields(url: URL, init: ConnectInit): Field[] {
 /** A CONNECT under way, and the tunnel that comes of it. */
 export class ClientTunnel implements Exchange {
   readonly #stream: RequestStream
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   readonly #signal: AbortSignal | undefined
   readonly #answer = deferred<Http3Tunnel>()
   readonly #onAbort = (): void => this.#abort()
   #tunnel: Http3Tunnel | undefined
 
-  constructor(stream: RequestStream, session: Http3Session, signal: AbortSignal | undefined) {
+  constructor(stream: RequestStream, session: ExchangeSession, signal: AbortSignal | undefined) {
     this.#stream = stream
     this.#session = session
     this.#signal = signal

@@ -2,8 +2,8 @@
 import { Http3ErrorCode } from '../../http3/error.ts'
 import { type RequestHead, responseFields } from '../../http3/message.ts'
 import type { RequestStream } from '../../http3/request-stream.ts'
+import type { ExchangeSession } from './exchanges.ts'
 import { fieldsOf, type HeadersLike, headersOf } from './headers.ts'
-import type { Http3Session } from './session.ts'
 import { Http3Tunnel } from './tunnel.ts'
 
 /** What goes with an answer to a CONNECT. */
@@ -24,7 +24,7 @@ export class ConnectRequest {
   /** Aborted when the client goes before it has an answer. */
   readonly signal: AbortSignal
   readonly #stream: RequestStream
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   readonly #onDecided: (tunnel: Http3Tunnel | undefined) => void
   #isDecided = false
 
@@ -32,7 +32,7 @@ export class ConnectRequest {
   constructor(
     stream: RequestStream,
     head: RequestHead,
-    session: Http3Session,
+    session: ExchangeSession,
     signal: AbortSignal,
     onDecided: (tunnel: Http3Tunnel | undefined) => void,
   ) {

@@ -11,6 +11,7 @@ import type { QuicConnection } from '../connection.ts'
 import { EndpointCore } from '../endpoint-core.ts'
 import { listenOn, type QuicServer, type ServerCloseOptions } from '../server.ts'
 import { abortable } from '../signal.ts'
+import { DateField } from './date-field.ts'
 import type { ExtendedServeOptions, Handler, ServeOptions, SortedServeOptions } from './serve-options.ts'
 import { sortServeOptions } from './serve-options.ts'
 import { ServerExchange, type ServerExchangeHost } from './server-exchange.ts'
@@ -80,17 +81,17 @@ class ServerSessions {
   readonly #own: SortedServeOptions['own']
   readonly #sessions = new Set<ServerSession>()
   readonly #environment: Environment
+  readonly #date: DateField
   /** What a graceful close waits for beside the connections. */
   readonly #tasks = new Set<Promise<unknown>>()
   #isGoingAway = false
-  #date = ''
-  #dateAt = -1
 
   constructor(handler: Handler, { http3, own }: SortedServeOptions, environment: Environment) {
     this.#handler = handler
     this.#http3 = http3
     this.#own = own
     this.#environment = environment
+    this.#date = new DateField(() => environment.wallClock())
   }
 
   get requests(): number {
@@ -103,7 +104,7 @@ class ServerSessions {
     const session: ServerSession = new ServerSession(connection, this.#http3, this.#own, {
       handler: this.#handler,
       options: this.#own,
-      date: () => this.#today(),
+      date: () => this.#date.value,
       onTask: (task) => this.#onTask(task),
       onEnd: () => void this.#sessions.delete(session),
     })
@@ -136,16 +137,6 @@ class ServerSessions {
     this.#tasks.add(task)
     const forget = (): void => void this.#tasks.delete(task)
     task.then(forget, forget)
-  }
-
-  /** RFC 9110 §5.6.7, made once a second. */
-  #today(): string {
-    const second = Math.floor(this.#environment.wallClock() / 1000)
-    if (second !== this.#dateAt) {
-      this.#dateAt = second
-      this.#date = new Date(second * 1000).toUTCString()
-    }
-    return this.#date
   }
 }
 

@@ -10,11 +10,11 @@ import { ConnectRequest } from './connect-request.ts'
 import { ContentReader, messageError } from './content-reader.ts'
 import { ContentWriter } from './content-writer.ts'
 import { endOf } from './ends.ts'
+import type { Exchange, ExchangeSession, StreamFact } from './exchanges.ts'
 import { fieldsOf } from './headers.ts'
 import { incomingRequest, isRequestMethod, takesBody } from './incoming-request.ts'
 import { ServeInfo } from './serve-info.ts'
 import type { Handler, ServeOptions } from './serve-options.ts'
-import type { Exchange, Http3Session, StreamFact } from './session.ts'
 import type { Http3Tunnel } from './tunnel.ts'
 
 /** What an exchange needs of its server. */
@@ -36,7 +36,7 @@ const EMPTY: ReadonlySet<number> = new Set([204, 205, 304])
 export class ServerExchange implements Exchange {
   readonly #stream: RequestStream
   readonly #head: RequestHead
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   readonly #host: ServerExchangeHost
   readonly #abort = new AbortController()
   readonly #info: ServeInfo
@@ -46,7 +46,7 @@ export class ServerExchange implements Exchange {
   /** The response is on its way, or nothing more of it will be. */
   #isAnswered = false
 
-  constructor(stream: RequestStream, head: RequestHead, session: Http3Session, host: ServerExchangeHost) {
+  constructor(stream: RequestStream, head: RequestHead, session: ExchangeSession, host: ServerExchangeHost) {
     this.#stream = stream
     this.#head = head
     this.#session = session

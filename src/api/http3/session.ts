@@ -7,16 +7,7 @@ import type { RequestStream } from '../../http3/request-stream.ts'
 import type { QuicConnection } from '../connection.ts'
 import type { QuicCloseInfo, QuicError } from '../errors.ts'
 import type { ProtocolLayer, TakenConnection } from '../takeover.ts'
-
-/** An event about one request stream. */
-export type StreamFact = Extract<Http3Event, { stream: RequestStream }>
-
-/** Has a request stream. */
-export interface Exchange {
-  onFact(fact: StreamFact): void
-  /** The connection is over, before the stream was. */
-  onEnd(error: QuicError): void
-}
+import { type Exchange, type ExchangeSession, Exchanges } from './exchanges.ts'
 
 /** Hears what no exchange hears. */
 export interface SessionHost {
@@ -31,11 +22,11 @@ export interface SessionHost {
 }
 
 /** HTTP/3 on one connection, of either role. */
-export class Http3Session implements ProtocolLayer {
+export class Http3Session implements ProtocolLayer, ExchangeSession {
   readonly connection: QuicConnection
   readonly #options: Http3Options
   readonly #host: SessionHost
-  readonly #exchanges = new Map<RequestStream, Exchange>()
+  readonly #exchanges = new Exchanges()
   #core: Http3Connection | undefined
   #taken: TakenConnection | undefined
   #isDraining = false
@@ -71,7 +62,7 @@ export class Http3Session implements ProtocolLayer {
 
   /** Events of the stream go to `exchange` from now on, until both halves are over. */
   adopt(stream: RequestStream, exchange: Exchange): void {
-    if (!stream.hasEnded) this.#exchanges.set(stream, exchange)
+    this.#exchanges.adopt(stream, exchange)
   }
 
   /** The application has called into the core: what it left is sent, and what it has to tell is told. */
@@ -97,9 +88,7 @@ export class Http3Session implements ProtocolLayer {
 
   onEnd(error: QuicError, info: QuicCloseInfo | undefined): void {
     this.#isOver = true
-    const exchanges = [...this.#exchanges.values()]
-    this.#exchanges.clear()
-    for (const exchange of exchanges) exchange.onEnd(error)
+    this.#exchanges.end(error)
     this.#host.onEnd(error, info, this)
   }
 
@@ -117,12 +106,7 @@ export class Http3Session implements ProtocolLayer {
 
   #tell(event: Http3Event): void {
     if (this.#isOver) return
-    const exchange =
-      'stream' in event && event.type !== 'session-stream' ? this.#exchanges.get(event.stream) : undefined
-    if (exchange === undefined) return this.#host.onHttp3Event(event, this)
-    exchange.onFact(event as StreamFact)
-    if (event.type !== 'ended') return
-    this.#exchanges.delete(event.stream)
-    if (this.#exchanges.size === 0) this.#host.onIdle?.(this)
+    if (!this.#exchanges.tell(event)) return this.#host.onHttp3Event(event, this)
+    if (event.type === 'ended' && this.#exchanges.size === 0) this.#host.onIdle?.(this)
   }
 }

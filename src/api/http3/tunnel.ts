@@ -11,7 +11,7 @@ import { bytesOf } from '../send-stream.ts'
 import { type Deferred, deferred } from '../signal.ts'
 import { ContentReader, messageError } from './content-reader.ts'
 import { endOf } from './ends.ts'
-import type { Exchange, Http3Session, StreamFact } from './session.ts'
+import type { Exchange, ExchangeSession, StreamFact } from './exchanges.ts'
 
 /** Datagrams that wait to be sent; beyond it writers wait for a turn. */
 const TURN = 64
@@ -26,7 +26,7 @@ export class Http3Tunnel implements Exchange {
   readonly datagrams: TunnelDatagrams
   /** The stream of the core, for layers that frame it themselves. @internal */
   readonly stream: RequestStream
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   readonly #reader: ContentReader
   readonly #closed = deferred<void>()
   #writing: WritableStreamDefaultController | undefined
@@ -36,7 +36,7 @@ export class Http3Tunnel implements Exchange {
   #isWriteOver = false
 
   /** @internal */
-  constructor(stream: RequestStream, session: Http3Session) {
+  constructor(stream: RequestStream, session: ExchangeSession) {
     this.stream = stream
     this.#session = session
     this.#reader = new ContentReader(stream, {
@@ -168,7 +168,7 @@ export class Http3Tunnel implements Exchange {
 /** The datagrams of one tunnel. */
 export class TunnelDatagrams {
   readonly #stream: RequestStream
-  readonly #session: Http3Session
+  readonly #session: ExchangeSession
   #consumer: ((bytes: Uint8Array) => void) | undefined
   #readable: ReadableStream<Uint8Array> | undefined
   #reading: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -178,7 +178,7 @@ export class TunnelDatagrams {
   #isOver = false
 
   /** @internal */
-  constructor(stream: RequestStream, session: Http3Session) {
+  constructor(stream: RequestStream, session: ExchangeSession) {
     this.#stream = stream
     this.#session = session
   }

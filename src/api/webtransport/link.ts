@@ -60,6 +60,16 @@ export class WebTransportLink implements ProtocolLayer, SessionLink {
     quic.takeOver(this)
   }
 
+  /** The layer below; `undefined` until the address is known. */
+  get taken(): TakenConnection | undefined {
+    return this.#taken
+  }
+
+  /** Why the connection is over. */
+  get error(): QuicError | undefined {
+    return this.#error
+  }
+
   /** Nothing that is sent is lost on the way. */
   get isReliable(): boolean {
     return this.#taken?.connection.paths.active.carrier.properties.reliable === true

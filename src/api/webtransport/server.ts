@@ -5,9 +5,12 @@ import type { DatagramTransport, PathAddress } from '../../transport.ts'
 import { type WebTransportDraft, webTransportConfig } from '../../webtransport/negotiation.ts'
 import { isProtocolName } from '../../webtransport/protocols.ts'
 import type { Session } from '../../webtransport/session.ts'
-import { checkArray, checkTransport } from '../checks.ts'
+import { checkArray, checkTransport, checkType } from '../checks.ts'
 import type { QuicConnection } from '../connection.ts'
 import { EndpointCore } from '../endpoint-core.ts'
+import { RequestsBeside } from '../http3/beside.ts'
+import type { ExchangeSession } from '../http3/exchanges.ts'
+import type { Handler, ServeOptions } from '../http3/serve-options.ts'
 import { IncomingStreams } from '../incoming-streams.ts'
 import { type ListenOptions, listenOn, type QuicServer, type ServerCloseOptions } from '../server.ts'
 import { abortable } from '../signal.ts'
@@ -25,6 +28,10 @@ export interface WebTransportListenOptions
   readonly maxSessions?: number
   /** Drafts of WebTransport to offer; default: all that are spoken. */
   readonly drafts?: readonly WebTransportDraft[]
+  /** Answers the requests that are for no session, as that of `serve` in `isoquic/http3` does. Default: they get 404. */
+  readonly handler?: Handler
+  /** Hears what the handler fails with; a `Response` that it returns is sent. */
+  readonly onError?: ServeOptions['onError']
 }
 
 /** HTTP/3's own streams, beside those of sessions. */
@@ -61,6 +68,7 @@ export class WebTransportServer {
   })
   readonly #asking = new Map<Session, WebTransportRequest>()
   readonly #deadlines = new Map<WebTransportRequest, () => void>()
+  readonly #http: RequestsBeside | undefined
   #mode: 'sessions' | 'incoming' | undefined
   #quic: QuicServer | undefined
   #isClosed = false
@@ -69,6 +77,8 @@ export class WebTransportServer {
   constructor(core: EndpointCore, options: WebTransportListenOptions) {
     this.#core = core
     this.#options = options
+    const { handler, onError } = options
+    this.#http = handler === undefined ? undefined : new RequestsBeside(handler, onError, core.environment)
   }
 
   /**
@@ -78,7 +88,9 @@ export class WebTransportServer {
   static async listen(transport: DatagramTransport, options: WebTransportListenOptions): Promise<WebTransportServer> {
     checkTransport(transport)
     try {
-      const { protocols, origins, maxSessions, drafts, ...listening } = options
+      const { protocols, origins, maxSessions, drafts, handler, onError, ...listening } = options
+      checkType(handler, 'handler', 'function')
+      checkType(onError, 'onError', 'function')
       checkNames(protocols, origins)
       webTransportConfig({ maxSessions, drafts })
       const given: ListenOptions = {
@@ -145,7 +157,9 @@ export class WebTransportServer {
     this.#sessions.close()
     this.#requests.close()
     const links = [...this.#links]
-    if (isGraceful) await this.#within(timeout, Promise.all(links.map((link) => link.whenIdle())))
+    if (isGraceful) {
+      await this.#within(timeout, Promise.all([...links.map((link) => link.whenIdle()), this.#http?.settled()]))
+    }
     for (const link of links) for (const core of [...link.sessions]) core.close(0, '')
     // The last words of sessions arrive before that of their connection.
     await this.#within(SETTLE_TIME, Promise.all(links.map((link) => link.whenIdle())))
@@ -180,10 +194,20 @@ export class WebTransportServer {
       {
         onRequest: (session, on) => this.#onRequest(session, on),
         onWithdrawn: (session) => this.#asking.get(session)?.withdraw(),
-        onHttp3: (event) => answerNotFound(event),
-        onEnd: (on) => void this.#links.delete(on),
+        onHttp3: (event) => (this.#http === undefined ? answerNotFound(event) : this.#http.onHttp3Event(event, below)),
+        onEnd: (on) => {
+          this.#links.delete(on)
+          if (on.error !== undefined) this.#http?.onEnd(below, on.error)
+        },
       },
     )
+    const below: ExchangeSession = {
+      connection,
+      get taken() {
+        return link.taken
+      },
+      touch: () => link.wake(),
+    }
     this.#links.add(link)
   }
 
