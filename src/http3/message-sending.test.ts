@@ -21,6 +21,7 @@ describe('for sending', () => {
     expect(() => trailerFields([{ name: '\u212Aey', value: 'x' }])).toThrow(TypeError)
   })
 
+  //= rfc9114#4.3-p2-1
   test.each([
     [{ method: 'G T' }, ':method must be a token, got "G T"'],
     [{ scheme: undefined }, 'The request has no :scheme'],
@@ -69,6 +70,14 @@ describe('for sending', () => {
     expect(requestFields({ ...TARGET, fields: lines('early-data: 1') })).toHaveLength(5)
     expect(() => responseFields(200, lines('early-data: 1'))).toThrow(TypeError)
     expect(() => trailerFields(lines('early-data: 1'))).toThrow(TypeError)
+  })
+
+  //= rfc9297#3.4-p4-1
+  test('Capsule-Protocol is refused in responses that agree to nothing', () => {
+    expect(responseFields(200, lines('capsule-protocol: ?1'))).toHaveLength(2)
+    for (const status of [103, 302, 404]) {
+      expect(() => responseFields(status, lines('capsule-protocol: ?1'))).toThrow(TypeError)
+    }
   })
 
   test.each(['content-length', 'host', 'content-type', 'Set-Cookie', 'If-Match', 'Authorization', 'te', 'trailer'])(

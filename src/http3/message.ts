@@ -115,7 +115,8 @@ export function requestFields(head: RequestParts): Field[] {
 /**
  * The header section of a response, ready to be sent.
  * @throws TypeError for what must not be sent, naming it: a status outside 100 to 599, or 101 (RFC 9114 §4.5); fields
- * against §4.2; Content-Length with a status that has no content (RFC 9110 §8.6); Early-Data (RFC 8470 §5.1).
+ * against §4.2; Content-Length with a status that has no content (RFC 9110 §8.6); Early-Data (RFC 8470 §5.1);
+ * Capsule-Protocol where nothing is agreed upon (RFC 9297 §3.4).
  */
 export function responseFields(status: number, fields: Iterable<Field>): Field[] {
   if (!(Number.isInteger(status) && status >= 100 && status <= 599 && status !== 101)) {
@@ -128,6 +129,8 @@ export function responseFields(status: number, fields: Iterable<Field>): Field[]
     throw unsendable(`The field content-length cannot go with status ${status}`)
   }
   refuseFields(lines, isRequestOnly, 'a response')
+  // RFC 9297 §3.4.
+  if (status < 200 || status > 299) refuseFields(lines, isCapsuleField, `a response with status ${status}`)
   return lines
 }
 
@@ -162,6 +165,10 @@ function refuseFields(lines: readonly Field[], isRefused: (name: string) => bool
 
 function isRequestOnly(name: string): boolean {
   return name === 'early-data'
+}
+
+function isCapsuleField(name: string): boolean {
+  return name === 'capsule-protocol'
 }
 
 /** Routing, authentication, modifiers, controls, and the format of the content (RFC 9110 §6.5.1). */
