@@ -101,6 +101,7 @@ describe('a payload that is one identifier', () => {
 
   //= rfc9114#7.1-p5-2
   //= rfc9114#7.1-p5-1
+  //= rfc9114#7.1-p5-3
   //= rfc9114#10.8-p1-1
   test.each(['', '40', 'c000000000', '0000', '400500'])('of the bytes "%s" is H3_FRAME_ERROR', (hex) => {
     expect(() => decodeId(fromHex(hex))).toThrow(

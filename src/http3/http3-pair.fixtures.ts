@@ -18,7 +18,7 @@ export interface Http3PairOptions {
 const TRANSPORT: ConnectionOptions = { maxDatagramFrameSize: 65_535 }
 
 /** The event that has this type, maybe beside others. */
-type EventOf<T extends Http3Event['type'], E extends Http3Event = Http3Event> = E extends unknown
+export type EventOf<T extends Http3Event['type'], E extends Http3Event = Http3Event> = E extends unknown
   ? T extends E['type']
     ? E
     : never

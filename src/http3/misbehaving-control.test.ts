@@ -18,6 +18,7 @@ const CRITICAL = [
 describe.each(ROLES)('a %s', (role) => {
   describe.each(CRITICAL)("whose peer's %s stream", (_, type, content) => {
     //= rfc9114#6.2.1-p2-3
+    //= rfc9204#4.2-p3-2
     test('comes twice', () => {
       const one = new Misbehaving(role)
       one.openKind(type, content)
@@ -26,6 +27,7 @@ describe.each(ROLES)('a %s', (role) => {
     })
 
     //= rfc9114#6.2.1-p2-5
+    //= rfc9204#4.2-p4-2
     test('ends', () => {
       const one = new Misbehaving(role)
       one.finish(one.openKind(type, content))

@@ -16,6 +16,7 @@ import type { Http3Event } from './events.ts'
 import type { Field } from './field.ts'
 import { lines } from './fields.fixtures.ts'
 import { encodeFrame, FrameType, frameHeaderSize, writeFrameHeader } from './frames.ts'
+import type { EventOf } from './http3-pair.fixtures.ts'
 import type { Http3Options } from './options.ts'
 import { QpackEncoder } from './qpack/encoder.ts'
 import type { RequestStream } from './request-stream.ts'
@@ -108,8 +109,8 @@ export class Misbehaving {
   }
 
   /** The events of one type. */
-  of<T extends Http3Event['type']>(type: T): Extract<Http3Event, { type: T }>[] {
-    return this.events.filter((event): event is Extract<Http3Event, { type: T }> => event.type === type)
+  of<T extends Http3Event['type']>(type: T): EventOf<T>[] {
+    return this.events.filter((event): event is EventOf<T> => event.type === type)
   }
 
   /** Opens a stream of the peer's and writes on it; nothing is sent before {@link run}. @throws Error at the limit */
