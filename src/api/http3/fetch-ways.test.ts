@@ -106,6 +106,7 @@ describe('early data', () => {
     expect((await again(undefined))[1]).toBe('GET false')
   })
 
+  //= rfc9114#10.9-p1-1
   test('is turned away with 425, and the request comes again after the handshake', async () => {
     expect(await again(() => false)).toEqual([200, 'GET false', false])
   })

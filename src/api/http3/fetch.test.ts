@@ -15,6 +15,7 @@ const mirror: Handler = async (request) =>
   Response.json({ method: request.method, headers: Object.fromEntries(request.headers), body: await request.text() })
 
 describe('arguments', () => {
+  //= rfc9114#3.1.2-p2-1
   test.each<[string, FetchInput, FetchInit, string]>([
     ['a relative URL', '/here', {}, 'absolute'],
     ['another scheme', 'http://server.test/', {}, 'https:'],
@@ -201,6 +202,23 @@ describe('a response', () => {
       name: 'TypeError',
       cause: { name: 'QuicCarrierError' },
     })
+  })
+
+  //= rfc9114#5.4-p2-1
+  //= rfc9114#4.1.1-p6-2
+  test('that may have been on its way is not asked for again, unless asking changes nothing', async () => {
+    const asked: string[] = []
+    await using stage = await http3Stage((request) => {
+      asked.push(request.method)
+      return request.method === 'POST' ? new Promise(() => {}) : new Response('x')
+    })
+    await (await stage.fetch('/')).text()
+    const failing = rejection(stage.fetch('/', { method: 'POST', body: 'x' }))
+    await expect.poll(() => asked).toEqual(['GET', 'POST'])
+    stage.transports[0]?.close()
+    expect(await failing).toMatchObject({ name: 'TypeError' })
+    expect(await (await stage.fetch('/')).text()).toBe('x')
+    expect(asked).toEqual(['GET', 'POST', 'GET'])
   })
 
   test('knows where it came from, and its clone too', async () => {

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import type { ServeOptions } from './serve-options.ts'
+import { sortServeOptions } from './serve-options.ts'
+
+/** What tickets are bound to, beside the transport. */
+function stateOf(options: ServeOptions): string {
+  const { tickets } = sortServeOptions(options).listen as {
+    readonly tickets?: { readonly applicationState?: Uint8Array }
+  }
+  return new TextDecoder().decode(tickets?.applicationState)
+}
+
+//= rfc9114#7.2.4.2-p7-1
+//= rfc9114#7.2.4.2-p8-1
+//= rfc9204#3.2.3-p2-1
+//= rfc9297#2.1.1-p4-1
+test('early data is for tickets of the very settings that are served now', () => {
+  const state = stateOf({ qpackMaxTableCapacity: 100 })
+  expect(stateOf({ qpackMaxTableCapacity: 100 })).toBe(state)
+  expect(stateOf({ qpackMaxTableCapacity: 0 })).not.toBe(state)
+  expect(stateOf({ qpackMaxTableCapacity: 100, qpackBlockedStreams: 1 })).not.toBe(state)
+  expect(stateOf({ qpackMaxTableCapacity: 100, maxFieldSectionSize: 1000 })).not.toBe(state)
+  // Takes extended CONNECT, and datagrams.
+  expect(stateOf({ qpackMaxTableCapacity: 100, connect: () => {} })).not.toBe(state)
+})
