@@ -6,7 +6,20 @@ import { hasRequirements, readRequirements } from './requirements.ts'
 import { citingFiles, readExcuses } from './sources.ts'
 
 /** The documents that this version of the library implements. */
-const DOCUMENTS: readonly string[] = ['rfc9000', 'rfc9001', 'rfc9002', 'rfc9221', 'rfc9287', 'rfc9368', 'rfc9369']
+const DOCUMENTS: readonly string[] = [
+  'rfc9000',
+  'rfc9001',
+  'rfc9002',
+  'rfc9221',
+  'rfc9287',
+  'rfc9368',
+  'rfc9369',
+  'rfc9114',
+  'rfc9204',
+  'rfc9218',
+  'rfc9220',
+  'rfc9297',
+]
 
 if (!hasRequirements) {
   console.error('The requirements are not there: name their folder in ISOQUIC_REQUIREMENTS')

@@ -426,6 +426,8 @@ describe.each(PACES)('a client, public-key work $name', (pace) => {
 
   const verifier = createPathVerifier({ anchors: [fromHex(CA_CERTIFICATE)], verifiers: noble.verifiers })
 
+  //= rfc9114#3.1-p2-1
+  //= rfc9114#3.1-p2-2
   test('refuses a certificate for another name', async () => {
     const config = clientConfig({ verifier, serverName: 'other.example' })
     const { client } = await handshake(config, serverConfig(), pace)

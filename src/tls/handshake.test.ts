@@ -222,6 +222,8 @@ describe.each(PACES)('public-key work $name', (pace) => {
     expect(others(second?.extensions ?? [])).toEqual(others(first?.extensions ?? []))
   })
 
+  //= rfc9114#3.2-p2-1
+  //= rfc9114#3.2-p2-2
   test('the server chooses the certificate by the name that is asked for', async () => {
     const asked: ClientHelloSummary[] = []
     const { client, server } = await handshake(

@@ -165,7 +165,9 @@ test('a stream that ends within a capsule is malformed', () => {
   }
 })
 
+//= rfc9297#3.3-p2-1
 //= rfc9297#3.3-p2-2
+//= rfc9297#3.3-p2-3
 test('a capsule of a known type and another content than it can have is malformed', () => {
   const bad = [
     encodeCapsule(CapsuleType.closeSession, new Uint8Array(3)),

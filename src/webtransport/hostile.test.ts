@@ -242,6 +242,7 @@ describe('capsules', () => {
     expect(victim.isWell).toBe(true)
   })
 
+  //= rfc9297#3.3-p1-1
   test('a stream that ends within a capsule is malformed', () => {
     const { failed, session } = fate(encodeCloseSession(1, 'x').subarray(0, 5), true)
     expect(session.end).toMatchObject({ kind: 'reset', side: 'local', code: H3_MESSAGE_ERROR })

@@ -97,6 +97,7 @@ describe.each(WAYS)('Express %s', (way, serve) => {
     await response.text()
   })
 
+  //= rfc9114#4.3.1-p2.12.1-3
   test('knows parameters, host and peer', async () => {
     const facts = await (await ask('/facts/7?q=x%20y')).json()
     expect(facts).toMatchObject({ params: { id: '7' }, query: { q: 'x y' } })

@@ -102,6 +102,7 @@ test('what comes out of any cut is the same, and nothing but its own error is th
   )
 })
 
+//= rfc9114#4.2-p5-1
 test('fields of the connection stay behind, and those that it names', () => {
   const fields = [
     ['Connection', 'close, X-Hop'],
