@@ -39,6 +39,18 @@ test.skipIf(!hasChromium)(
 )
 
 test.skipIf(!hasChromium)(
+  'webtransport-game is played with the WebTransport of browsers, and without it',
+  async () => {
+    const output = await run('--conditions=isoquic-source', 'examples/webtransport-game/run.ts', '--check')
+    for (const name of ['chromium', 'firefox'] as const) {
+      if (launchOptions(name) === undefined) continue
+      expect(output).toContain(`${name}: a page with WebTransport and one without played together`)
+    }
+  },
+  240_000,
+)
+
+test.skipIf(!hasChromium)(
   'two pages of webrtc-chat talk, and an impostor is refused',
   async () => {
     const output = await run('--conditions=isoquic-source', 'examples/webrtc-chat/run.ts', '--check')
