@@ -30,6 +30,21 @@ const OUTPUT: Readonly<Record<string, readonly RegExp[]>> = {
     /^client: clock is there$/,
     ...new Array<RegExp>(5).fill(/^client: tick \d+$/),
   ],
+  'examples/http3-server/server.ts': [
+    /^https:\/\/localhost:\d+ over TCP and over UDP$/,
+    /^TCP: hello over HTTP\/1\.1; Alt-Svc: h3=":\d+"; ma=86400$/,
+    /^UDP: hello over HTTP\/3\.0$/,
+    /^UDP: \{"sum":6\}$/,
+  ],
+  'examples/fetch/fetch.ts': [
+    /^send something$/,
+    /^got "ONE "$/,
+    /^got "TWO "$/,
+    /^got "THREE"$/,
+    /^at its end: true, in 3 pieces$/,
+    /^a body that never comes: TimeoutError$/,
+    /^connections used: 1$/,
+  ],
   'examples/own-transport.ts': [/^QUIC over a MessagePort$/],
   'examples/sans-io.ts': [
     / 40 ms: the client is connected, ALPN upload$/,
