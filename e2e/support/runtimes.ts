@@ -8,6 +8,8 @@ import { ROOT } from './steps.ts'
 const BROWSERS: readonly BrowserName[] = ['chromium', 'firefox']
 const PACKAGES: Readonly<Record<BrowserName, string>> = { chromium: 'chromium', firefox: 'firefox-esr' }
 const PINNED = 'e2e/runtimes'
+/** Its peers are the same versions of the same packages. */
+const INTEROP = 'e2e/interop'
 
 /** Installs the browsers that are missing, with apt as root, else with Playwright. Returns those that stay missing. */
 export function provideBrowsers(): BrowserName[] {
@@ -40,8 +42,8 @@ export type OtherRuntime = 'Bun' | 'Deno'
 
 /** The binary of a pinned runtime. */
 export function findOther(name: OtherRuntime): string | undefined {
-  const pinned = join(ROOT, PINNED, 'node_modules', OTHERS[name])
-  return existsSync(pinned) ? pinned : undefined
+  const places = [PINNED, INTEROP].map((folder) => join(ROOT, folder, 'node_modules', OTHERS[name]))
+  return places.find((path) => existsSync(path))
 }
 
 /** Installs the pinned runtimes unless all of Node's `majors`, Bun and Deno are there. Returns the names of those that stay missing. */

@@ -138,7 +138,8 @@ export class SessionMachine implements CapsuleSink {
     connect.stream.sendFields(refusalFields(refusal))
     this.status = refusal.status
     connect.finish(refusal.body)
-    connect.stream.stop(Http3ErrorCode.H3_NO_ERROR)
+    // No STOP_SENDING (RFC 9114 §4.1 would allow it): Chromium then tells a failure of the protocol, and not the status.
+    connect.discard()
     this.#finish({ kind: 'rejected', side: 'local', status: refusal.status }, now)
   }
 

@@ -159,6 +159,7 @@ test('a session that is rejected tells its status, and the connection takes anot
     expect(client.end).toEqual({ kind: 'rejected', side: 'remote', status })
     expect(client.responseFields).toContainEqual({ name: 'location', value: '/x' })
     expect(pair.server.of('request')).toHaveLength(pair.client.of('closed').length)
+    expect(pair.client.http3.of('stopped')).toEqual([])
   }
   pair.open()
 })
