@@ -6,10 +6,18 @@ import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { Role } from '../wire/stream-id.ts'
 import { Http3Error, Http3ErrorCode } from './error.ts'
 import type { Field } from './field.ts'
+import { malformed } from './field-rules.ts'
 import { FrameCursor } from './frame-cursor.ts'
 import { FrameType, isReservedFrameType } from './frames.ts'
 import type { Http3Log } from './http3-log.ts'
-import { parseRequest, parseResponse, parseTrailers, type RequestHead, type ResponseHead } from './message.ts'
+import {
+  expectedContent,
+  parseRequest,
+  parseResponse,
+  parseTrailers,
+  type RequestHead,
+  type ResponseHead,
+} from './message.ts'
 import type { DecodedSection } from './qpack/decoder.ts'
 
 /** What the receiver tells its stream. */
@@ -49,14 +57,13 @@ export class MessageReceiver {
   #phase: 'head' | 'body' | 'end' = 'head'
   #isFirstFrame = true
   #isTold = false
+  /** Bytes of content that there must be; `undefined`: as many as come. */
   #contentLength: number | undefined
   #content = 0
   #trailers: readonly Field[] | undefined
   /** Client: the method of the request that this answers. */
   readonly #method: string | undefined
   #isTunnel = false
-  /** A response that never has content, whatever its fields say (RFC 9110 §6.4.1). */
-  #isEmpty = false
 
   constructor(receive: ReceiveStream, handler: MessageHandler, method: string | undefined) {
     this.#receive = receive
@@ -193,9 +200,8 @@ export class MessageReceiver {
     if (this.#phase !== 'body')
       throw unexpected('DATA', this.#phase === 'head' ? 'front of HEADERS' : 'the place behind trailers')
     this.#content += length
-    if (length > 0 && this.#isEmpty) throw malformed('It must have no content, and has')
     if (this.#contentLength !== undefined && this.#content > this.#contentLength) {
-      throw malformed(`It has more content than the ${this.#contentLength} bytes of content-length`)
+      throw malformed(`It has more than the ${this.#contentLength} bytes of content that it can have`)
     }
     this.#stage = 'data'
     this.#handler.log?.plainFrame('remote', this.#receive.id, FrameType.data, length)
@@ -234,8 +240,7 @@ export class MessageReceiver {
     if (head.status >= 200) {
       this.#phase = 'body'
       this.#isTunnel = this.#method === 'CONNECT' && head.status < 300
-      this.#isEmpty = head.status === 204 || head.status === 304 || this.#method === 'HEAD'
-      this.#contentLength = this.#isTunnel || this.#isEmpty ? undefined : head.contentLength
+      this.#contentLength = expectedContent(this.#method ?? 'GET', head)
     }
     this.#handler.onResponse(head)
   }
@@ -252,7 +257,7 @@ export class MessageReceiver {
       throw new Http3Error(code, 'The stream ends before the message has begun', 'stream')
     }
     if (this.#contentLength !== undefined && this.#content !== this.#contentLength) {
-      throw malformed(`It has ${this.#content} bytes of content, and content-length says ${this.#contentLength}`)
+      throw malformed(`It has ${this.#content} bytes of content, and must have ${this.#contentLength}`)
     }
     this.#stage = 'over'
   }
@@ -260,8 +265,4 @@ export class MessageReceiver {
 
 function unexpected(what: string, where: string): Http3Error {
   return new Http3Error(Http3ErrorCode.H3_FRAME_UNEXPECTED, `${what} does not belong in ${where}`)
-}
-
-function malformed(reason: string): Http3Error {
-  return new Http3Error(Http3ErrorCode.H3_MESSAGE_ERROR, reason, 'stream')
 }
