@@ -256,6 +256,8 @@ function requestOf(
   } catch (error) {
     // GOAWAY, or the end, whose event is on the way.
     if (error instanceof StreamStateError || error instanceof StreamClosedError) throw new AttemptError(error, true)
+    // More fields than the server takes (RFC 9114 §4.2.2).
+    if (error instanceof RangeError) throw new AttemptError(error, false)
     throw error
   }
 }

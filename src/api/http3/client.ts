@@ -47,8 +47,8 @@ export class Http3Client implements AsyncDisposable {
   /** @throws TypeError, RangeError for wrong options */
   constructor(options: Http3ClientOptions = {}) {
     this.#options = sortClientOptions(options)
-    const { now } = options.environment ?? defaultEnvironment()
-    this.#altSvc = new AltSvcCache(() => now.call(options.environment))
+    const environment = options.environment ?? defaultEnvironment()
+    this.#altSvc = new AltSvcCache(() => environment.now())
   }
 
   /** The connections that have not ended. */

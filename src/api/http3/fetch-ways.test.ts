@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MemoryStore } from '../memory.ts'
 import { rejection } from '../pipe.fixtures.ts'
-import { http3Stage } from './http3.fixtures.ts'
+import { http3Stage, testEnvironment } from './http3.fixtures.ts'
 import type { FetchInit } from './outgoing-request.ts'
 import { responseInfo } from './response-info.ts'
 import type { Handler } from './serve-options.ts'
@@ -94,6 +94,7 @@ describe('early data', () => {
     return [response.status, await response.text(), responseInfo(response)?.isEarly]
   }
 
+  //= rfc9114#10.9-p1-1
   test('carries safe requests where the server takes it', async () => {
     expect(await again(true)).toEqual([200, 'GET true', true])
   })
@@ -109,6 +110,24 @@ describe('early data', () => {
   //= rfc9114#10.9-p1-1
   test('is turned away with 425, and the request comes again after the handshake', async () => {
     expect(await again(() => false)).toEqual([200, 'GET false', false])
+  })
+
+  //= rfc9114#7.2.4.2-p7-1
+  test('is not taken by a server with other settings than it was promised', async () => {
+    let offset = 0
+    const real = testEnvironment()
+    const environment = Object.assign(Object.create(real), { wallClock: () => real.wallClock() + offset })
+    const shared = { environment, earlyData: true, tickets: { key: new Uint8Array(32).fill(7) } }
+    const client = { environment, sessionStore: new MemoryStore() }
+    const outcomes: string[] = []
+    for (const maxFieldSectionSize of [60_000, 60_000, 50_000]) {
+      await using stage = await http3Stage(safe, { server: { ...shared, maxFieldSectionSize }, client })
+      // A server that has just begun takes no ticket from before.
+      offset += 30_000
+      outcomes.push(await (await stage.fetch('/')).text())
+      await stage.client.close()
+    }
+    expect(outcomes).toEqual(['GET false', 'GET true', 'GET false'])
   })
 
   test('of somebody before us is turned away as well', async () => {

@@ -6,6 +6,7 @@ import { parsePriority } from '../../http3/priority.ts'
 import type { RequestStream } from '../../http3/request-stream.ts'
 import { StreamClosedError } from '../../streams/stream-error.ts'
 import type { QuicError } from '../errors.ts'
+import { deferred } from '../signal.ts'
 import { ConnectRequest } from './connect-request.ts'
 import { ContentReader, messageError } from './content-reader.ts'
 import { ContentWriter } from './content-writer.ts'
@@ -40,6 +41,8 @@ export class ServerExchange implements Exchange {
   readonly #host: ServerExchangeHost
   readonly #abort = new AbortController()
   readonly #info: ServeInfo
+  /** Nobody waits for the handler any more, however long it takes. */
+  readonly #gone = deferred<void>()
   #reader: ContentReader | undefined
   #writer: ContentWriter | undefined
   #tunnel: Http3Tunnel | undefined
@@ -75,7 +78,7 @@ export class ServerExchange implements Exchange {
     } catch (error) {
       return void this.#fail(error, request)
     }
-    this.#host.waitUntil(this.#answer(request))
+    this.#host.waitUntil(Promise.race([this.#answer(request), this.#gone.promise]))
   }
 
   onFact(fact: StreamFact): void {
@@ -100,10 +103,12 @@ export class ServerExchange implements Exchange {
   }
 
   #body(): ContentReader['readable'] | undefined {
-    const { method, contentLength, fields } = this.#head
+    const { method, fields } = this.#head
     // The Fetch standard knows no content here; what comes all the same is turned away with the response.
-    if (!takesBody(method)) return undefined
-    if (contentLength === 0) this.#info.onTrailers(undefined)
+    if (!takesBody(method)) {
+      this.#info.onTrailers(undefined)
+      return undefined
+    }
     const isAsked = fields.some(({ name, value }) => name === 'expect' && value.toLowerCase() === '100-continue')
     this.#reader = new ContentReader(this.#stream, {
       // RFC 9110 §10.1.1
@@ -247,6 +252,7 @@ export class ServerExchange implements Exchange {
     this.#info.onFailure(error)
     this.#writer?.fail(error)
     if (!this.#isAnswered) this.#abort.abort(error)
+    this.#gone.resolve()
   }
 
   #connect(): void {
@@ -258,9 +264,9 @@ export class ServerExchange implements Exchange {
       this.#info.mayInform = false
       this.#isAnswered = true
     })
-    // What a tunnel carries may do anything: early data is not for it, unless the handler's owner says so.
-    if (this.#info.isEarly && this.#host.options.earlyData === undefined) return this.#refuse(425)
-    this.#host.waitUntil(this.#decide(request, connect))
+    // What a tunnel carries may do anything: early data is not for it.
+    if (this.#info.isEarly) return this.#refuse(425)
+    this.#host.waitUntil(Promise.race([this.#decide(request, connect), this.#gone.promise]))
   }
 
   async #decide(request: ConnectRequest, connect: NonNullable<ServeOptions['connect']>): Promise<void> {

@@ -92,6 +92,7 @@ describe('a tunnel', () => {
     })
   })
 
+  //= rfc9114#4.4-p11-3
   test('is cut by either end, and both know', async () => {
     const accepted = deferred<Http3Tunnel>()
     await using stage = await stageWith((request) => accepted.resolve(request.accept()))

@@ -89,6 +89,8 @@ export class Http3Tunnel implements Exchange {
       case 'stopped':
         return this.#onStopped(messageError('remote', fact.code, 'The other end takes no more'))
       case 'failed':
+        // RFC 9114 §4.4: both directions go.
+        this.stream.abort(Http3ErrorCode.H3_CONNECT_ERROR)
         return this.#cut(messageError(fact.side, fact.code, fact.reason))
       case 'ended':
         return this.#onOver()
