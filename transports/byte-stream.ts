@@ -6,7 +6,7 @@
 import { concat, decodeUtf8, EMPTY, encodeUtf8 } from '../src/base/bytes.ts'
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
 import { CapsuleBatch } from './capsule-batch.ts'
-import { targetUrl, udpCapsules } from './connect-udp.ts'
+import { LIKE_UDP, targetParts, targetUrl, udpCapsules } from './connect-udp.ts'
 import { SinkHolder } from './sink-holder.ts'
 import { namedLimit } from './worker-limit.ts'
 
@@ -60,13 +60,7 @@ export class TunnelTransport implements DatagramTransport {
   readonly maxDatagramSize: number
   readonly localAddress: PathAddress = ''
   /** Of the way to the target, which has UDP behind the proxy. */
-  readonly properties: TransportProperties = {
-    reliable: false,
-    ordered: false,
-    congestionControlled: false,
-    addressValidated: false,
-    ecn: false,
-  }
+  readonly properties: TransportProperties = LIKE_UDP
   /** Names the target to the proxy, which resolves it. There once; absent where the target is known. */
   resolve?: (host: string, port: number) => Promise<readonly PathAddress[]>
   readonly #options: TunnelOptions
@@ -105,10 +99,8 @@ export class TunnelTransport implements DatagramTransport {
 
   /** Opens the tunnel to `target`, `host:port`. Rejects with a {@link ConnectUdpError} where the proxy refuses. @internal */
   async dial(target: string): Promise<void> {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(target)
-    const host = match?.[1] ?? match?.[2]
-    if (host === undefined) throw new TypeError(`target must be host:port, IPv6 in brackets, got ${target}`)
-    const url = targetUrl(this.#options.proxy, host, Number(match?.[3]))
+    const { host, port: targetPort } = targetParts(target)
+    const url = targetUrl(this.#options.proxy, host, targetPort)
     const isSecure = url.protocol === 'https:'
     const port = url.port === '' ? (isSecure ? 443 : 80) : Number(url.port)
     const stream = await this.#openStream(url.hostname.replace(/^\[(.*)\]$/, '$1'), port, isSecure)

@@ -5,6 +5,7 @@
 import { CapsuleDecoder, CapsuleError, capsuleHeaderSize, DATAGRAM_CAPSULE } from '../src/base/capsule.ts'
 import { Reader } from '../src/base/reader.ts'
 import type { Writer } from '../src/base/writer.ts'
+import type { TransportProperties } from '../src/transport.ts'
 
 /** The longest UDP payload that a capsule may hold (RFC 9298 §5). */
 export const MAX_UDP_PAYLOAD = 65_527
@@ -52,6 +53,23 @@ export function udpCapsules(onPayload: (payload: Uint8Array) => void): CapsuleDe
       onPayload(value.subarray(cursor.offset))
     },
   })
+}
+
+/** What every way has that ends in UDP: it loses datagrams and changes their order. */
+export const LIKE_UDP: TransportProperties = {
+  reliable: false,
+  ordered: false,
+  congestionControlled: false,
+  addressValidated: false,
+  ecn: false,
+}
+
+/** The two parts of a target. @throws TypeError unless it is `host:port`, IPv6 in brackets */
+export function targetParts(target: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(target)
+  const host = match?.[1] ?? match?.[2]
+  if (host === undefined) throw new TypeError(`target must be host:port, IPv6 in brackets, got ${target}`)
+  return { host, port: Number(match?.[3]) }
 }
 
 /**

@@ -6,7 +6,7 @@
 import { Writer } from '../src/base/writer.ts'
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
 import { ConnectUdpError } from './byte-stream.ts'
-import { targetUrl, udpCapsules, writeUdpCapsule } from './connect-udp.ts'
+import { LIKE_UDP, targetParts, targetUrl, udpCapsules, writeUdpCapsule } from './connect-udp.ts'
 import { invalidState, SinkHolder } from './sink-holder.ts'
 
 /** A tunnel of HTTP/3: `Http3Tunnel` of `isoquic/http3` is one. */
@@ -84,13 +84,7 @@ export class MasqueTransport implements DatagramTransport {
   readonly maxDatagramSize: number
   readonly localAddress: PathAddress = ''
   /** Of the way to the target, which has UDP behind the proxy. */
-  readonly properties: TransportProperties = {
-    reliable: false,
-    ordered: false,
-    congestionControlled: false,
-    addressValidated: false,
-    ecn: false,
-  }
+  readonly properties: TransportProperties = LIKE_UDP
   /** Names the target to the proxy, which resolves it. There once; absent where the target is known. */
   resolve?: (host: string, port: number) => Promise<readonly PathAddress[]>
   readonly #options: MasqueOptions
@@ -126,15 +120,13 @@ export class MasqueTransport implements DatagramTransport {
 
   /** Opens the tunnel to `target`, `host:port`. Rejects with a `ConnectUdpError` where the proxy refuses. @internal */
   async dial(target: string): Promise<void> {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(target)
-    const host = match?.[1] ?? match?.[2]
-    if (host === undefined) throw new TypeError(`target must be host:port, IPv6 in brackets, got ${target}`)
+    const { host, port } = targetParts(target)
     const { client, proxy, token } = this.#options
     const headers = {
       'capsule-protocol': '?1',
       ...(token !== undefined && { 'proxy-authorization': `Bearer ${token}` }),
     }
-    const url = targetUrl(proxy, host, Number(match?.[3]))
+    const url = targetUrl(proxy, host, port)
     const tunnel = await client.connect(url, { protocol: 'connect-udp', headers }).catch((error: unknown) => {
       throw refusalOf(error)
     })

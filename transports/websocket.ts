@@ -5,7 +5,7 @@
  */
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
 import { CapsuleBatch } from './capsule-batch.ts'
-import { targetUrl, udpCapsules } from './connect-udp.ts'
+import { targetParts, targetUrl, udpCapsules } from './connect-udp.ts'
 import { SinkHolder } from './sink-holder.ts'
 import { WebSocketCloseError, type WebSocketConstructor, type WebSocketLike } from './websocket-like.ts'
 import { namedLimit } from './worker-limit.ts'
@@ -153,10 +153,8 @@ export class WebSocketTransport implements DatagramTransport {
 
   /** Opens a WebSocket to the gateway for `host:port`. @internal */
   async dialTarget(target: string): Promise<void> {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/?#@\s]+)):(\d{1,5})$/.exec(target)
-    const host = match?.[1] ?? match?.[2]
-    if (host === undefined) throw new TypeError(`target must be host:port, IPv6 in brackets, got ${target}`)
-    await this.dial(targetUrl(this.#options.gateway ?? '', host, Number(match?.[3])))
+    const { host, port } = targetParts(target)
+    await this.dial(targetUrl(this.#options.gateway ?? '', host, port))
   }
 
   /** Takes over `socket`; fulfils when it is open. @internal */
