@@ -36,7 +36,7 @@ export interface CellResult {
 }
 
 /** ms until a server must listen. */
-const START_TIMEOUT = 20_000
+export const START_TIMEOUT = 20_000
 
 /** Lines of output that a failure is shown with. */
 const SHOWN_LINES = 20
@@ -167,12 +167,13 @@ async function judgeClose(peer: Peer, server: Program): Promise<string | undefin
   return CLOSE_CODES.includes(code) ? undefined : `The server heard a close with the code ${String(code)}`
 }
 
-function lastWords({ name, output }: Program): string {
+/** The end of what a program said. */
+export function lastWords({ name, output }: Program): string {
   return [`--- ${name}`, ...output.trimEnd().split('\n').slice(-SHOWN_LINES)].join('\n')
 }
 
 /** Linux tells who is bound to which port; elsewhere the server's own word must do. */
-function isListening(port: number, server: Program): boolean {
+export function isListening(port: number, server: Program): boolean {
   if (server.reports.some(({ event }) => event === 'listening')) return true
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
   return ['/proc/net/udp', '/proc/net/udp6'].some(

@@ -25,14 +25,35 @@ export const TEST_CASES = [
 
 export type TestCase = (typeof TEST_CASES)[number]
 
+/** The runner's case for HTTP/3, and two of our own. */
+export const HTTP3_TEST_CASES = ['http3', 'qpack', 'upload'] as const
+
+export type Http3TestCase = (typeof HTTP3_TEST_CASES)[number]
+
+/** The runner's cases for WebTransport, as the two ends are told them, and two of our own. */
+export const WEBTRANSPORT_TEST_CASES = [
+  'handshake',
+  'transfer',
+  'transfer-unidirectional-receive',
+  'transfer-unidirectional-send',
+  'transfer-bidirectional-receive',
+  'transfer-bidirectional-send',
+  'transfer-datagram-receive',
+  'transfer-datagram-send',
+  'closes',
+  'errors',
+] as const
+
+export type WebTransportTestCase = (typeof WEBTRANSPORT_TEST_CASES)[number]
+
 /** The exit code for a case that is not supported. */
 export const UNSUPPORTED = 127
 
 /** Everything that an endpoint is told. */
 export interface Contract {
   readonly role: Role
-  readonly testCase: TestCase
-  /** Client: what to download. */
+  readonly testCase: TestCase | Http3TestCase | WebTransportTestCase
+  /** What to download; that of a server, in WebTransport, are paths. */
   readonly requests: readonly URL[]
   /** Server: where to listen; every address by default. */
   readonly host: string | undefined
@@ -47,6 +68,10 @@ export interface Contract {
   readonly keyLog: string | undefined
   /** Client: ms without a packet after which it sends one. */
   readonly keepAlive: number | undefined
+  /** The application protocols of WebTransport, which is spoken where they are told. */
+  readonly protocols: readonly string[] | undefined
+  /** WebTransport: a length goes ahead of all that a stream holds. */
+  readonly isFramed: boolean
   /** The folder for qlog files. */
   readonly qlogs: string | undefined
 }
@@ -55,23 +80,31 @@ export interface Contract {
 export function readContract(environment: Readonly<Record<string, string | undefined>>): Contract | undefined {
   const get = (name: string): string | undefined => (environment[name] === '' ? undefined : environment[name])
   const role = get('ROLE')
-  const testCase = TEST_CASES.find((name) => name === get('TESTCASE'))
+  const protocols = get('PROTOCOLS')
+  const cases = protocols === undefined ? [...TEST_CASES, ...HTTP3_TEST_CASES] : WEBTRANSPORT_TEST_CASES
+  const testCase = cases.find((name) => name === get('TESTCASE'))
   if ((role !== 'client' && role !== 'server') || testCase === undefined) return undefined
   const words = (get('REQUESTS') ?? '').split(/\s+/).filter((word) => word !== '')
   return {
     role,
     testCase,
-    requests: words.map((word) => new URL(word)),
+    requests: words.map((word) => new URL(word, 'https://localhost')),
     host: get('HOST'),
     port: Number(get('PORT') ?? 443),
-    alpn: get('ALPN') ?? 'hq-interop',
+    alpn: get('ALPN') ?? (protocols !== undefined || isHttp3(testCase) ? 'h3' : 'hq-interop'),
     www: get('WWW') ?? '/www',
     downloads: get('DOWNLOADS') ?? '/downloads',
     certs: get('CERTS') ?? '/certs',
     keyLog: get('SSLKEYLOGFILE'),
     keepAlive: get('KEEP_ALIVE') === undefined ? undefined : Number(get('KEEP_ALIVE')),
+    protocols: protocols?.split(/\s+/).filter((word) => word !== ''),
+    isFramed: get('FRAMED') !== undefined,
     qlogs: get('QLOGDIR'),
   }
+}
+
+function isHttp3(testCase: string): boolean {
+  return HTTP3_TEST_CASES.some((name) => name === testCase)
 }
 
 /** The certificates to trust; `undefined` where the runner gives none. */

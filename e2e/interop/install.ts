@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url'
 const PACKAGES: Readonly<Record<string, string>> = {
   'ngtcp2-client': '/usr/bin/gtlsclient',
   'ngtcp2-server': '/usr/sbin/gtlsserver',
+  caddy: '/usr/bin/caddy',
+  chromium: '/usr/bin/chromium',
+  'firefox-esr': '/usr/bin/firefox-esr',
   tshark: '/usr/bin/tshark',
 }
 

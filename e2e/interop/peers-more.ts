@@ -3,13 +3,12 @@
  * and lock files pin. Who lacks a toolchain is told so, and goes on without the stack.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { installDebian } from './install.ts'
-import { contractual, here, type Peer } from './peers.ts'
+import { CACHE, contractual, here, locked, type Peer } from './peers.ts'
 
 /** A stack and how it is built. */
-interface Built {
-  readonly peer: Peer
+export interface Built<P> {
+  readonly peer: P
   /** A program without which it cannot be built. */
   readonly toolchain: string
   /** Debian's packages that the build wants beside it, by the pattern of a file of theirs. */
@@ -20,7 +19,6 @@ interface Built {
   readonly env?: Readonly<Record<string, string>>
 }
 
-const CACHE = here('.cache')
 const NO_AGREEMENT = 'no version_information'
 const NO_GROUP = 'no such group'
 const NO_REPEAT = 'does not repeat what was lost at the old address'
@@ -30,12 +28,7 @@ const ONE_VERSION = 'version 1 alone'
 /** ms; Cargo compiles BoringSSL. */
 const BUILD_TIMEOUT = 3_600_000
 
-/** The version that a lock file has of a package. */
-function locked(path: string, pattern: RegExp): string {
-  return pattern.exec(readFileSync(here(path), 'utf8'))?.[1] ?? 'unknown'
-}
-
-const QUIC_GO: Built = {
+const QUIC_GO: Built<Peer> = {
   peer: {
     ...contractual(
       'quic-go',
@@ -55,7 +48,7 @@ const QUIC_GO: Built = {
   steps: [['go', 'build', '-mod=readonly', '-trimpath', '-o', `${CACHE}/go/quic-go`, '.']],
 }
 
-const AIOQUIC: Built = {
+const AIOQUIC: Built<Peer> = {
   peer: contractual(
     'aioquic',
     () => `${locked('peers/aioquic/requirements.txt', /^aioquic==(\S+)/m)} (cryptography)`,
@@ -71,7 +64,7 @@ const AIOQUIC: Built = {
   ],
 }
 
-const RUST: Omit<Built, 'peer' | 'steps'> = {
+const RUST: Omit<Built<Peer>, 'peer' | 'steps'> = {
   toolchain: 'cargo',
   debian: { cmake: '/usr/bin/cmake', 'libclang-dev': '/usr/lib/llvm-*/lib/libclang*.so*' },
   folder: here('peers/rust'),
@@ -82,9 +75,9 @@ const RUST: Omit<Built, 'peer' | 'steps'> = {
  * Both programs at once, since what they share is built with the features that both ask for; and one job, since it takes half an
  * hour of a core the first time.
  */
-const CARGO: Built['steps'] = [['nice', 'cargo', 'build', '-j1', '--release', '--locked']]
+const CARGO: Built<Peer>['steps'] = [['nice', 'cargo', 'build', '-j1', '--release', '--locked']]
 
-const S2N: Built = {
+const S2N: Built<Peer> = {
   ...RUST,
   peer: {
     ...contractual(
@@ -108,7 +101,7 @@ const S2N: Built = {
   steps: CARGO,
 }
 
-const QUICHE: Built = {
+const QUICHE: Built<Peer> = {
   ...RUST,
   peer: {
     ...contractual(
@@ -124,19 +117,28 @@ const QUICHE: Built = {
   steps: CARGO,
 }
 
-const ALL: readonly Built[] = [QUIC_GO, AIOQUIC, S2N, QUICHE]
+const ALL: readonly Built<Peer>[] = [QUIC_GO, AIOQUIC, S2N, QUICHE]
 
 /** All of them, whether they can be built here or not. */
 export const MORE_PEERS: readonly Peer[] = ALL.map(({ peer }) => peer)
 
 /** Builds what is wanted and can be built; says in a line each what cannot. */
 export function provideMore(wanted: readonly Peer[]): readonly Peer[] {
-  return ALL.filter(({ peer }) => wanted.includes(peer))
+  return buildThose(ALL, wanted)
+}
+
+/** The same of any table's stacks. */
+export function buildThose<P extends { readonly name: string }>(
+  all: readonly Built<P>[],
+  wanted: readonly P[],
+): readonly P[] {
+  return all
+    .filter(({ peer }) => wanted.includes(peer))
     .filter(isBuilt)
     .map(({ peer }) => peer)
 }
 
-function isBuilt({ peer, toolchain, debian = {}, steps, folder, env }: Built): boolean {
+function isBuilt({ peer, toolchain, debian = {}, steps, folder, env }: Built<{ readonly name: string }>): boolean {
   if (spawnSync('which', [toolchain]).status !== 0) {
     console.error(`${peer.name} is left out: there is no ${toolchain} here`)
     return false

@@ -46,8 +46,16 @@ export interface Peer {
 /** A path in this folder. */
 export const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
+/** Where the stacks that are built here are put. */
+export const CACHE: string = here('.cache')
+
+/** The version that a lock file has of a package. */
+export function locked(path: string, pattern: RegExp): string {
+  return pattern.exec(readFileSync(here(path), 'utf8'))?.[1] ?? 'unknown'
+}
+
 /** The version that a package of npm gives itself. */
-function versionIn(path: string): string {
+export function versionIn(path: string): string {
   return String((JSON.parse(readFileSync(here(path), 'utf8')) as { readonly version: unknown }).version)
 }
 

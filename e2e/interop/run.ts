@@ -11,6 +11,8 @@ import { type CaptureResult, captureTransfer } from './capture.ts'
 import { runCell } from './cell.ts'
 import { writeCertificates } from './certificates.ts'
 import type { Role } from './contract.ts'
+import { ALL_CASES } from './http3/plans.ts'
+import { chosenHttp3Cases, type Failure, type Http3Row, knownHttp3Peers, peersOf, runHttp3 } from './http3/run.ts'
 import { provide } from './install.ts'
 import { ISOQUIC, PEERS, type Peer } from './peers.ts'
 import { MORE_PEERS, provideMore } from './peers-more.ts'
@@ -28,25 +30,27 @@ interface Row {
   readonly cells: Map<Case, CellRecord>
 }
 
-interface Failure {
-  readonly name: string
-  readonly reason: string
-  readonly output: string
-}
-
 async function main(words: readonly string[]): Promise<number> {
-  const cases = CASES.filter((name) => words.includes(name))
   const isAll = words.includes('--all')
+  const http3Known = knownHttp3Peers(isAll)
+  const isCaseNamed = [...CASES, ...ALL_CASES].some((name) => words.includes(name))
+  const named = CASES.filter((name) => words.includes(name))
+  const cases = isCaseNamed ? named : CASES
+  const http3Cases = chosenHttp3Cases(words, isCaseNamed)
   const known = [...PEERS, ISOQUIC, ...(isAll ? MORE_PEERS : [])]
   const peers = known.filter(({ name }) => words.includes(name))
-  const names = [...CASES, ...known.map(({ name }) => name), ...WORDS]
+  const http3Peers = http3Known.filter(({ name }) => words.includes(name))
+  const isPeerNamed = peers.length + http3Peers.length > 0
+  const peerNames = [...known, ...http3Known].map(({ name }) => name)
+  const names = [...new Set([...CASES, ...ALL_CASES, ...peerNames]), ...WORDS]
   const unknown = words.find((word) => !names.includes(word))
   if (unknown !== undefined) {
     console.error(`Neither a case nor a peer: ${unknown}; known are ${names.join(', ')}`)
     return 2
   }
   const { hasTshark } = provide()
-  const more = provideMore(peers.length > 0 ? peers : known)
+  const wanted = cases.length === 0 ? [] : isPeerNamed ? peers : known
+  const more = provideMore(wanted)
   const folder = mkdtempSync(join(tmpdir(), 'isoquic-interop-'))
   const isKept = words.includes('keep')
   process.once('exit', () => {
@@ -60,22 +64,25 @@ async function main(words: readonly string[]): Promise<number> {
   writeCertificates(certs)
   const failures: Failure[] = []
   const rows: Row[] = []
-  const present = known.filter((peer) => !MORE_PEERS.includes(peer) || more.includes(peer))
-  for (const peer of peers.length > 0 ? present.filter((each) => peers.includes(each)) : present) {
+  for (const peer of wanted.filter((each) => !MORE_PEERS.includes(each) || more.includes(each))) {
     for (const role of peer === ISOQUIC ? (['client'] as const) : (['client', 'server'] as const)) {
       const row: Row = { peer, role, cells: new Map() }
       rows.push(row)
-      for (const name of cases.length > 0 ? cases : CASES) {
+      for (const name of cases) {
         row.cells.set(name, await tryCell(row, name, { folder, certs, hasTshark, isKept }, failures))
       }
     }
   }
-  show(rows, cases.length > 0 ? cases : CASES)
-  if (words.includes('record')) record(rows)
+  const place = { folder, certs, hasTshark, isKept }
+  const http3Rows =
+    http3Cases.length === 0 ? [] : await runHttp3(isPeerNamed ? http3Peers : http3Known, http3Cases, place, failures)
+  show(rowsToShow(rows), cases)
+  show(http3Rows, http3Cases)
+  if (words.includes('record')) record(rows, http3Rows)
   for (const { name, reason, output } of failures) {
     console.log(`\n${name}: ${reason}\n${output}`)
   }
-  const isCaptured = words.includes('capture') || (cases.length === 0 && peers.length === 0)
+  const isCaptured = words.includes('capture') || !(isCaseNamed || isPeerNamed)
   const capture = isCaptured ? await tryCapture(folder, certs, hasTshark) : undefined
   if (capture !== undefined) console.log(`\n${capture.line}`)
   const failed = failures.length + (capture?.isFailure === true ? 1 : 0)
@@ -121,32 +128,49 @@ async function tryCapture(folder: string, certs: string, hasTshark: boolean): Pr
   return await captureTransfer(mkdtempSync(join(folder, 'capture-')), certs)
 }
 
-function show(rows: readonly Row[], cases: readonly Case[]): void {
+/** A row as it is shown. */
+interface Shown {
+  readonly peer: { readonly name: string }
+  readonly role: Role
+  readonly cells: readonly CellRecord<string>[]
+}
+
+function rowsToShow(rows: readonly Row[]): readonly Shown[] {
+  return rows.map(({ peer, role, cells }) => ({ peer, role, cells: [...cells.values()] }))
+}
+
+function show(rows: readonly Shown[], cases: readonly string[]): void {
+  if (rows.length === 0) return
   const head = ['peer', 'isoquic is', ...cases]
   const lines = rows.map(({ peer, role, cells }) => [
     peer.name,
-    peer === ISOQUIC ? 'both' : role,
-    ...cases.map((name) => inTable(cells.get(name))),
+    peer.name === ISOQUIC.name ? 'both' : role,
+    ...cases.map((name) => inTable(cells.find((cell) => cell.case === name))),
   ])
   console.log(`\n${table([head, ...lines])}`)
   for (const { peer, role, cells } of rows) {
     const roleOfPeer = role === 'client' ? 'server' : 'client'
-    for (const { case: name, verdict, reason } of cells.values()) {
+    for (const { case: name, verdict, reason } of cells) {
       if (verdict === 'peer can not') console.log(`${peer.name} as ${roleOfPeer} can not ${name}: ${reason} (PEERS.md)`)
     }
   }
 }
 
-function inTable(cell: CellRecord | undefined): string {
+function inTable(cell: CellRecord<string> | undefined): string {
   if (cell?.verdict === 'ok') return `ok ${cell.seconds?.toFixed(1)} s`
   return cell?.verdict === 'failed' ? 'FAILED' : (cell?.verdict ?? '')
 }
 
 /** Keeps what was seen, with the versions of whom it was seen with. */
-function record(rows: readonly Row[]): void {
+function record(rows: readonly Row[], http3Rows: readonly Http3Row[]): void {
+  const known = readResults()
   const peers = new Map(rows.map(({ peer }) => [peer.name, { name: peer.name, version: peer.version() }]))
   const cells = rows.flatMap((row) => [...row.cells.values()])
-  writeResults(merge(readResults(), { peers: [...peers.values()], cells }))
+  const http3Cells = http3Rows.flatMap((row) => row.cells)
+  writeResults({
+    ...merge(known, { peers: [...peers.values()], cells }, CASES),
+    http3: merge(known.http3, { peers: peersOf(http3Rows), cells: http3Cells }, ALL_CASES),
+  })
 }
 
 process.exit(await main(process.argv.slice(2)))
