@@ -91,7 +91,7 @@ export function readContract(environment: Readonly<Record<string, string | undef
     requests: words.map((word) => new URL(word, 'https://localhost')),
     host: get('HOST'),
     port: Number(get('PORT') ?? 443),
-    alpn: get('ALPN') ?? (protocols !== undefined || isHttp3(testCase) ? 'h3' : 'hq-interop'),
+    alpn: get('ALPN') ?? (protocols !== undefined || isHttp3Case(testCase) ? 'h3' : 'hq-interop'),
     www: get('WWW') ?? '/www',
     downloads: get('DOWNLOADS') ?? '/downloads',
     certs: get('CERTS') ?? '/certs',
@@ -103,7 +103,8 @@ export function readContract(environment: Readonly<Record<string, string | undef
   }
 }
 
-function isHttp3(testCase: string): boolean {
+/** Whether `createFetch` and `serve` play it. */
+export function isHttp3Case(testCase: string): boolean {
   return HTTP3_TEST_CASES.some((name) => name === testCase)
 }
 

@@ -7,7 +7,8 @@
  * Exit codes: 0 for success, 1 for failure, 127 for a case that is not supported. A server runs until it is told to end.
  */
 import { runClient } from './client.ts'
-import { readContract, UNSUPPORTED } from './contract.ts'
+import { type Contract, isHttp3Case, readContract, UNSUPPORTED } from './contract.ts'
+import { runHttp3Client, runHttp3Server } from './http3/endpoint.ts'
 import { runServer } from './server.ts'
 
 async function main(): Promise<number> {
@@ -17,12 +18,18 @@ async function main(): Promise<number> {
     return UNSUPPORTED
   }
   try {
-    await (contract.role === 'client' ? runClient(contract) : runServer(contract))
+    await run(contract)
     return 0
   } catch (error) {
     console.error(error)
     return 1
   }
+}
+
+function run(contract: Contract): Promise<void> {
+  const isClient = contract.role === 'client'
+  if (isHttp3Case(contract.testCase)) return isClient ? runHttp3Client(contract) : runHttp3Server(contract)
+  return isClient ? runClient(contract) : runServer(contract)
 }
 
 process.exit(await main())

@@ -69,46 +69,56 @@ async function fetchAll(page: Page, { requests, downloads, testCase, www }: Cont
   const [first] = requests
   if (first === undefined) throw new TypeError('REQUESTS names nothing to download')
   await page.goto(new URL('/index.html', first).href)
-  report('page', { protocol: await page.evaluate(protocolOfPage) })
-  const fetchOne = async (url: URL): Promise<void> => {
-    const name = basename(url.pathname)
-    const body = testCase === 'upload' ? readFileSync(join(www, name)).toString('base64') : undefined
-    const { content, protocol } = await page.evaluate(fetchInPage, {
-      url: url.href,
-      body,
-      isTold: testCase === 'qpack',
-    })
-    protocols.add(protocol)
-    if (body === undefined) writeFileSync(join(downloads, name), Buffer.from(content, 'base64'))
+  const names = requests.map(({ pathname }) => basename(pathname))
+  const isUpload = testCase === 'upload'
+  const { protocol, protocols, contents } = await page.evaluate(fetchInPage, {
+    urls: requests.map(({ href }) => href),
+    bodies: isUpload ? names.map((name) => readFileSync(join(www, name)).toString('base64')) : undefined,
+    isTold: testCase === 'qpack',
+    parallel: testCase === 'qpack' ? 1 : PARALLEL,
+  })
+  report('page', { protocol })
+  report('fetched', { protocols })
+  if (isUpload) return
+  for (const [index, content] of contents.entries()) {
+    writeFileSync(join(downloads, names[index] ?? ''), Buffer.from(content, 'base64'))
   }
-  const protocols = new Set<string>()
-  const waiting = [...requests]
-  const worker = async (): Promise<void> => {
-    for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) await fetchOne(url)
-  }
-  await Promise.all(Array.from({ length: testCase === 'qpack' ? 1 : PARALLEL }, worker))
-  report('fetched', { protocols: [...protocols] })
-}
-
-function protocolOfPage(): string {
-  return (performance.getEntriesByType('navigation')[0] as PerformanceNavigationTiming).nextHopProtocol
 }
 
 /** Runs in the page. */
-async function fetchInPage({ url, body, isTold }: { url: string; body: string | undefined; isTold: boolean }): Promise<{
-  content: string
-  protocol: string
-}> {
-  const bytes = body === undefined ? undefined : Uint8Array.from(atob(body), (character) => character.charCodeAt(0))
-  const headers: Record<string, string> = isTold ? { 'x-interop': 'the same in each of the requests' } : {}
-  performance.clearResourceTimings()
-  const response = await fetch(url, bytes === undefined ? { headers } : { method: 'PUT', body: bytes })
-  if (!response.ok) throw new Error(`${url} was answered with status ${response.status}`)
-  const content = new Uint8Array(await response.arrayBuffer())
-  let text = ''
-  for (let at = 0; at < content.length; at += 4096) text += String.fromCharCode(...content.subarray(at, at + 4096))
-  const seen = performance.getEntriesByName(url).at(-1) as PerformanceResourceTiming | undefined
-  return { content: btoa(text), protocol: seen?.nextHopProtocol ?? 'none' }
+async function fetchInPage(given: {
+  urls: readonly string[]
+  bodies: readonly string[] | undefined
+  isTold: boolean
+  parallel: number
+}): Promise<{ protocol: string; protocols: string[]; contents: string[] }> {
+  const { urls, bodies, isTold, parallel } = given
+  const contents: string[] = []
+  const fetchOne = async (url: string, index: number): Promise<void> => {
+    const headers: Record<string, string> = isTold ? { 'x-interop': 'the same in each of the requests' } : {}
+    const body = bodies?.[index]
+    const bytes = body === undefined ? undefined : Uint8Array.from(atob(body), (character) => character.charCodeAt(0))
+    const response = await fetch(url, bytes === undefined ? { headers } : { method: 'PUT', body: bytes })
+    if (!response.ok) throw new Error(`${url} was answered with status ${response.status}`)
+    const content = new Uint8Array(await response.arrayBuffer())
+    let text = ''
+    for (let at = 0; at < content.length; at += 4096) text += String.fromCharCode(...content.subarray(at, at + 4096))
+    contents[index] = btoa(text)
+  }
+  performance.setResourceTimingBufferSize(2 * urls.length)
+  const waiting = [...urls.entries()]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await fetchOne(next[1], next[0])
+  }
+  await Promise.all(Array.from({ length: parallel }, worker))
+  const isMine = ({ name }: PerformanceEntry): boolean => urls.includes(name)
+  const seen = (performance.getEntriesByType('resource') as PerformanceResourceTiming[]).filter(isMine)
+  const [page] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
+  return {
+    protocol: page?.nextHopProtocol ?? 'none',
+    protocols: seen.length < urls.length ? ['none'] : [...new Set(seen.map(({ nextHopProtocol }) => nextHopProtocol))],
+    contents,
+  }
 }
 
 /** The sessions that `REQUESTS` names, from a page that comes from elsewhere. */
