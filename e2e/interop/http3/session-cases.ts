@@ -184,11 +184,14 @@ async function reportEnds(program: Program, reader: Opened['reader'], writer: Op
   program.report('stream-ended', { reset: await reset, stopped: await stopped })
 }
 
-/** {@link Program.streamError} for classes of the newest draft and older ones. */
+/** {@link Program.streamError} for the class of the newest draft, and for that of Chromium, which takes one argument. */
 export function streamErrorOf(Class: unknown): (code: number) => unknown {
-  const construct = Class as new (...args: unknown[]) => { readonly streamErrorCode?: number | null }
-  return (code) => {
-    const error = new construct('', { streamErrorCode: code })
-    return error.streamErrorCode === code ? error : new construct({ streamErrorCode: code })
+  const construct = Class as new (...args: unknown[]) => unknown
+  return (streamErrorCode) => {
+    try {
+      return new construct('', { streamErrorCode })
+    } catch {
+      return new construct({ streamErrorCode })
+    }
   }
 }
