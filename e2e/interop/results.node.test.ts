@@ -1,7 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ALL_CASES } from './http3/plans.ts'
-import { knownHttp3Peers } from './http3/run.ts'
 import { CASES } from './plans.ts'
 import { type CellRecord, merge, page, readResults } from './results.ts'
 
@@ -30,37 +28,6 @@ test('Each stack has a verdict for each case in each role, and a reason where it
         if (cell?.verdict !== 'ok') expect(cell?.reason).toBeTruthy()
       }
     }
-  }
-})
-
-test('Each stack of HTTP/3 has a verdict for each case in each role that it has, and a reason where it is not ok', () => {
-  const { peers, cells } = readResults().http3
-  expect(peers.map(({ name }) => name).sort()).toEqual(
-    knownHttp3Peers(true)
-      .map(({ name }) => name)
-      .sort(),
-  )
-  for (const peer of knownHttp3Peers(true)) {
-    for (const role of ['client', 'server'] as const) {
-      if ((role === 'client' ? peer.server : peer.client) === undefined) continue
-      for (const each of ALL_CASES) {
-        const cell = cells.find(
-          (known) => known.peer === peer.name && known.case === each && (known.role === role || known.role === 'both'),
-        )
-        expect(cell, `${peer.name}, ${each}, isoquic as ${role}`).toBeDefined()
-        if (cell?.verdict !== 'ok') expect(cell?.reason).toBeTruthy()
-      }
-    }
-  }
-})
-
-test('QPACK has used its dynamic table in both directions with at least two stacks, in both roles', () => {
-  const isUsed =
-    /the client's table: [1-9]\d* inserted, [1-9]\d* sections; the server's table: [1-9]\d* inserted, [1-9]/
-  const { cells } = readResults().http3
-  for (const role of ['client', 'server']) {
-    const used = cells.filter((cell) => cell.case === 'qpack' && cell.role === role && isUsed.test(cell.note ?? ''))
-    expect(used.map(({ peer }) => peer).length, role).toBeGreaterThanOrEqual(2)
   }
 })
 

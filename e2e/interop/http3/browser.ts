@@ -184,6 +184,8 @@ async function playInPage(given: {
     await playClient(program, session, endpoint, names)
   }
   await Promise.all([...endpointsIn(given.paths)].map(play))
+  // The end of a session goes out in the background, unless the browser ends.
+  await new Promise((resolve) => setTimeout(resolve, 500))
 }
 
 /** Modules of this folder, and the files of the contract. */

@@ -48,7 +48,7 @@ export function judgeHttp3(options: Http3CellOptions, evidence: Evidence): Verdi
     case 'wt-closes':
       return { failure: judgeCloses(reports) }
     case 'wt-errors':
-      return { failure: judgeErrors(reports) }
+      return { failure: judgeErrors(options, reports) }
     default:
       return {}
   }
@@ -94,14 +94,16 @@ function judgeCloses(reports: readonly Reported[]): string | undefined {
   return undefined
 }
 
-function judgeErrors(reports: readonly Reported[]): string | undefined {
+/** Each side was told the codes with which the other ended both halves of a stream. */
+function judgeErrors({ client }: Http3CellOptions, reports: readonly Reported[]): string | undefined {
   const seen = reports.filter(({ event }) => event === 'stream-ended')
-  for (const [reset, stopped] of [
-    [ERRORS.clientResets, ERRORS.clientStops],
-    [ERRORS.serverResets, ERRORS.serverStops],
-  ]) {
-    if (seen.some((each) => each['reset'] === reset && each['stopped'] === stopped)) continue
-    return `Nobody saw a stream reset with ${reset} and stopped with ${stopped}, but ${JSON.stringify(seen)}`
+  const { clientResets, clientStops, serverResets, serverStops } = ERRORS
+  const isSeen = (reset: number, stopped: number): boolean =>
+    seen.some((each) => each['reset'] === reset && each['stopped'] === stopped)
+  const isHidden = client.hidesResets === true && seen.some((each) => each['stopped'] === serverStops)
+  if (!isSeen(clientResets, clientStops)) {
+    return `No stream was reset with ${clientResets} and stopped with ${clientStops}, but ${JSON.stringify(seen)}`
   }
-  return undefined
+  if (isHidden || isSeen(serverResets, serverStops)) return undefined
+  return `No stream was reset with ${serverResets} and stopped with ${serverStops}, but ${JSON.stringify(seen)}`
 }

@@ -41,6 +41,8 @@ export interface Http3Peer {
   readonly isFramed?: true
   /** Roles in which its encoder uses no dynamic table. */
   readonly staticEncoder?: readonly Role[]
+  /** It does not tell with which code a stream was reset. */
+  readonly hidesResets?: true
   /** It says by itself which protocol a page came over, and that must be `h3`. */
   readonly isBrowser?: true
 }
@@ -184,7 +186,7 @@ const BUN: Http3Peer = {
   },
 }
 
-function browser(name: 'chromium' | 'firefox', debian: string): Http3Peer {
+function browser(name: 'chromium' | 'firefox', debian: string, rest: Partial<Http3Peer> = {}): Http3Peer {
   const {
     client,
     server: _,
@@ -195,6 +197,7 @@ function browser(name: 'chromium' | 'firefox', debian: string): Http3Peer {
       version: () => (launchOptions(name)?.executablePath.startsWith('/usr/bin/') ? debianVersion(debian) : 'unknown'),
       isBrowser: true,
       cannot: { client: {}, server: {} },
+      ...rest,
     },
     process.execPath,
     ['--disable-warning=ExperimentalWarning', h3Here('browser.ts')],
@@ -228,7 +231,10 @@ const DENO: Http3Peer = contractual(
 /** All of them, in the order of the tables. */
 export const HTTP3_PEERS: readonly Http3Peer[] = [
   browser('chromium', 'chromium'),
-  browser('firefox', 'firefox-esr'),
+  browser('firefox', 'firefox-esr', {
+    hidesResets: true,
+    cannot: { client: { 'wt-handshake': NO_PROTOCOLS }, server: {} },
+  }),
   CADDY,
   NGTCP2,
   BUN,

@@ -30,11 +30,11 @@ export const CLOSES: Readonly<Record<'by-client' | 'by-server', { closeCode: num
   'by-server': { closeCode: 0xfffffffe, reason: 'the server goes' },
 }
 
-/** The codes of the case `errors`: 0xff_ffff_ff and those around what HTTP/3 maps to reserved codes. */
+/** The codes of the case `errors`: those around what would be mapped to a reserved code (draft §4.4), and the largest that Chromium has. */
 export const ERRORS: Readonly<Record<'clientResets' | 'clientStops' | 'serverResets' | 'serverStops', number>> = {
   clientResets: 29,
   clientStops: 30,
-  serverResets: 0xffffffff,
+  serverResets: 255,
   serverStops: 61,
 }
 
@@ -121,8 +121,8 @@ async function sendErrors(program: Program, session: WholeSession): Promise<void
   const { streamError } = program
   const first = await open(session, 'A')
   await Promise.allSettled([
-    first.writer.abort(streamError(ERRORS.clientResets)),
     first.reader.cancel(streamError(ERRORS.clientStops)),
+    first.writer.abort(streamError(ERRORS.clientResets)),
   ])
   const second = await open(session, 'B')
   await reportEnds(program, second.reader, second.writer)

@@ -27,7 +27,7 @@ const (
 	reasonOfServer = "the server goes"
 	clientResets   = 29
 	clientStops    = 30
-	serverResets   = 0xffffffff
+	serverResets   = 255
 	serverStops    = 61
 )
 
