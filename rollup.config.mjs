@@ -1,6 +1,7 @@
 /**
  * What is published: ESM modules with their types, for bundlers and Node; `isoquic.min.js`, one file with the noble engine, the
- * same bytes for every runtime; and the page client, whose curves are chunks of their own that a page loads where it lacks them.
+ * same bytes for every runtime; and the clients for pages, of QUIC and of WebTransport, whose curves are chunks of their own
+ * that a page loads where it lacks them.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -49,8 +50,8 @@ const withoutChecks = () => ({
   },
 })
 
-/** Short names for the properties that nobody outside the page client can see: 3 % of it. */
-const withShortNames = () => {
+/** Short names for the properties that nobody outside a page client can see: 3 % of it. */
+const withShortNames = (declarations) => {
   const props = {}
   const collect = {
     name: 'short-names',
@@ -63,7 +64,7 @@ const withShortNames = () => {
       const infos = modules.map(({ id }) => this.getModuleInfo(id))
       const exported = infos.flatMap(({ dynamicImporters, exports }) => (dynamicImporters.length > 0 ? exports : []))
       const others = [...codes(foreign), exported.join(' ')]
-      for (const [name, short] of shortNames('dist/src/page-client.d.ts', codes(own), others)) {
+      for (const [name, short] of shortNames(declarations, codes(own), others)) {
         props[`$${name}`] = short
       }
     },
@@ -97,11 +98,27 @@ const kernels = () => ({
   },
 })
 
+/** A client for pages: an entry, and what it loads on demand below the folder of its name. */
+const pageBundle = (name) => ({
+  input: { [`${name}.min`]: `./src/${name}.ts` },
+  // The chunks import from the entry itself: a file less.
+  preserveEntrySignatures: 'allow-extension',
+  plugins: [...bundled('browser'), ...withShortNames(`dist/src/${name}.d.ts`)],
+  output: {
+    dir: 'dist',
+    // Two modules are called signatures: noble's and the host's.
+    chunkFileNames: ({ name: chunk, facadeModuleId }) =>
+      `${name}/${facadeModuleId?.includes('/web/') ? 'web-' : ''}${chunk}-[hash].min.js`,
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+  },
+})
+
 rmSync('dist', { recursive: true, force: true })
 
 export default [
   {
-    input: [...DOORS, ...ABSENT, ...COMMANDS, ...ENGINES, './src/page-client.ts'],
+    input: [...DOORS, ...ABSENT, ...COMMANDS, ...ENGINES, './src/page-client.ts', './src/page-webtransport.ts'],
     external: /^(node:|@noble\/|#|ws$)/,
     plugins: [typescript(), kernels(), types()],
     output: {
@@ -120,18 +137,6 @@ export default [
     plugins: [...bundled(), minify()],
     output: { file: 'dist/isoquic.min.js', inlineDynamicImports: true, sourcemap: true, sourcemapExcludeSources: true },
   },
-  {
-    input: { 'page-client.min': './src/page-client.ts' },
-    // The chunks import from the entry itself: a file less.
-    preserveEntrySignatures: 'allow-extension',
-    plugins: [...bundled('browser'), ...withShortNames()],
-    output: {
-      dir: 'dist',
-      // Two modules are called signatures: noble's and the host's.
-      chunkFileNames: ({ name, facadeModuleId }) =>
-        `page-client/${facadeModuleId?.includes('/web/') ? 'web-' : ''}${name}-[hash].min.js`,
-      sourcemap: true,
-      sourcemapExcludeSources: true,
-    },
-  },
+  pageBundle('page-client'),
+  pageBundle('page-webtransport'),
 ]

@@ -8,7 +8,8 @@ export {
   type WebTransportErrorSource,
 } from './api/webtransport/error.ts'
 export type { HeadersSource } from './api/webtransport/headers.ts'
-export { type InstallOptions, install } from './api/webtransport/install.ts'
+export { install } from './api/webtransport/install.ts'
+export type { InstallOptions } from './api/webtransport/installing.ts'
 export type {
   TransportSource,
   TransportTarget,

@@ -16,21 +16,29 @@ const PAGE_CLIENT_LIMIT = 60 * 1024
 const CONNECTED_LIMIT = 112 * 1024
 /** The chunks that such a connection loads. */
 const CONNECTING = ['page-core', 'page-handshake', 'web-signatures']
+const PAGE_WEBTRANSPORT = 'page-webtransport.min.js'
+const PAGE_WEBTRANSPORT_LIMIT = 80 * 1024
+/** With HTTP/3 and its sessions upon it. */
+const SESSION_LIMIT = 160 * 1024
 
-beforeAll(build, 120_000)
+beforeAll(build, 300_000)
 
 // Minifiers keep the licence of what they bundle.
 const hasCurves = (file: string): boolean => readBuilt(file).includes('noble-curves')
+const chunksOf = (client: string): string[] =>
+  readdirSync(`${DIST}${client}`, 'utf8')
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => `${client}/${name}`)
 const pageFiles = (): string[] => [
   SINGLE_FILE,
   PAGE_CLIENT,
-  ...readdirSync(`${DIST}page-client`, 'utf8')
-    .filter((name) => name.endsWith('.js'))
-    .map((name) => `page-client/${name}`),
+  PAGE_WEBTRANSPORT,
+  ...chunksOf('page-client'),
+  ...chunksOf('page-webtransport'),
 ]
 
-const chunk = (name: string): string => {
-  const file = pageFiles().find((path) => path.startsWith(`page-client/${name}-`))
+const chunk = (name: string, client = 'page-client'): string => {
+  const file = pageFiles().find((path) => path.startsWith(`${client}/${name}-`))
   if (file === undefined) throw new Error(`There is no chunk ${name}`)
   return file
 }
@@ -65,12 +73,30 @@ test('the page client weighs at most 60 KB until it connects, and 112 KB then', 
   expect(connected).toBeLessThanOrEqual(CONNECTED_LIMIT)
 })
 
-test('with the transports websocket and webrtc a page loads at most 60 KB until it connects', async () => {
-  const contents = "export * from './transports/websocket.js'\nexport * from './transports/webrtc.js'"
+/** Bytes of transports as a page would bundle them, compressed. */
+async function sizeOfTransports(names: readonly string[]): Promise<number> {
+  const contents = names.map((name) => `export * from './transports/${name}.js'`).join('\n')
   const stdin = { contents, resolveDir: DIST }
   const conditions = ['browser']
   const { outputFiles } = await bundle({ stdin, bundle: true, minify: true, format: 'esm', conditions, write: false })
-  const transports = gzipSync(outputFiles?.[0]?.contents ?? '', { level: 9 }).length
+  return gzipSync(outputFiles?.[0]?.contents ?? '', { level: 9 }).length
+}
+
+test('WebTransport for pages and its tunnel weigh at most 80 KB until a session begins, and 160 KB then', async () => {
+  const tunnel = await sizeOfTransports(['websocket'])
+  const atOnce = loadedAtOnce(PAGE_WEBTRANSPORT)
+  const later = ['connecting', 'page-handshake', 'web-signatures'].map((name) => chunk(name, 'page-webtransport'))
+  const size = gzipSize(atOnce) + tunnel
+  const connected = gzipSize([...new Set([...atOnce, ...later.flatMap(loadedAtOnce)])]) + tunnel
+  console.log(
+    `WebTransport for pages: ${size} bytes gzip at once, ${tunnel} of them websocket; ${connected} with a session`,
+  )
+  expect(size).toBeLessThanOrEqual(PAGE_WEBTRANSPORT_LIMIT)
+  expect(connected).toBeLessThanOrEqual(SESSION_LIMIT)
+})
+
+test('with the transports websocket and webrtc a page loads at most 60 KB until it connects', async () => {
+  const transports = await sizeOfTransports(['websocket', 'webrtc'])
   const size = gzipSize(loadedAtOnce(PAGE_CLIENT)) + transports
   console.log(`page client with transports: ${size} bytes gzip at once, ${transports} of them websocket and webrtc`)
   expect(transports).toBeGreaterThan(1000)
@@ -85,7 +111,7 @@ test('what people read in an error keeps its words in the page client', () => {
     'maxIncomingBidirectionalStreams',
   ]) {
     expect(
-      [PAGE_CLIENT, ...CONNECTING.map(chunk)].some((file) => readBuilt(file).includes(word)),
+      [PAGE_CLIENT, ...CONNECTING.map((name) => chunk(name))].some((file) => readBuilt(file).includes(word)),
       word,
     ).toBe(true)
   }
@@ -168,6 +194,47 @@ for (const browser of ['chromium', 'firefox'] as const) {
       const { result, loaded } = await runInPage(browser, (path) => sources.get(path) ?? readBuilt(path), script)
       expect(result).toBe('echoed')
       expect(loaded.filter((file) => file.startsWith('page-client') && hasCurves(file))).toEqual([])
+    },
+  )
+
+  test.skipIf(launchOptions(browser) === undefined)(
+    `WebTransport for pages has a session in ${browser} and loads no curve`,
+    async () => {
+      const contents = `export { pipe } from './transports/pipe.js'
+export { devCertificate } from './src/api/dev.js'
+export { WebTransportServer } from './src/webtransport.js'`
+      const stdin = { contents, resolveDir: DIST }
+      const conditions = ['browser']
+      const { outputFiles } = await bundle({ stdin, bundle: true, format: 'esm', conditions, write: false })
+      const sources = new Map([['sessions.mjs', outputFiles[0]?.text ?? '']])
+      const script = `(async () => {
+      const { install } = await import('/${PAGE_WEBTRANSPORT}')
+      const { WebTransportServer, devCertificate, pipe } = await import('/sessions.mjs')
+      const [near, far] = pipe()
+      const certificate = await devCertificate()
+      const server = await WebTransportServer.listen(far, { certificate, protocols: ['test'] })
+      void (async () => {
+        const { value: session } = await server.sessions.getReader().read()
+        const { value: stream } = await session.incomingBidirectionalStreams.getReader().read()
+        stream.readable.pipeTo(stream.writable)
+      })()
+      if (!install({ transport: near, force: true })) throw new Error('not installed')
+      const session = new WebTransport('https://localhost/', {
+        serverCertificateHashes: [certificate.hash], protocols: ['test'], requireUnreliable: true,
+      })
+      await session.ready
+      const { readable, writable } = await session.createBidirectionalStream({ sendOrder: 1 })
+      const writer = writable.getWriter()
+      await writer.write(new TextEncoder().encode('echoed by ' + session.protocol))
+      await writer.close()
+      const text = await new Response(readable).text()
+      const { packetsSent } = await session.getStats()
+      session.close({ closeCode: 1 })
+      return text + ((await session.closed).closeCode === 1 && packetsSent > 1 ? '' : ', but closed otherwise')
+    })()`
+      const { result, loaded } = await runInPage(browser, (path) => sources.get(path) ?? readBuilt(path), script)
+      expect(result).toBe('echoed by test')
+      expect(loaded.filter((file) => file.startsWith('page-webtransport') && hasCurves(file))).toEqual([])
     },
   )
 }

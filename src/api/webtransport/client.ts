@@ -1,9 +1,8 @@
 /** W3C's `WebTransport`: the client's end of a session, made with a URL. */
 import { handshake } from '../handshake.ts'
 import { connectSession } from './connecting.ts'
-import { type CheckedOptions, checkOptions, type WebTransportOptions } from './options.ts'
+import { checkOptions, createCore, type WebTransportOptions } from './options.ts'
 import { WebTransportSession } from './session.ts'
-import { SessionCore } from './session-core.ts'
 
 /**
  * W3C's `WebTransport`, over any transport.
@@ -37,17 +36,3 @@ export class WebTransport extends WebTransportSession {
     return true
   }
 }
-
-/** The session for checked options, before anything is done for it. */
-export function createCore(options: CheckedOptions): SessionCore {
-  const { isPooled, readsBytes, anticipated, given } = options
-  return new SessionCore({
-    isPooled,
-    readsBytes,
-    anticipated,
-    now: () => given.environment?.now() ?? performance.now(),
-  })
-}
-
-/** What the constructor of a {@link WebTransport} is. */
-export type WebTransportConstructor = new (url: string | URL, options?: WebTransportOptions) => WebTransportSession

@@ -9,6 +9,7 @@ import type { QuicEndpoint } from '../endpoint.ts'
 import type { ConnectOptions } from '../endpoint-core.ts'
 import { type HeadersSource, requestFields } from './headers.ts'
 import type { WebTransportCongestionControl } from './session.ts'
+import { SessionCore } from './session-core.ts'
 import { bufferSource, dictionary, oneOf, optionalUnsignedShort } from './values.ts'
 
 /** W3C's WebTransportHash. */
@@ -128,6 +129,17 @@ export function checkOptions(url: string | URL, options: WebTransportOptions | u
     drafts: given.drafts,
     given,
   }
+}
+
+/** The session for checked options, before anything is done for it. */
+export function createCore(options: CheckedOptions): SessionCore {
+  const { isPooled, readsBytes, anticipated, given } = options
+  return new SessionCore({
+    isPooled,
+    readsBytes,
+    anticipated,
+    now: () => given.environment?.now() ?? performance.now(),
+  })
 }
 
 /** @throws SyntaxError (a DOMException) */
