@@ -60,7 +60,7 @@ type Replaced = 'alpn' | 'address' | 'signal' | 'earlyData' | 'datagrams' | keyo
  * the Web.
  */
 export interface WebTransportOptions extends WebTransportDictionary, Omit<ConnectOptions, Replaced> {
-  /** The way to the server. */
+  /** The way to the server. Default: a UDP socket for each connection, where the runtime has UDP; for pages there is none. */
   readonly transport?: TransportSource
   /** What the request says of where it comes from; default: in a page, its own. */
   readonly origin?: string
@@ -93,10 +93,15 @@ const PREFERENCES: readonly WebTransportCongestionControl[] = ['default', 'throu
 
 /**
  * The steps of W3C's constructor that can fail at once.
+ * @param fallback where transports come from if the options do not say.
  * @throws SyntaxError (a DOMException) for a URL or protocol that cannot be used; NotSupportedError for hashes on a connection
  * that may be shared; TypeError for values of the wrong type, and where there is no transport
  */
-export function checkOptions(url: string | URL, options: WebTransportOptions | undefined): CheckedOptions {
+export function checkOptions(
+  url: string | URL,
+  options: WebTransportOptions | undefined,
+  fallback?: TransportSource,
+): CheckedOptions {
   const parsed = parseUrl(url)
   const given = dictionary(options, 'options')
   const isPooled = Boolean(given.allowPooling)
@@ -124,7 +129,7 @@ export function checkOptions(url: string | URL, options: WebTransportOptions | u
     fields: requestFields(given.headers),
     protocols: checkProtocols(given.protocols),
     readsBytes: datagramsReadableType !== undefined,
-    transport: checkTransport(given.transport),
+    transport: checkTransport(given.transport ?? fallback),
     origin: given.origin ?? pageOrigin(),
     drafts: given.drafts,
     given,

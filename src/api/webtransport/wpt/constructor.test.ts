@@ -60,7 +60,6 @@ test('hashes do not go with a connection that is shared', () => {
 describe('a value of the wrong type is a TypeError', () => {
   test.each<[string, object]>([
     ['options that are no object', Object('x').valueOf()],
-    ['no transport', {}],
     ['a transport that is none', { transport: 7 }],
     ['a hash without a value', { transport, serverCertificateHashes: [{ algorithm: 'sha-256' }] }],
     ['a hash without an algorithm', { transport, serverCertificateHashes: [{ value: new Uint8Array(32) }] }],
