@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises'
 import { udp } from '../../transports/udp.ts'
 import { serve } from '../api/http3/serve.ts'
 import type { Handler } from '../api/http3/serve-options.ts'
-import { listen } from '../api/server.ts'
+import { listen, type QuicServer } from '../api/server.ts'
+import { WebTransportServer } from '../api/webtransport/server.ts'
 import {
   type Command,
   IDENTITY_HELP,
@@ -21,14 +22,17 @@ import { filesHandler } from './files/handler.ts'
 import { HQ_INTEROP, HQ_ISOQUIC, serveConnection } from './hq.ts'
 import { formatBytes } from './progress.ts'
 import { proxyHandler } from './proxy.ts'
+import { echoSession } from './webtransport-echo.ts'
 
 const HELP = `isoquic serve DIR [options]: serves the files of a folder over HTTP/3, in whole and in part; folders are listed
 isoquic serve --proxy URL [options]: serves what the server at URL answers
+isoquic serve --webtransport-echo [options]: for programs that speak WebTransport
 
 ${IDENTITY_HELP}
   --retry         ask each client to prove its address first
   --proxy URL     ask an http:// or https:// server; with DIR, for what DIR does not have
   --no-listing    folders without an index.html are not found
+  --webtransport-echo   take WebTransport sessions, of any path, and send back their streams and datagrams
   --hq            HTTP/0.9 over QUIC (ALPN hq-interop) instead of HTTP/3
 
 Example:
@@ -46,15 +50,19 @@ export const serveCommand: Command = {
       retry: { type: 'boolean' },
       proxy: { type: 'string' },
       'no-listing': { type: 'boolean' },
+      'webtransport-echo': { type: 'boolean' },
       hq: { type: 'boolean' },
     })
     const [folder, ...more] = positionals
     const proxy = text(values, 'proxy')
-    const isHq = values['hq'] === true
-    if ((folder === undefined && proxy === undefined) || more.length > 0) {
+    const isEchoing = values['webtransport-echo'] === true
+    if ((folder === undefined && proxy === undefined && !isEchoing) || more.length > 0) {
       throw new UsageError('Say which folder to serve: isoquic serve DIR')
     }
-    if (isHq && (folder === undefined || proxy !== undefined)) throw new UsageError('--hq serves a folder alone')
+    const isHq = values['hq'] === true
+    if (isHq && (folder === undefined || proxy !== undefined || isEchoing)) {
+      throw new UsageError('--hq serves a folder alone')
+    }
     if (folder !== undefined && (await stat(folder).catch(() => undefined))?.isDirectory() !== true) {
       throw new UsageError(`${folder} is no folder`)
     }
@@ -70,13 +78,16 @@ export const serveCommand: Command = {
     const transport = await udp({ host: text(values, 'host') ?? '127.0.0.1', port: port(values, 4433) })
     const files =
       folder === undefined ? undefined : await filesHandler(folder, { listing: values['no-listing'] !== true })
-    const server =
-      isHq && folder !== undefined
-        ? await listen(transport, { alpn: [HQ_ISOQUIC, HQ_INTEROP], ...options })
-        : await serve(transport, { ...options, onError: tellError }, told(both(files, origin)))
-    console.log(`Serving ${folder ?? proxy} on ${server.address} (UDP)`)
+    const handler = told(both(files, origin))
+    const http = { ...options, onError: tellError }
+    const server = isHq
+      ? await serveHq(await listen(transport, { ...options, alpn: [HQ_ISOQUIC, HQ_INTEROP] }), folder ?? '')
+      : isEchoing
+        ? await serveEcho(await WebTransportServer.listen(transport, { ...http, handler }))
+        : await serve(transport, http, handler)
+    const served = [folder, proxy, isEchoing ? 'WebTransport' : undefined].filter((name) => name !== undefined)
+    console.log(`Serving ${served.join(', ')} on ${server.address} (UDP)`)
     if (pin !== undefined) console.log(`certificate made for 13 days; get https://${server.address}/… --pin ${pin}`)
-    if (Symbol.asyncIterator in server && folder !== undefined) void serveHq(server, folder)
     await interrupted()
     await server.close()
     origin?.close()
@@ -123,11 +134,27 @@ function tellError(error: unknown, { url }: { readonly url?: string | undefined 
   console.error(`isoquic: ${url ?? ''}: ${error instanceof Error ? error.message : String(error)}`)
 }
 
-async function serveHq(server: Awaited<ReturnType<typeof listen>>, folder: string): Promise<void> {
-  for await (const connection of server) {
-    const from = connection.remoteAddress
-    serveConnection(connection, folder, ({ path, bytes, error }) => {
-      console.log(`${from}  ${path}  ${error ?? formatBytes(bytes)}`)
-    }).catch(() => {})
+async function serveHq(server: QuicServer, folder: string): Promise<QuicServer> {
+  const answer = async (): Promise<void> => {
+    for await (const connection of server) {
+      const from = connection.remoteAddress
+      serveConnection(connection, folder, ({ path, bytes, error }) => {
+        console.log(`${from}  ${path}  ${error ?? formatBytes(bytes)}`)
+      }).catch(() => {})
+    }
   }
+  void answer()
+  return server
+}
+
+async function serveEcho(server: WebTransportServer): Promise<WebTransportServer> {
+  const echo = async (): Promise<void> => {
+    for await (const session of server.sessions) {
+      const { remoteAddress, path } = session.request
+      console.log(`${remoteAddress}  WebTransport ${path}`)
+      void echoSession(session)
+    }
+  }
+  void echo()
+  return server
 }
