@@ -51,6 +51,11 @@ export class Http3Client implements AsyncDisposable {
     this.#altSvc = new AltSvcCache(() => environment.now())
   }
 
+  /** Whether it was closed. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** The connections that have not ended. */
   get connections(): ReadonlySet<QuicConnection> {
     return new Set([...this.#all].flatMap(({ quic }) => quic ?? []))

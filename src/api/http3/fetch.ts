@@ -34,9 +34,9 @@ export function createFetch(options: Http3ClientOptions = {}): Http3Fetch {
 
 let shared: Http3Client | undefined
 
-/** The client of {@link fetch}, made when it is first asked for. Closing it closes the connections that nobody needs; the next call makes others. */
+/** The client of {@link fetch}, made when it is first asked for. `close` ends its connections, so that a process can end; the next call makes another. */
 export function sharedClient(): Http3Client {
-  shared ??= new Http3Client()
+  if (shared === undefined || shared.isClosed) shared = new Http3Client()
   return shared
 }
 

@@ -141,9 +141,10 @@ export class Http3Tunnel implements Exchange {
 
   #cut(error: unknown): void {
     this.#error ??= error
-    this.#reader.onError(error)
+    // This half first: a pipe from the other one to it then fails once, by its own error.
     if (!this.#isWriteOver) this.#writing?.error(error)
     this.#room?.resolve()
+    this.#reader.onError(error)
     this.#closed.reject(error)
     this.datagrams.onEnd()
     this.#isReadOver = true
