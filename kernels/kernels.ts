@@ -27,7 +27,7 @@ function constant(name: string, what: string, value: string): string {
 }
 
 function kernel(name: string, what: string, bytes: Uint8Array): string {
-  return constant(name, `${what}: ${bytes.length} bytes, base64`, Buffer.from(bytes).toString('base64'))
+  return constant(name, `${what}: ${bytes.length} bytes, hexadecimal`, Buffer.from(bytes).toString('hex'))
 }
 
 function places(name: string, plain: Uint8Array, relaxed: Uint8Array): string {

@@ -177,18 +177,30 @@ test('every door opens in the global scope of a Worker, which knows no Node', as
 
 for (const browser of ['chromium', 'firefox'] as const) {
   test.skipIf(launchOptions(browser) === undefined)(
-    `the page client works in ${browser} and loads no curve`,
+    `the page client works in ${browser}, with the kernels when they have come, and loads no curve`,
     async () => {
       const parts = await partsFor('browser')
       const sources = new Map([
         ['echo.mjs', source('echo.mjs')],
         ['parts.mjs', parts],
       ])
+      // The second connection begins when the page's engine has its kernels.
       const script = `(async () => {
+      const { Instance } = WebAssembly
+      const kernels = new Promise((resolve) => {
+        let count = 0
+        WebAssembly.Instance = function (...given) {
+          if (++count === 2) setTimeout(resolve)
+          return new Instance(...given)
+        }
+      })
       const paths = ['/${PAGE_CLIENT}', '/${SINGLE_FILE}', '/echo.mjs', '/parts.mjs']
       const [{ connect }, { listen }, { echo }, { devCertificate, pipe }] = await Promise.all(paths.map((path) => import(path)))
-      const [near, far] = pipe()
-      await echo({ connect, listen }, devCertificate, far, near, 'localhost:443')
+      for (const wait of [kernels, undefined]) {
+        const [near, far] = pipe()
+        await echo({ connect, listen }, devCertificate, far, near, 'localhost:443')
+        await wait
+      }
       return 'echoed'
     })()`
       const { result, loaded } = await runInPage(browser, (path) => sources.get(path) ?? readBuilt(path), script)

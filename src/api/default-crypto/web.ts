@@ -1,11 +1,11 @@
-/** What the default door uses in browsers and Workers: noble for packets, Web Crypto for public keys. */
-import { noblePackets } from '../../crypto/noble/packets.ts'
+/** What the default door uses in browsers: WebAssembly for packets as soon as it is loaded, Web Crypto for public keys. */
 import type { CryptoProvider } from '../../crypto/provider.ts'
+import { latePackets } from '../../crypto/wasm/late-packets.ts'
 import { web } from '../../crypto/web/provider.ts'
 
 /** The engine of this runtime. */
 export const defaultCrypto: CryptoProvider = {
-  ...noblePackets,
+  ...latePackets,
   // Not copied: what groups there are is asked of the host at the first use.
   get groups() {
     return web.groups

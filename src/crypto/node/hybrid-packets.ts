@@ -4,7 +4,8 @@
  */
 import type { PacketEngine, PacketProvider } from '../provider.ts'
 import { WasmEngine } from '../wasm/engine.ts'
-import { compileRelaxed, embeddedModules, type KernelModules } from '../wasm/modules.ts'
+import { EngineMemory } from '../wasm/memory.ts'
+import { embeddedModules, type KernelModules, relaxed } from '../wasm/modules.ts'
 import { HYBRID_AES_GCM, HYBRID_RELAXABLE } from './hybrid-kernel.ts'
 import { type HybridLimits, HybridProtector, STREAM_BYTES } from './hybrid-protector.ts'
 import { nodePackets } from './packets.ts'
@@ -31,7 +32,7 @@ let compiled: KernelModules | undefined
 function hybridModules(): KernelModules | undefined {
   const modules = embeddedModules()
   if (modules === undefined) return undefined
-  compiled ??= { ...modules, aesGcm: compileRelaxed(HYBRID_AES_GCM, HYBRID_RELAXABLE) }
+  compiled ??= { ...modules, aesGcm: new WebAssembly.Module(relaxed(HYBRID_AES_GCM, HYBRID_RELAXABLE)) }
   return compiled
 }
 
@@ -39,7 +40,7 @@ function hybridModules(): KernelModules | undefined {
 export function createHybridEngine(arenaBytes: number, limits: HybridLimits = limitsHere()): PacketEngine {
   const modules = hybridModules()
   if (modules === undefined) return nodePackets.createEngine(arenaBytes)
-  const engine = new WasmEngine(modules, arenaBytes, STREAM_BYTES)
+  const engine = new WasmEngine(modules, new EngineMemory(arenaBytes, STREAM_BYTES))
   return {
     arena: engine.arena,
     createProtector: (suite, key, iv, headerKey) => new HybridProtector(engine, limits, suite, key, iv, headerKey),

@@ -6,7 +6,7 @@
 import { type Cipheriv, createCipheriv, createSecretKey } from 'node:crypto'
 import { checkSealable } from '../header-protection.ts'
 import { type CipherSuite, type PacketBatch, type PacketProtector, PacketStatus } from '../provider.ts'
-import type { AesKernel, WasmEngine } from '../wasm/engine.ts'
+import type { WasmEngine } from '../wasm/engine.ts'
 import { CONTEXTS_END, DESCRIPTOR_COUNT } from '../wasm/layout.ts'
 import { WasmProtector } from '../wasm/protector.ts'
 import { NodeProtector } from './protector.ts'
@@ -27,7 +27,7 @@ export interface HybridLimits {
 }
 
 /** The kernel of AES-GCM with the entry points for a host that encrypts the blocks. */
-interface HybridKernel extends AesKernel {
+interface HybridKernel {
   /** Writes the counter blocks of all packets to `to` and says where they end. */
   counters(context: number, count: number, to: number): number
   /** Seals with the key stream that took their place. */
@@ -146,7 +146,7 @@ export class HybridProtector implements PacketProtector {
   }
 
   #sealShared(batch: PacketBatch, from: number, to: number): void {
-    const kernel = this.#engine.aesGcm as HybridKernel
+    const kernel = this.#engine.exports as unknown as HybridKernel
     for (let first = from; first < to; ) {
       const last = chunkEnd(batch, first, to)
       this.#engine.describe(batch, first, last)
@@ -159,7 +159,7 @@ export class HybridProtector implements PacketProtector {
   }
 
   #openShared(batch: PacketBatch, from: number, to: number): void {
-    const kernel = this.#engine.aesGcm as HybridKernel
+    const kernel = this.#engine.exports as unknown as HybridKernel
     for (let first = from; first < to; ) {
       const last = chunkEnd(batch, first, to)
       this.#engine.describe(batch, first, last)

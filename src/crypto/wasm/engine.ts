@@ -5,21 +5,11 @@
  */
 import type { CipherSuite, PacketBatch, PacketEngine, PacketProtector } from '../provider.ts'
 import { PacketStatus } from '../provider.ts'
-import {
-  CONTEXT_BYTES,
-  CONTEXT_COUNT,
-  CONTEXTS,
-  CONTEXTS_END,
-  DESCRIPTOR,
-  DESCRIPTOR_BYTES,
-  DESCRIPTORS,
-  READ_BEYOND,
-  STREAM,
-} from './layout.ts'
+import { CONTEXT_BYTES, CONTEXT_COUNT, CONTEXTS, DESCRIPTOR, DESCRIPTOR_BYTES, DESCRIPTORS, STREAM } from './layout.ts'
+import type { EngineMemory } from './memory.ts'
 import type { KernelModules } from './modules.ts'
 import { WasmProtector } from './protector.ts'
 
-const PAGE = 65_536
 const WORDS = DESCRIPTOR_BYTES / 4
 const NUMBERS = DESCRIPTOR_BYTES / 8
 const FIRST_WORD = DESCRIPTORS / 4
@@ -54,26 +44,25 @@ export class WasmEngine implements PacketEngine {
   readonly bytes: Uint8Array
   readonly chaCha20Poly1305: Kernel
   readonly aesGcm: AesKernel
+  /** All that the kernel of AES-GCM exports. */
+  readonly exports: WebAssembly.Exports
   readonly #words: Int32Array
   readonly #numbers: Float64Array
   readonly #arenaStart: number
   readonly #owners: (ContextOwner | undefined)[]
   #nextContext = 0
 
-  /** @param scratchBytes room that the caller needs beside the arena, from {@link CONTEXTS_END} on. */
-  constructor(modules: KernelModules, arenaBytes: number, scratchBytes = 0) {
-    const arenaStart = CONTEXTS_END + Math.ceil(scratchBytes / 64) * 64
-    const pages = Math.ceil((arenaStart + arenaBytes + READ_BEYOND) / PAGE)
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
-    const instance = (module: WebAssembly.Module): WebAssembly.Exports =>
-      new WebAssembly.Instance(module, { host: { memory } }).exports
-    this.chaCha20Poly1305 = instance(modules.chaCha20Poly1305) as unknown as Kernel
-    this.aesGcm = instance(modules.aesGcm) as unknown as AesKernel
+  constructor(modules: KernelModules, { memory, arena }: EngineMemory) {
+    const chaCha = exportsOf(modules.chaCha20Poly1305, memory)
+    const aes = exportsOf(modules.aesGcm, memory)
+    this.chaCha20Poly1305 = kernelOf(chaCha)
+    this.aesGcm = { ...kernelOf(aes), expand: aes['expand'] as AesKernel['expand'] }
+    this.exports = aes
+    this.arena = arena
     this.bytes = new Uint8Array(memory.buffer)
-    this.arena = new Uint8Array(memory.buffer, arenaStart, arenaBytes)
     this.#words = new Int32Array(memory.buffer)
     this.#numbers = new Float64Array(memory.buffer)
-    this.#arenaStart = arenaStart
+    this.#arenaStart = arena.byteOffset
     this.#owners = Array.from({ length: CONTEXT_COUNT }, () => undefined)
   }
 
@@ -137,5 +126,18 @@ export class WasmEngine implements PacketEngine {
     if (!this.holds(owner, context)) return
     this.#owners[(context - CONTEXTS) / CONTEXT_BYTES] = undefined
     this.bytes.fill(0, context, context + CONTEXT_BYTES)
+  }
+}
+
+function exportsOf(module: WebAssembly.Module, memory: WebAssembly.Memory): WebAssembly.Exports {
+  return new WebAssembly.Instance(module, { ['host']: { ['memory']: memory } }).exports
+}
+
+// By name, in quotes, which no minifier takes for a property of our own.
+function kernelOf(exports: WebAssembly.Exports): Kernel {
+  return {
+    seal: exports['seal'] as Kernel['seal'],
+    unmask: exports['unmask'] as Kernel['unmask'],
+    open: exports['open'] as Kernel['open'],
   }
 }

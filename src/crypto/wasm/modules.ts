@@ -24,31 +24,39 @@ export function embeddedModules(): KernelModules | undefined {
 export function compileKernels(): KernelModules | undefined {
   try {
     const chaCha20Poly1305 = new WebAssembly.Module(bytesOf(CHACHA20_POLY1305))
-    return { chaCha20Poly1305, aesGcm: compileRelaxed(AES_GCM, RELAXABLE) }
+    return { chaCha20Poly1305, aesGcm: new WebAssembly.Module(relaxed(AES_GCM, RELAXABLE)) }
   } catch {
     return undefined
   }
+}
+
+/** Compiles the kernels in the background. Rejects where that cannot be. */
+export async function compileKernelsLater(): Promise<KernelModules> {
+  const aesGcm = WebAssembly.compile(relaxed(AES_GCM, RELAXABLE))
+  const chaCha20Poly1305 = WebAssembly.compile(bytesOf(CHACHA20_POLY1305))
+  const modules = await Promise.all([chaCha20Poly1305, aesGcm])
+  return { chaCha20Poly1305: modules[0], aesGcm: modules[1] }
 }
 
 /**
  * A kernel with relaxed swizzles where the host has them, which makes AES-GCM a tenth faster.
  * @param places where they are, each counted from the one before.
  */
-export function compileRelaxed(base64: string, places: string): WebAssembly.Module {
-  const plain = bytesOf(base64)
-  const relaxed = plain.slice()
+export function relaxed(digits: string, places: string): Uint8Array<ArrayBuffer> {
+  const plain = bytesOf(digits)
+  const bytes = plain.slice()
   let at = 0
   for (const distance of places.split(' ')) {
     at += Number(distance)
-    relaxed[at] = 0x80
-    relaxed[at + 1] = 0x02
+    bytes[at] = 0x80
+    bytes[at + 1] = 0x02
   }
-  return new WebAssembly.Module(WebAssembly.validate(relaxed) ? relaxed : plain)
+  return WebAssembly.validate(bytes) ? bytes : plain
 }
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64)
-  const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i)
+/** Hexadecimal, since gzip makes less of it than of base64. */
+function bytesOf(digits: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(digits.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16)
   return bytes
 }

@@ -5,11 +5,13 @@
 import { noblePackets } from '../noble/packets.ts'
 import type { PacketEngine, PacketProvider } from '../provider.ts'
 import { WasmEngine } from './engine.ts'
+import { EngineMemory } from './memory.ts'
 import { embeddedModules, type KernelModules } from './modules.ts'
 
 /** An engine of compiled kernels; without them, that of noble. */
 export function createWasmEngine(modules: KernelModules | undefined, arenaBytes: number): PacketEngine {
-  return modules === undefined ? noblePackets.createEngine(arenaBytes) : new WasmEngine(modules, arenaBytes)
+  if (modules === undefined) return noblePackets.createEngine(arenaBytes)
+  return new WasmEngine(modules, new EngineMemory(arenaBytes))
 }
 
 /** Packet protection by WebAssembly, and by TypeScript where the host has none or lets nothing be compiled. */

@@ -7,9 +7,10 @@ import type { PacketProvider } from '../provider.ts'
 import aesGcm from './aes-gcm-relaxed.wasm'
 import chaCha20Poly1305 from './chacha20-poly1305.wasm'
 import { WasmEngine } from './engine.ts'
+import { EngineMemory } from './memory.ts'
 
 /** Packet protection by WebAssembly. */
 export const wasmPackets: PacketProvider = {
   suites: noblePackets.suites,
-  createEngine: (arenaBytes) => new WasmEngine({ chaCha20Poly1305, aesGcm }, arenaBytes),
+  createEngine: (arenaBytes) => new WasmEngine({ chaCha20Poly1305, aesGcm }, new EngineMemory(arenaBytes)),
 }
