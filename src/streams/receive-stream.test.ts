@@ -381,3 +381,23 @@ describe('STOP_SENDING', () => {
     expect(it.side.set.count).toBe(0)
   })
 })
+
+test('what has arrived whole is read after the end of the connection as well, and nothing else is', () => {
+  const whole = opened()
+  data(whole, 0, 10, true)
+  whole.side.set.close(new Error('over'))
+  expect(readAll(whole.receive)).toEqual(pattern(10))
+  expect(whole.receive.read(new Uint8Array(1))).toBe(-1)
+  expect([whole.side.takeEvents(), whole.side.flush()]).toEqual([
+    [expect.objectContaining({ type: 'stream-readable' })],
+    [],
+  ])
+  for (const stops of [false, true]) {
+    const part = opened()
+    data(part, 0, 10, stops)
+    if (stops) part.receive.stop(1n)
+    part.side.set.close(new Error('over'))
+    expect(() => readAll(part.receive)).toThrow(StreamClosedError)
+    expect(part.receive.heldBytes).toBe(0)
+  }
+})

@@ -92,6 +92,11 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     return this.#stop !== undefined
   }
 
+  /** Whether all bytes and the end have arrived. */
+  get #isWhole(): boolean {
+    return this.#state === 'dataReceived' || this.#state === 'dataRead'
+  }
+
   /** Whether nothing of this half is left to be done: Data Read or Reset Read. */
   get isTerminal(): boolean {
     return this.#state === 'dataRead' || this.#state === 'resetRead'
@@ -125,14 +130,15 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
   /**
    * Moves bytes that are next in order to `into`; returns how many. 0: nothing more for now. -1: this was all, the peer
    * ended the stream here. Credit returns to the peer with each read.
-   * @throws StreamClosedError after the peer's reset, after `stop`, and after the end of the connection.
+   * @throws StreamClosedError after the peer's reset, after `stop`, and after the end of the connection, unless all had arrived
+   * before.
    */
   read(into: Uint8Array): number {
     this.#checkReadable()
     if (this.#state === 'dataRead') return -1
     const isCapped = this.#reliableSize < Infinity
     const length = this.#reassembler.read(isCapped ? into.subarray(0, this.#available()) : into)
-    if (length > 0) this.#onConsumed(length)
+    if (length > 0 && this.#closed === undefined) this.#onConsumed(length)
     if (this.#available() > 0) return length
     this.#announced = false
     if (this.#reassembler.readOffset >= this.#reliableSize) this.#endByReset()
@@ -276,10 +282,13 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
     this.#window.setMaximum(bytes)
   }
 
-  /** The connection is over: everything is dropped, later calls tell `error` as the cause. */
+  /**
+   * The connection is over: everything is dropped, later calls tell `error` as the cause. But what has arrived whole can still
+   * be read: who is told that it is there may be told so only after the end.
+   */
   close(error: Error): void {
     this.#closed = error
-    this.#reassembler.discard()
+    if (this.#state !== 'dataReceived' || this.#stop !== undefined) this.#reassembler.discard()
   }
 
   /** Throws if the parts contradict one another. For tests. */
@@ -319,7 +328,9 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
   }
 
   #checkReadable(): void {
-    if (this.#closed !== undefined) throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
+    if (this.#closed !== undefined && !this.#isWhole) {
+      throw new StreamClosedError(this.id, 'connection', { cause: this.#closed })
+    }
     if (this.#stop !== undefined) throw new StreamClosedError(this.id, 'stopped', { code: this.#stopCode })
     if (this.#resetCode !== undefined) throw new StreamClosedError(this.id, 'reset', { code: this.#resetCode })
   }
@@ -386,6 +397,6 @@ export class ReceiveStream implements FrameOwner<ReceiveStreamFrame>, ControlSou
 
   #end(state: ReceiveState): void {
     this.#state = state
-    this.#stream.onHalfEnded()
+    if (this.#closed === undefined) this.#stream.onHalfEnded()
   }
 }
