@@ -65,12 +65,11 @@ export class HttpDatagrams {
     for (let bytes = this.#queue.read(now); bytes !== undefined; bytes = this.#queue.read(now)) {
       const { streamId, payload } = decodeDatagram(bytes)
       this.#log?.datagram('remote', streamId, payload.length)
-      if (!this.#routes.isPossible(streamId)) {
-        throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `A datagram for stream ${streamId}, beyond the limit`)
-      }
       const receiver = this.#routes.find(streamId)
       if (receiver !== undefined) receiver.onDatagram(payload)
-      else if (this.#routes.isAwaited(streamId)) this.#keep(streamId, payload)
+      else if (!this.#routes.isPossible(streamId)) {
+        throw new Http3Error(Http3ErrorCode.H3_ID_ERROR, `A datagram for stream ${streamId}, beyond the limit`)
+      } else if (this.#routes.isAwaited(streamId)) this.#keep(streamId, payload)
     }
   }
 
