@@ -25,7 +25,7 @@ import { Http3Log } from './http3-log.ts'
 import { type Http3Config, type Http3Options, http3Config, ownSettings } from './options.ts'
 import { encodePriorityUpdate } from './priority.ts'
 import { type RequestHost, RequestStream } from './request-stream.ts'
-import { SettingId, type Settings } from './settings.ts'
+import { checkRememberedSettings, SettingId, type Settings } from './settings.ts'
 import { StreamType } from './stream-kinds.ts'
 import { UnidirectionalStreams } from './unidirectional.ts'
 
@@ -71,6 +71,7 @@ export class Http3Connection {
   /** Server: requests from this id on are turned away. Client: those from this id on were not processed. */
   #lastId = Infinity
   #isGoingAway = false
+  #isEarlyDataAccepted = false
   #isStarted = false
   #isClosed = false
 
@@ -164,6 +165,7 @@ export class Http3Connection {
         this.#release()
         return false
       case 'connected':
+        this.#isEarlyDataAccepted = event.earlyDataAccepted
         this.#onRoom()
         return false
       case 'streams-available':
@@ -384,6 +386,10 @@ export class Http3Connection {
   }
 
   #onSettings(settings: Settings): void {
+    const { rememberedSettings } = this.#config
+    if (this.#isEarlyDataAccepted && rememberedSettings !== undefined) {
+      checkRememberedSettings(rememberedSettings, settings)
+    }
     this.#peerSettings = settings
     this.#datagrams.isEnabled = this.#config.datagrams && (settings.h3Datagram || this.#hasOldDatagrams(settings))
     this.#fields.onSettings(settings)

@@ -11,10 +11,12 @@ export class FieldCoding {
   readonly #encoder: QpackEncoder
   readonly #decoder: QpackDecoder
   readonly #critical: CriticalStreams
-  #peer: Settings = DEFAULT_SETTINGS
+  #peer: Settings
 
   constructor(config: Http3Config, critical: CriticalStreams) {
     this.#critical = critical
+    const { maxFieldSectionSize } = config.rememberedSettings ?? DEFAULT_SETTINGS
+    this.#peer = { ...DEFAULT_SETTINGS, maxFieldSectionSize }
     this.#encoder = new QpackEncoder({ maxTableCapacity: config.qpackEncoderCapacity })
     this.#decoder = new QpackDecoder({
       maxTableCapacity: config.qpackMaxTableCapacity,

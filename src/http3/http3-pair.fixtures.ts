@@ -1,6 +1,7 @@
 /** Two HTTP/3 connections with a network between them, in virtual time, for tests. */
 import type { ConnectionOptions } from '../connection/config.ts'
 import type { Connection } from '../connection/connection.ts'
+import type { StoredSession } from '../connection/stored-session.ts'
 import { Pair, type PairOptions, type Side, TestRandom } from '../endpoint/test-pair.fixtures.ts'
 import { Http3Connection } from './connection.ts'
 import type { Http3Event } from './events.ts'
@@ -13,6 +14,8 @@ export interface Http3PairOptions {
   readonly pair?: PairOptions
   readonly client?: Http3Options
   readonly server?: Http3Options
+  /** What the client goes on from, with early data. */
+  readonly session?: StoredSession
 }
 
 const TRANSPORT: ConnectionOptions = { maxDatagramFrameSize: 65_535 }
@@ -62,7 +65,11 @@ export class Http3Pair {
       http3.http3.receiveEvent(event, this.pair.now)
       this.#tell(http3)
     }
-    this.client = this.#begin(this.pair.connect(), options.client ?? {}, 11)
+    this.client = this.#begin(
+      this.pair.connect(options.session && { session: options.session }),
+      options.client ?? {},
+      11,
+    )
   }
 
   /** @throws Error before the server has heard of the client */

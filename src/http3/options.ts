@@ -1,6 +1,6 @@
 /** What an HTTP/3 connection is made with, and the SETTINGS that say so to the peer. */
 import type { RandomSource } from '../base/random.ts'
-import { SettingId } from './settings.ts'
+import { SettingId, type Settings } from './settings.ts'
 
 /** Options of an {@link Http3Connection}; sizes in bytes. */
 export interface Http3Options {
@@ -20,6 +20,11 @@ export interface Http3Options {
   readonly settings?: Iterable<readonly [id: number, value: number | bigint]> | undefined
   /** Hands out the streams of WebTransport sessions; default `false`. */
   readonly sessionStreams?: boolean | undefined
+  /**
+   * Client: what the server's settings were on the connection that early data goes on from (RFC 9114 §7.2.4.2). Early requests
+   * keep to the size of sections that it took; of the rest they make no use. A server that takes them back breaks the rules.
+   */
+  readonly rememberedSettings?: Settings | undefined
   /** Sends settings, frames and a stream that mean nothing, so that peers stay used to them; default `true` (RFC 9114 §7.2.8). */
   readonly grease?: boolean | undefined
 }
@@ -34,6 +39,7 @@ export interface Http3Config {
   readonly datagrams: boolean
   readonly settings: readonly (readonly [id: number, value: number | bigint])[]
   readonly sessionStreams: boolean
+  readonly rememberedSettings: Settings | undefined
   readonly grease: RandomSource | undefined
 }
 
@@ -52,6 +58,7 @@ export function http3Config(options: Http3Options, random: RandomSource): Http3C
     datagrams: options.datagrams === true,
     settings: [...(options.settings ?? [])],
     sessionStreams: options.sessionStreams === true,
+    rememberedSettings: options.rememberedSettings,
     grease: options.grease === false ? undefined : random,
   }
 }

@@ -6,6 +6,7 @@ import type { Http3Event } from '../../http3/events.ts'
 import type { Field } from '../../http3/field.ts'
 import type { Http3Options } from '../../http3/options.ts'
 import type { RequestStream } from '../../http3/request-stream.ts'
+import type { Settings } from '../../http3/settings.ts'
 import type { StreamPriority } from '../../streams/scheduler.ts'
 import { StreamClosedError, StreamStateError } from '../../streams/stream-error.ts'
 import type { QuicConnection } from '../connection.ts'
@@ -44,6 +45,8 @@ export interface ClientConnectionHost {
   /** ms without requests after which it is closed. */
   readonly idleTimeout: Duration
   readonly http3: Http3Options
+  /** The server has said what it takes. */
+  onSettings(settings: Settings): void
   /** It takes no more requests. */
   onUnusable(connection: ClientConnection): void
   /** It is over. */
@@ -194,8 +197,10 @@ export class ClientConnection {
 
   #onEvent(event: Http3Event): void {
     if (event.type === 'requests-available') this.#wakeAll()
-    else if (event.type === 'settings') this.#settings.resolve()
-    else if (event.type === 'going-away') {
+    else if (event.type === 'settings') {
+      this.#settings.resolve()
+      this.#host.onSettings(event.settings)
+    } else if (event.type === 'going-away') {
       // Those who wait to be opened are not to be, here.
       this.#setUnusable()
       this.#wakeAll()

@@ -2,6 +2,7 @@
 import type { Field } from '../../http3/field.ts'
 import { requestFields } from '../../http3/message.ts'
 import { formatPriority } from '../../http3/priority.ts'
+import type { Settings } from '../../http3/settings.ts'
 import { checkSignal, checkTransport } from '../checks.ts'
 import { connectAtOnce } from '../client.ts'
 import type { QuicConnection } from '../connection.ts'
@@ -24,6 +25,8 @@ import { MAX_REDIRECTS, redirected, redirectTarget } from './redirects.ts'
 import { keepResponseInfo, responseInfo } from './response-info.ts'
 import type { Http3Tunnel } from './tunnel.ts'
 
+/** Servers whose settings are remembered. */
+const MAX_REMEMBERED = 256
 /** Attempts at one request at most. */
 const MAX_ATTEMPTS = 5
 /** Methods that may be sent again, and as early data (RFC 9110 §9.2.1, RFC 8470 §4). */
@@ -42,6 +45,8 @@ export class Http3Client implements AsyncDisposable {
   /** Those that take requests, by origin and place. */
   readonly #usable = new Map<string, ClientConnection>()
   readonly #all = new Set<ClientConnection>()
+  /** Of the servers that were met last, by origin and place. */
+  readonly #settings = new Map<string, Settings>()
   #isClosed = false
 
   /** @throws TypeError, RangeError for wrong options */
@@ -224,7 +229,8 @@ export class Http3Client implements AsyncDisposable {
     const { idleTimeout, http3 } = this.#options
     const connection = new ClientConnection(this.#connect(place), {
       idleTimeout,
-      http3,
+      http3: { ...http3, rememberedSettings: this.#settings.get(key) },
+      onSettings: (settings) => this.#remember(key, settings),
       onUnusable: (each) => {
         if (this.#usable.get(key) === each) this.#usable.delete(key)
       },
@@ -248,6 +254,16 @@ export class Http3Client implements AsyncDisposable {
       // RFC 7838 §2.1: whoever is there must be the origin.
       ...(isAlternative && { serverName: hostname.replace(/^\[(.*)\]$/, '$1') }),
     })
+  }
+
+  /** RFC 9114 §7.2.4.2: what early data of the next connection goes by. */
+  #remember(key: string, settings: Settings): void {
+    this.#settings.delete(key)
+    for (const oldest of this.#settings.keys()) {
+      if (this.#settings.size < MAX_REMEMBERED) break
+      this.#settings.delete(oldest)
+    }
+    this.#settings.set(key, settings)
   }
 
   #onAltSvc(origin: string, { headers }: Response): void {
