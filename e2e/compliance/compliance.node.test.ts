@@ -25,6 +25,7 @@ describe.skipIf(!hasRequirements)('The requirements of the specifications', () =
     'rfc9204',
     'rfc9218',
     'rfc9297',
+    'draft-ietf-webtrans-http3',
   ])('leave no MUST of %s without a test or a reason', (name) => {
     const document = all.find((each) => each.name === name)
     if (document === undefined) throw new Error(`There are no requirements of ${name}`)

@@ -19,6 +19,7 @@ const DOCUMENTS: readonly string[] = [
   'rfc9218',
   'rfc9220',
   'rfc9297',
+  'draft-ietf-webtrans-http3',
 ]
 
 if (!hasRequirements) {

@@ -5,6 +5,7 @@ import { MAX_APPLICATION_CODE, toApplicationCode, toHttpCode, WebTransportErrorC
 const FIRST = 0x52e4a40fa8dbn
 const LAST = 0x52e5ac983162n
 
+//= draft-ietf-webtrans-http3#4.4-p2-1
 //= draft-ietf-webtrans-http3#4.4-p2-2
 test('the ends of the range of 32 bits are those of the draft', () => {
   expect(toHttpCode(0, 15)).toBe(FIRST)

@@ -73,6 +73,7 @@ function varint(value: number | bigint): Uint8Array {
 
 describe('before the session', () => {
   //= draft-ietf-webtrans-http3#4.6-p3-2
+  //= draft-ietf-webtrans-http3#8-p6-1
   //= draft-ietf-webtrans-http3#4.6-p3-3
   test('streams of a session that nobody asked for wait in bounded number, and not for ever', () => {
     const victim = new Victim({ server: { maxBufferedStreams: 10, bufferTimeout: 3000 } })
@@ -158,6 +159,7 @@ describe('before the session', () => {
     expect(victim.closeCode).toBe(H3_DATAGRAM_ERROR)
   })
 
+  //= draft-ietf-webtrans-http3#5.2-p1-1
   test('requests beyond the number of sessions are rejected unprocessed, and the rest live', () => {
     const victim = new Victim({ server: { maxSessions: 3 } })
     const { pair } = victim
@@ -174,6 +176,7 @@ describe('before the session', () => {
   })
 
   //= draft-ietf-webtrans-http3#5.1-p6-2
+  //= draft-ietf-webtrans-http3#5.2-p3-1
   test('without flow control there is one session at a time', () => {
     const off = { initialMaxData: 0, initialMaxStreamsBidi: 0, initialMaxStreamsUni: 0 }
     const victim = new Victim({ server: off })

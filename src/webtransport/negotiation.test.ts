@@ -120,6 +120,8 @@ test('draft -02 is content with the datagrams of its time, and with no word on e
   expect(negotiate(webTransportConfig({}), 'client', peer, PARAMETERS).draft).toBe(2)
 })
 
+//= draft-ietf-webtrans-http3#5.1-p1-1
+//= draft-ietf-webtrans-http3#8-p3-1
 test('flow control holds where both sides ask for it, in drafts -14 on', () => {
   const off = { initialMaxData: 0, initialMaxStreamsBidi: 0, initialMaxStreamsUni: 0 }
   const cases: [WebTransportSettings, WebTransportSettings, boolean][] = [

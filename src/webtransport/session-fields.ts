@@ -3,7 +3,7 @@ import { checkCapsuleMessage } from '../http3/capsule-protocol.ts'
 import type { Field } from '../http3/field.ts'
 import { malformed, unsendable } from '../http3/field-rules.ts'
 import { type RequestHead, type ResponseHead, requestFields, responseFields } from '../http3/message.ts'
-import type { Priority } from '../http3/priority.ts'
+import { formatPriority, type Priority } from '../http3/priority.ts'
 import { draftRequestFields, draftResponseFields, upgradeToken, type WebTransportDraft } from './negotiation.ts'
 import {
   AVAILABLE_PROTOCOLS_FIELD,
@@ -27,7 +27,7 @@ export interface SessionRequest {
   readonly protocols?: readonly string[] | undefined
   /** Without one of them in the answer the session fails with WT_ALPN_ERROR; default `false`. */
   readonly requiresProtocol?: boolean | undefined
-  /** Of the session against all else on the connection. */
+  /** Of the session against all else on the connection; the server hears of it (§3.4). */
   readonly priority?: Priority | undefined
 }
 
@@ -53,10 +53,11 @@ export interface SessionRefusal {
  * @throws TypeError for fields or protocols that must not be sent
  */
 export function connectFields(request: SessionRequest, draft: WebTransportDraft): Field[] {
-  const { authority, path, origin, protocols = [] } = request
+  const { authority, path, origin, priority, protocols = [] } = request
   const fields: Field[] = origin === undefined ? [] : [{ name: 'origin', value: origin }]
   fields.push(...draftRequestFields(draft))
   if (protocols.length > 0) fields.push({ name: AVAILABLE_PROTOCOLS_FIELD, value: formatProtocols(protocols) })
+  if (priority !== undefined) fields.push({ name: 'priority', value: formatPriority(priority) })
   fields.push(...ownFields(request.fields, AVAILABLE_PROTOCOLS_FIELD))
   const lines = requestFields({
     method: 'CONNECT',

@@ -193,6 +193,8 @@ describe('the beginning', () => {
     expect(pair.server.of('closed').map(({ end }) => end.kind)).toEqual(['rejected', 'reset'])
   })
 
+  //= draft-ietf-webtrans-http3#3.3-p2-1
+  //= draft-ietf-webtrans-http3#3.3-p6-1
   test('brings an application protocol, which both know by its name', () => {
     const pair = new SessionPair().ready()
     const client = pair.client.sessions.open(
@@ -378,6 +380,7 @@ test('what was promised of a stream arrives though it is reset', () => {
   expect(() => stream.send?.reset(2n ** 32n)).toThrow(RangeError)
 })
 
+//= draft-ietf-webtrans-http3#3.4-p2-2
 test('sessions share what can be sent alike, however many streams each has', () => {
   //= draft-ietf-webtrans-http3#8-p3-2
   const pair = new SessionPair({ pair: { network: { delay: 20 } } }).ready()
@@ -397,6 +400,18 @@ test('sessions share what can be sent alike, however many streams each has', () 
   const [one = 0, nine = 0] = sessions.map(({ server }) => received.get(server) ?? 0)
   expect(one / nine).toBeGreaterThan(0.6)
   expect(one / nine).toBeLessThan(1.6)
+})
+
+//= draft-ietf-webtrans-http3#3.4-p2-1
+test('the priority of a session is that of its streams, at both ends', () => {
+  const pair = new SessionPair().ready()
+  const priority = { urgency: 1, incremental: true }
+  const { client, server } = pair.open({ priority })
+  expect(server.fields).toContainEqual({ name: 'priority', value: 'u=1, i' })
+  expect(openStream(client, 'unidirectional', pair.now).core.priority).toEqual(priority)
+  expect(openStream(server, 'unidirectional', pair.now).core.priority).toEqual(priority)
+  const other = pair.open()
+  expect(openStream(other.server, 'unidirectional', pair.now).core.priority).toEqual({ urgency: 3, incremental: false })
 })
 
 //= draft-ietf-webtrans-http3#4.8-p1-1

@@ -11,6 +11,7 @@ const DRAFTS: readonly WebTransportDraft[] = [2, 7, 14, 15]
 describe.each(DRAFTS)('a client of draft %i with a server of all', (draft) => {
   const make = () => new SessionPair({ client: { drafts: [draft] } }).ready()
 
+  //= draft-ietf-webtrans-http3#3.2-p3.3-1
   test('asks for a session and gets it', () => {
     const pair = make()
     const client = pair.client.sessions.open(
@@ -35,6 +36,7 @@ describe.each(DRAFTS)('a client of draft %i with a server of all', (draft) => {
     expect(pair.client.of('opened')).toHaveLength(1)
   })
 
+  //= draft-ietf-webtrans-http3#4.3-p2-1
   test('exchanges streams of both kinds, both ways', () => {
     const pair = make()
     const both = pair.open()
@@ -96,6 +98,7 @@ describe.each(DRAFTS)('a client of draft %i with a server of all', (draft) => {
     }
   })
 
+  //= draft-ietf-webtrans-http3#6-p11-1
   test('is told why a session ends, by either side', () => {
     for (const [from, to] of [['client', 'server'] as const, ['server', 'client'] as const]) {
       const pair = make()

@@ -60,6 +60,8 @@ test('one of two iterations is chosen', async () => {
   expect(() => server.incoming).toThrow(TypeError)
 })
 
+//= draft-ietf-webtrans-http3#3.2-p5-1
+//= draft-ietf-webtrans-http3#3.2-p5-2
 test('pages of other origins are refused, and clients that are no pages are not', async () => {
   const stage = new SessionStage()
   await stage.serve(echo, { origins: ['https://good.test'] })
@@ -127,4 +129,12 @@ test.each([2, 7, 14, 15] as const)('draft %i is spoken by both ends', async (dra
   expect(value).toEqual(new Uint8Array([1, 2]))
   session.close({ closeCode: 4, reason: 'bye' })
   await stage.environment.pass(1000)
+})
+
+//= draft-ietf-webtrans-http3#3.2-p3.4-1
+test('a page names its origin, and whoever is no page none', async () => {
+  const stage = new SessionStage()
+  const { peer } = await stage.connected()
+  const page = (globalThis as { location?: { origin?: string } }).location?.origin
+  expect(peer.request.origin).toBe(page)
 })
