@@ -1,5 +1,6 @@
 /** The receiving half of a stream as a WHATWG byte stream. Bytes are copied once, into the reader's buffer where it brings one. */
 import type { ReceiveStream } from '../streams/receive-stream.ts'
+import { StreamClosedError } from '../streams/stream-error.ts'
 import { type Deferred, deferred } from './signal.ts'
 
 /** Bytes of one chunk at most, where the reader brings no buffer: chunks cost more than bytes. */
@@ -73,7 +74,7 @@ export class ReadableAdapter<R extends ReadableStream<Uint8Array> = ReadableStre
       view === undefined || view === null
         ? new Uint8Array(Math.min(MAX_CHUNK, this.#half.readableBytes))
         : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-    const length = this.#half.read(into)
+    const length = this.#read(into)
     if (length === 0) return false
     this.#host.wake()
     if (length > 0) {
@@ -82,6 +83,16 @@ export class ReadableAdapter<R extends ReadableStream<Uint8Array> = ReadableStre
     }
     if (length < 0 || this.#half.isFinished) this.#end(controller)
     return true
+  }
+
+  #read(into: Uint8Array): number {
+    try {
+      return this.#half.read(into)
+    } catch (error) {
+      // The connection has ended in this very turn, and the event that tells how is on the way.
+      if (error instanceof StreamClosedError && error.reason === 'connection') return 0
+      throw error
+    }
   }
 
   /** All is read. */

@@ -1,5 +1,6 @@
 /** The sending half of a stream as a WHATWG `WritableStream`, with W3C's writer. A write settles when its bytes are in the send buffer, `close` when all are acknowledged. */
 import type { SendStream } from '../streams/send-stream.ts'
+import { StreamClosedError } from '../streams/stream-error.ts'
 import { type Deferred, deferred } from './signal.ts'
 import { AtomicChunk, type QuicWritable, type StreamWriterHost, WriteRequests } from './stream-writer.ts'
 
@@ -114,7 +115,7 @@ export class WritableAdapter<W extends WritableStream<Uint8Array> = QuicWritable
     let at = 0
     while (at < chunk.length) {
       if (this.#failed) throw this.#error
-      const taken = this.#half.write(at === 0 ? chunk : chunk.subarray(at))
+      const taken = this.#take(at === 0 ? chunk : chunk.subarray(at))
       at += taken
       if (taken > 0) this.#host.wake()
       if (at === chunk.length) return
@@ -123,12 +124,30 @@ export class WritableAdapter<W extends WritableStream<Uint8Array> = QuicWritable
     }
   }
 
+  #take(bytes: Uint8Array): number {
+    try {
+      return this.#half.write(bytes)
+    } catch (error) {
+      // As for readers: the event that tells how the connection ended is on the way.
+      if (isEndOfConnection(error)) return 0
+      throw error
+    }
+  }
+
   #close(): Promise<void> {
-    this.#half.finish()
+    this.#finish()
     this.#host.wake()
     this.#finished = deferred<void>()
     if (this.#half.isTerminal) this.#finished.resolve()
     return this.#finished.promise
+  }
+
+  #finish(): void {
+    try {
+      this.#half.finish()
+    } catch (error) {
+      if (!isEndOfConnection(error)) throw error
+    }
   }
 
   #abort(reason: unknown): void {
@@ -143,6 +162,10 @@ export class WritableAdapter<W extends WritableStream<Uint8Array> = QuicWritable
     this.#host.onEnd(code)
     this.#host.wake()
   }
+}
+
+function isEndOfConnection(error: unknown): boolean {
+  return error instanceof StreamClosedError && error.reason === 'connection'
 }
 
 /** The bytes of a chunk, which W3C takes as any BufferSource. @throws TypeError for anything else */
