@@ -8,6 +8,7 @@ import { WebTransportBidirectionalStream, WebTransportReceiveStream } from '../r
 import { WebTransportSendGroup } from '../send-group.ts'
 import { WebTransportSendStream, WebTransportWriter } from '../send-stream.ts'
 import { WebTransportSession } from '../session.ts'
+import { SessionStage } from '../stage.fixtures.ts'
 
 const members = (of: { readonly prototype: object }): string[] =>
   Object.getOwnPropertyNames(of.prototype)
@@ -83,4 +84,13 @@ test('an error has its name, its message, no legacy code, and what it was made w
   )
   expect(codes.map(({ streamErrorCode }) => streamErrorCode)).toEqual([0, 2 ** 32 - 1, 2, 2, 0])
   expect(() => new WebTransportError('', { source: 'datagram' as never })).toThrow(TypeError)
+})
+
+test('programs that were written for the class of pages take ours, and the sessions of a server, by their types', async () => {
+  type OfPages = InstanceType<typeof globalThis.WebTransport>
+  const stage = new SessionStage()
+  const { session, peer } = await stage.connected()
+  const [one, other]: readonly [OfPages, OfPages] = [session, peer]
+  one.close({ closeCode: 1 })
+  expect(await stage.environment.until(other.closed)).toMatchObject({ closeCode: 1 })
 })
