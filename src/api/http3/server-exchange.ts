@@ -228,7 +228,8 @@ export class ServerExchange implements Exchange {
   }
 
   #turnAway(): void {
-    this.#info.onFailure(new TypeError('The content of the request was not read'))
+    // Errors are not free, and most requests have no content.
+    if (this.#reader?.isOver === false) this.#info.onFailure(new TypeError('The content of the request was not read'))
     this.#stream.stop(Http3ErrorCode.H3_NO_ERROR)
     this.#session.touch()
   }
