@@ -6,7 +6,8 @@ import { createFetch } from './fetch.ts'
 import { http3Stage } from './http3.fixtures.ts'
 import type { FetchInit, FetchInput } from './outgoing-request.ts'
 import { responseInfo } from './response-info.ts'
-import type { Handler } from './serve-options.ts'
+import type { Handler, ServeOptions } from './serve-options.ts'
+import type { Http3Session } from './session.ts'
 
 const pathOf = (request: Request): string => new URL(request.url).pathname
 
@@ -124,6 +125,48 @@ describe('connections', () => {
     expect(stage.transports.length).toBeGreaterThan(1)
   })
 
+  //= rfc9114#5.2-p3-1
+  test('of a server that goes away lose nothing: what was not processed is asked for again elsewhere', async () => {
+    const sessions: Http3Session[] = []
+    const extend = (session: Http3Session) => {
+      sessions.push(session)
+      return { onHttp3Event: () => false }
+    }
+    const counts = new Map<string, number>()
+    await using stage = await http3Stage(
+      async (request) => {
+        const body = await request.text()
+        counts.set(body, (counts.get(body) ?? 0) + 1)
+        return new Response(body)
+      },
+      { server: { extend } as Partial<ServeOptions> },
+    )
+    const bodies = Array.from({ length: 200 }, (_, index) => `body ${index}`)
+    const asking = bodies.map(async (body, index) => {
+      if (index === 100) await new Promise((resolve) => setTimeout(resolve, 5))
+      const response = await stage.fetch('/', { method: 'POST', body })
+      return response.text()
+    })
+    await expect.poll(() => counts.size).toBeGreaterThan(10)
+    sessions[0]?.core?.goAway('final')
+    sessions[0]?.touch()
+    expect(await Promise.all(asking)).toEqual(bodies)
+    // Nothing was done twice.
+    expect([...new Set(counts.values())]).toEqual([1])
+    expect(stage.transports).toHaveLength(2)
+    await expect.poll(() => stage.client.connections.size).toBe(1)
+  })
+
+  test('that die with a stream under way cost it: it cannot be sent again', async () => {
+    await using stage = await http3Stage(() => new Promise(() => {}))
+    const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })
+    const fetching = rejection(stage.fetch('/', { method: 'POST', body }))
+    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await [...stage.server.connections][0]?.close({ closeCode: 0x102 })
+    expect(await fetching).toMatchObject({ name: 'TypeError', cause: { code: 0x102n, side: 'remote' } })
+    expect(stage.transports).toHaveLength(1)
+  })
+
   test('end with the client: what is under way fails, and so does what comes later', async () => {
     const stage = await http3Stage(() => new Promise(() => {}))
     const fetching = rejection(stage.fetch('/'))
@@ -234,6 +277,14 @@ describe('a response', () => {
     ])
     expect(responseInfo(clone)?.connection).toBe([...stage.client.connections][0])
     await Promise.all([response.text(), clone.text()])
+  })
+
+  test('is not waited for where the body is not as long as was said', async () => {
+    await using stage = await http3Stage(async (request) => new Response(await request.text()))
+    const init = { method: 'POST', body: 'abc', headers: { 'content-length': '10' } }
+    expect(await rejection(stage.fetch('/', init))).toMatchObject({ cause: { name: 'ContentLengthError' } })
+    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    expect((await stage.fetch('/', { ...init, headers: { 'content-length': '3' } })).status).toBe(200)
   })
 
   test('may set cookies in every runtime', async () => {
