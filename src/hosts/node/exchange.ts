@@ -127,8 +127,6 @@ export class Exchange implements ResponseSink {
       isUnread = request.readableFlowing === null && request.listenerCount('readable') === 0
     })
     response.once('close', () => {
-      // Content that only the end of a connection delimits.
-      if (response.writableFinished) this.#reader.finish()
       if (!this.#reader.isComplete || isUnread || request.closed || request.complete) this.socket.destroy()
       else request.once('close', () => this.socket.destroy())
     })
