@@ -74,10 +74,10 @@ export class Subject {
 
   /** Starts both. `hashOf` tells the SHA-256 of a transfer. @throws Error with what a process complains of */
   static async start(program: PeerProgram, folder: string, hashOf: (bytes: number) => string): Promise<Subject> {
-    const server = new PeerProcess(program.command, 'server', folder)
+    const server = new PeerProcess(program.command, ['server', folder])
     try {
       const { port } = await server.next<{ port: number }>()
-      return new Subject(program, server, new PeerProcess(program.command, 'client', folder, String(port)), hashOf)
+      return new Subject(program, server, new PeerProcess(program.command, ['client', folder, String(port)]), hashOf)
     } catch (error) {
       await server.stop()
       throw error

@@ -12,16 +12,20 @@ const FAREWELL = 2_000
 /** Runtimes look for newer versions of themselves, and colour what they say, unless they are told not to. */
 const QUIET = { DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' }
 
-/** A running server or client. */
-export class PeerProcess {
+/** A running server or client, which is given commands of the kind `C`. */
+export class PeerProcess<C = Command> {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
   readonly #reader: Interface
   #complaint = ''
 
-  constructor([file, ...args]: readonly [string, ...string[]], ...role: string[]) {
+  constructor(
+    [file, ...args]: readonly [string, ...string[]],
+    role: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     const child = spawn(file, [...args, ...role], {
-      env: { ...process.env, ...QUIET },
+      env: { ...process.env, ...QUIET, ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.#child = child
@@ -53,7 +57,7 @@ export class PeerProcess {
     }
   }
 
-  ask<T>(command: Command): Promise<T> {
+  ask<T>(command: C): Promise<T> {
     this.#child.stdin?.write(`${JSON.stringify(command)}\n`)
     return this.next<T>()
   }

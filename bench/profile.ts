@@ -82,7 +82,7 @@ export function isIdle({ name, url }: FunctionTime): boolean {
 export function categoryOf({ url, name }: FunctionTime): string {
   if (url === '') return name === '(garbage collector)' ? 'garbage collection' : 'event loop, UDP receive (native)'
   const room = /\/(src\/(?:api\/[^/]*|[^/]+)|transports|bench)\//.exec(url)?.[1]
-  if (room !== undefined) return room.replace(/^src\/api\/.*/, 'src/api')
+  if (room !== undefined) return room.replace(/^src\/api\/(?!http3).*/, 'src/api')
   if (/^node:(internal\/)?crypto/.test(url)) return 'node:crypto'
   if (/^node:(internal\/)?dgram/.test(url)) return 'dgram, UDP send (kernel)'
   if (url.startsWith('node:')) return 'Node, other'

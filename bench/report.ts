@@ -120,13 +120,15 @@ export function batches({ transfers }: Results): string {
   ])
 }
 
-/** One end of the profiled transfers. */
-interface ProfiledEnd {
+/** One end of what was profiled. */
+export interface ProfiledEnd {
+  /** Such as `sender`. */
+  readonly name: string
+  /** What was counted: `packet`, say. */
+  readonly unit: string
   readonly times: readonly FunctionTime[]
-  /** Self time of all functions together, µs on the clock. */
-  readonly total: number
-  /** µs of CPU for each packet that was sent. */
-  readonly cpuPerPacket: number
+  /** µs of CPU for each unit. */
+  readonly cpu: number
 }
 
 /**
@@ -135,36 +137,48 @@ interface ProfiledEnd {
  */
 export function whereTheTimeGoes(profiles: readonly Profiles[]): string {
   const packets = profiles.reduce((sum, { transfer }) => sum + (packetsOf(transfer) ?? 0), 0)
-  const [sender, receiver] = (['sender', 'receiver'] as const).map((end): ProfiledEnd => {
-    const times = merge(profiles.map((profile) => profile[end])).filter((time) => !isIdle(time))
+  const ends = (['sender', 'receiver'] as const).map((end): ProfiledEnd => {
     const cpu = profiles.reduce((sum, { transfer }) => sum + transfer[end].cpu, 0)
-    return { times, total: times.reduce((sum, time) => sum + time.microseconds, 0), cpuPerPacket: cpu / packets }
+    return { name: end, unit: 'packet', times: merge(profiles.map((profile) => profile[end])), cpu: cpu / packets }
   })
-  if (sender === undefined || receiver === undefined) return ''
-  return [categories([sender, receiver]), dearest('sender', sender), dearest('receiver', receiver)].join('\n\n')
+  return timesOf(ends)
 }
 
-function cells(microseconds: number, { total, cpuPerPacket }: ProfiledEnd): string[] {
+/** The same of any two ends. */
+export function timesOf(ends: readonly ProfiledEnd[]): string {
+  const busy = ends.map((end): BusyEnd => {
+    const times = end.times.filter((time) => !isIdle(time))
+    return { ...end, times, total: times.reduce((sum, time) => sum + time.microseconds, 0) }
+  })
+  return [categories(busy), ...busy.map(dearest)].join('\n\n')
+}
+
+interface BusyEnd extends ProfiledEnd {
+  /** Self time of all functions together, µs on the clock. */
+  readonly total: number
+}
+
+function cells(microseconds: number, { total, cpu }: BusyEnd): string[] {
   const part = microseconds / total
-  return [`${(part * 100).toFixed(1)} %`, short(part * cpuPerPacket)]
+  return [`${(part * 100).toFixed(1)} %`, short(part * cpu)]
 }
 
-function categories(ends: readonly ProfiledEnd[]): string {
+function categories(ends: readonly BusyEnd[]): string {
   const sums = ends.map((end) => ({ end, sums: new Map(byCategory(end.times)) }))
   const part = (name: string): number => Math.max(...sums.map((each) => (each.sums.get(name) ?? 0) / each.end.total))
   const rows = [...new Set(sums.flatMap((each) => [...each.sums.keys()]))]
     .filter((name) => part(name) >= LEAST)
     .sort((a, b) => part(b) - part(a))
     .map((name) => [name, ...sums.flatMap((each) => cells(each.sums.get(name) ?? 0, each.end))])
-  const head = ['where the time goes', 'sender', 'µs/packet', 'receiver', 'µs/packet']
+  const head = ['where the time goes', ...ends.flatMap(({ name, unit }) => [name, `µs/${unit}`])]
   return table([head, ...rows, ['together', ...ends.flatMap((end) => cells(end.total, end))]])
 }
 
-function dearest(name: string, end: ProfiledEnd): string {
+function dearest(end: BusyEnd): string {
   const rows = end.times
     .slice(0, FUNCTIONS)
     .map((time) => [`${time.name} ${place(time)}`.trim(), ...cells(time.microseconds, end)])
-  return table([[`the ${name}'s dearest functions`, 'self', 'µs/packet'], ...rows])
+  return table([[`the ${end.name}'s dearest functions`, 'self', `µs/${end.unit}`], ...rows])
 }
 
 function place({ url, line }: FunctionTime): string {

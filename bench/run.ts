@@ -1,13 +1,13 @@
 /**
  * `npm run bench`: isoquic beside other stacks, in one run: goodput of one connection over UDP on loopback between two
- * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes, and how fast the simulator is;
- * then hosts without UDP: a page through the gateway, two endpoints in a page and in workerd. It asserts nothing but that all
- * bytes arrive.
+ * processes, handshakes a second, and CPU time; then isoquic's batches and where its time goes; then HTTP/3, beside Caddy, Bun
+ * and Node's older HTTP; how fast the simulator is; and hosts without UDP: a page through the gateway, two endpoints in a page
+ * and in workerd. It asserts nothing but that all bytes arrive.
  *
  *   --quick         one round of 20 MB in place of five of 200 MB
  *   --rounds N      --megabytes N
- *   --peers A,B     only these: isoquic, matrixai, bun, deno, tls
- *   --only PART     `stacks`, `simulator` or `hosts`
+ *   --peers A,B     only these: isoquic, matrixai, bun, deno, tls; of HTTP isoquic, bun, caddy, https, http2
+ *   --only PART     `stacks`, `http`, `simulator` or `hosts`
  *   --json          the numbers of every round on stdout, in place of tables
  */
 import { createHash } from 'node:crypto'
@@ -18,6 +18,9 @@ import { parseArgs } from 'node:util'
 import { writeCredentials } from './credentials.ts'
 import { measureHosts } from './hosts/measure.ts'
 import { hostsTable } from './hosts/report.ts'
+import { measureHttp } from './http/measure.ts'
+import { HTTP_KEYS } from './http/programs.ts'
+import { httpTables } from './http/report.ts'
 import { type Profiles, Subject } from './measure.ts'
 import { pieces } from './peers/harness.ts'
 import { byCategory } from './profile.ts'
@@ -37,13 +40,16 @@ const { values } = parseArgs({
   },
 })
 
-for (const key of values.peers?.split(',') ?? []) {
-  if (PROGRAMS.some((program) => program.key === key)) continue
-  console.error(`--peers names ${key}; there are ${PROGRAMS.map((program) => program.key).join(', ')}`)
+const wanted = values.peers?.split(',')
+const known = new Set([...PROGRAMS.map((program) => program.key), ...HTTP_KEYS])
+
+for (const key of wanted ?? []) {
+  if (known.has(key)) continue
+  console.error(`--peers names ${key}; there are ${[...known].join(', ')}`)
   process.exit(2)
 }
 
-const PARTS = ['stacks', 'simulator', 'hosts']
+const PARTS = ['stacks', 'http', 'simulator', 'hosts']
 
 if (values.only !== undefined && !PARTS.includes(values.only)) {
   console.error(`--only names ${values.only}; there are ${PARTS.join(', ')}`)
@@ -54,6 +60,10 @@ const MEGABYTE = 1_000_000
 const ROUNDS = Number(values.rounds ?? (values.quick ? 1 : 5))
 const BYTES = Number(values.megabytes ?? (values.quick ? 20 : 200)) * MEGABYTE
 const HANDSHAKES = values.quick ? 50 : 200
+/** Of HTTP, each way. */
+const HTTP_BYTES = Math.min(BYTES, 100 * MEGABYTE)
+/** Of 1 KB, one after the other and many at once. */
+const REQUESTS = values.quick ? { alone: 300, atOnce: 1000 } : { alone: 2000, atOnce: 10_000 }
 /** Of a page, which is slower. */
 const HOST_BYTES = Math.min(BYTES, 20 * MEGABYTE)
 /** Moved each way before the rounds, so that every compiler has had its turn. */
@@ -118,7 +128,6 @@ function drop(name: string, reason: unknown): void {
 }
 
 async function startAll(folder: string): Promise<Set<Entry>> {
-  const wanted = values.peers?.split(',')
   const programs = PROGRAMS.filter(({ key }) => wanted === undefined || wanted.includes(key))
   const complaint = installPeers(programs)
   const entries = new Set<Entry>()
@@ -164,13 +173,18 @@ async function profileIsoquic(entries: Set<Entry>): Promise<Profiles[]> {
   return profiles
 }
 
+/** Where the numbers come from. */
+function machine(): string {
+  const model = cpus()[0]?.model.trim() ?? 'CPU'
+  return `Node ${process.version}, ${cpus().length} × ${model}, load ${loadBefore} before`
+}
+
 function printTables(all: readonly Results[], profiles: readonly Profiles[]): void {
   const megabytes = BYTES / MEGABYTE
-  const [cpu] = cpus()
   console.log(
-    `\n${megabytes} MB each way on one connection, ${ROUNDS === 1 ? '1 round' : `${ROUNDS} rounds`}: median (lowest–highest); Node ${process.version},`,
+    `\n${megabytes} MB each way on one connection, ${ROUNDS === 1 ? '1 round' : `${ROUNDS} rounds`}: median (lowest–highest);`,
   )
-  console.log(`${cpus().length} × ${cpu?.model.trim() ?? 'CPU'}, load ${loadBefore} before\n`)
+  console.log(`${machine()}\n`)
   for (const { program, transfers } of all) {
     const given = (transfers[0]?.bytes ?? 0) / MEGABYTE
     if (given < megabytes) console.log(`${program.name} is given ${given} MB\n`)
@@ -211,6 +225,16 @@ async function runStacks(): Promise<void> {
   }
 }
 
+async function runHttp(): Promise<void> {
+  say('HTTP/3')
+  const plan = { rounds: ROUNDS, bytes: HTTP_BYTES, requests: REQUESTS, wanted, hashOf, say }
+  const numbers = await measureHttp(plan)
+  if (values.json) return console.log(JSON.stringify({ http: numbers }, undefined, 2))
+  const rounds = ROUNDS === 1 ? '1 round' : `${ROUNDS} rounds: median (lowest–highest)`
+  console.log(`\nHTTP: ${HTTP_BYTES / MEGABYTE} MB each way, ${rounds}; ${machine()}\n`)
+  console.log(httpTables(numbers))
+}
+
 async function runHosts(): Promise<void> {
   say('hosts without UDP')
   const numbers = await measureHosts(ROUNDS, HOST_BYTES)
@@ -227,5 +251,6 @@ async function runSimulator(): Promise<void> {
 const loadBefore = short(loadavg()[0] ?? 0)
 const takes = (part: string): boolean => values.only === undefined || values.only === part
 if (takes('stacks')) await runStacks()
+if (takes('http')) await runHttp()
 if (takes('simulator')) await runSimulator()
 if (takes('hosts')) await runHosts()

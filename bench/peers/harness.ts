@@ -78,7 +78,7 @@ export function* pieces(size: number): Generator<Uint8Array> {
 }
 
 /** Keeps what a transfer brings in memory that is there before the clock starts. */
-class Sink {
+export class Sink {
   #bytes = new Uint8Array(0)
   #length = 0
 
@@ -167,16 +167,40 @@ export type Command =
 
 /** Lets this process be what its arguments say: `server FOLDER` or `client FOLDER PORT`. */
 export async function runPeer(peer: Peer): Promise<void> {
+  const { role, credentials, port } = readArguments()
+  const sink = new Sink()
+  if (role === 'server') tell({ port: await peer.serve(credentials, answerWith(sink)) })
+  const worker = new Worker(peer, port, credentials, sink)
+  await obeyLines((command: Command) => worker.obey(command))
+}
+
+/** What a process is told when it is started. */
+export interface Arguments {
+  readonly role: string | undefined
+  readonly folder: string
+  readonly credentials: Credentials
+  /** Of the server; not a number for the server itself. */
+  readonly port: number
+}
+
+/** Reads `server FOLDER` or `client FOLDER PORT`. */
+export function readArguments(): Arguments {
   const [role, folder = '.', port] = process.argv.slice(2)
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
   const credentials = { certificate: read('leaf.pem'), privateKey: read('leaf.key'), ca: read('ca.pem') }
-  const sink = new Sink()
-  const tell = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
-  if (role === 'server') tell({ port: await peer.serve(credentials, answerWith(sink)) })
-  const worker = new Worker(peer, Number(port), credentials, sink)
+  return { role, folder, credentials, port: Number(port) }
+}
+
+/** A line to the orchestrator. */
+export function tell(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`)
+}
+
+/** Obeys the commands on stdin, one after the other; the process ends with them. */
+export async function obeyLines<C>(obey: (command: C) => unknown): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     try {
-      tell((await worker.obey(JSON.parse(line))) ?? {})
+      tell((await obey(JSON.parse(line))) ?? {})
     } catch (error) {
       tell({ error: error instanceof Error ? error.message : String(error) })
     }
