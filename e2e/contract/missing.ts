@@ -5,8 +5,4 @@ const LATER = 'not yet: HTTP/3 and WebTransport are a later milestone'
 
 export const MISSING: readonly Missing[] = [
   { what: 'Promise 16: HTTP/3 with the QPACK dynamic table interoperates (§14)', why: LATER },
-  {
-    what: 'The W3C class `WebTransport`, with its own defaults of `waitUntilAvailable` and of datagrams that are too large (§2, §6)',
-    why: LATER,
-  },
 ]

@@ -17,6 +17,7 @@ import type { Section } from './row.ts'
 import { SENDING } from './sending.ts'
 import { STREAMS } from './streams.ts'
 import { RESUMPTION, TLS } from './tls.ts'
+import { WEBTRANSPORT } from './webtransport.ts'
 
 export const SECTIONS: readonly Section[] = [
   LIFE_CYCLE,
@@ -37,5 +38,6 @@ export const SECTIONS: readonly Section[] = [
   OBSERVING,
   QUIC_LB,
   FLOW_CONTROL,
+  WEBTRANSPORT,
   PROMISES,
 ]

@@ -1,0 +1,4 @@
+import { proveSection } from './prove.ts'
+import { WEBTRANSPORT } from './webtransport.ts'
+
+proveSection(WEBTRANSPORT)
