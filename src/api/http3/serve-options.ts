@@ -81,6 +81,8 @@ export interface SortedServeOptions {
 export function sortServeOptions(options: ExtendedServeOptions): SortedServeOptions {
   checkKeys(options, Object.keys(options ?? {}))
   const { alpn = ['h3'], earlyData, connect, onError, extend } = options
+  const other = Array.isArray(alpn) ? alpn.find((name) => !/^h3(-|$)/.test(name)) : undefined
+  if (other !== undefined) throw new TypeError(`alpn must name versions of HTTP/3 alone, got ${String(other)}`)
   if (typeof earlyData !== 'function') checkType(earlyData, 'earlyData', 'boolean')
   checkType(connect, 'connect', 'function')
   checkType(onError, 'onError', 'function')

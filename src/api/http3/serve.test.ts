@@ -230,6 +230,20 @@ describe('bodies', () => {
     expect(pulled).toBeLessThan(20)
   })
 
+  test('that are asked for after the response fail, and do not hang', async () => {
+    const late = deferred<unknown>()
+    await using stage = await http3Stage((request, info) => {
+      const reading = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        late.resolve([await rejection(request.text()), await rejection(info.trailers)])
+      }
+      info.waitUntil(reading())
+      return new Response('early')
+    })
+    expect(await (await stage.fetch('/', { method: 'POST', body: streamOf(text('words')) })).text()).toBe('early')
+    expect(await late.promise).toEqual([expect.any(Error), expect.objectContaining({ name: 'TypeError' })])
+  })
+
   test('of a response are pulled as the client takes them', async () => {
     let pulled = 0
     await using stage = await http3Stage(
@@ -418,6 +432,8 @@ describe('a server', () => {
 
   test.each([
     ['earlyData', 3],
+    ['alpn', ['h3', 'echo']],
+    ['alpn', []],
     ['connect', 'yes'],
     ['onError', true],
     ['maxFieldSectionSize', -1],

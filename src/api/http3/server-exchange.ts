@@ -115,7 +115,10 @@ export class ServerExchange implements Exchange {
       ...(isAsked && { onWanted: () => this.#info.inform(100) }),
       touch: () => this.#session.touch(),
       onEnd: () => this.#info.onTrailers(this.#stream.trailers),
-      onCancel: () => this.#turnAway(),
+      onCancel: () => {
+        this.#info.onFailure(new TypeError('The content of the request was cancelled'))
+        this.#turnAway()
+      },
     })
     return this.#reader.readable
   }
@@ -228,14 +231,22 @@ export class ServerExchange implements Exchange {
   }
 
   #turnAway(): void {
-    // Errors are not free, and most requests have no content.
-    if (this.#reader?.isOver === false) this.#info.onFailure(new TypeError('The content of the request was not read'))
+    this.#closeBody('The request was answered before its content was read')
     this.#stream.stop(Http3ErrorCode.H3_NO_ERROR)
     this.#session.touch()
   }
 
+  /** Whoever reads the body later hears why there is nothing. Errors are not free, and most requests have no content. */
+  #closeBody(reason: string): void {
+    if (this.#reader?.isOver !== false) return
+    const error = new TypeError(reason)
+    this.#info.onFailure(error)
+    this.#reader.onError(error)
+  }
+
   #giveUp(code: bigint): void {
     this.#isAnswered = true
+    this.#closeBody('The response failed before the content of the request was read')
     this.#stream.abort(code)
     this.#session.touch()
   }
