@@ -9,8 +9,8 @@ import type { BrowserName } from '../support/browsers.ts'
 import { findNode, findOther } from '../support/runtimes.ts'
 import { Guest } from '../wasm-host/quickjs.ts'
 import { CASES, type Case, type Cell, NotInstalledError, type Outcomes, type Stage } from './contract.ts'
+import { door } from './door.ts'
 import { openPage } from './page.ts'
-import { door } from './stage.ts'
 
 const FILE = 'isoquic.min.js'
 const LIMIT = 60_000

@@ -6,6 +6,7 @@ import type { Browser } from 'playwright'
 import type * as Isoquic from '../../src/index.ts'
 import type { DatagramTransport } from '../../src/transport.ts'
 import type { BrowserName } from '../support/browsers.ts'
+import type { Http3Doors, Service } from './http3-dialogue.ts'
 
 /** What every host is asked for, in the order of the table. */
 export const CASES = ['handshake', 'transfer', 'datagrams', 'close', 'carrier lost'] as const
@@ -17,8 +18,21 @@ export const CASES = ['handshake', 'transfer', 'datagrams', 'close', 'carrier lo
  */
 export type Case = (typeof CASES)[number]
 
+/** What every host is asked for with HTTP/3 and WebTransport, in the order of their table. */
+export const HTTP3_CASES = ['small fetch', '5 MB each way', 'streams', 'datagrams', 'close'] as const
+
+/**
+ * `small fetch`: an answer to a body, and a 404. `5 MB each way`: streamed, compared by hash. The others are of a session:
+ * `streams`: of both kinds, opened by either side, reset and stopped with codes by either. `datagrams`: there and back. `close`:
+ * code and reason arrive, from either side, and a refusal does.
+ */
+export type Http3Case = (typeof HTTP3_CASES)[number]
+
+/** Of either table. */
+export type AnyCase = Case | Http3Case
+
 /** What came of each case: `'ok'`, or what went wrong. A case that is absent was not reached. */
-export type Outcomes = Readonly<Partial<Record<Case, string>>>
+export type Outcomes = Readonly<Partial<Record<AnyCase, string>>>
 
 /** What a cell needs is not installed here: then it is not played, which is a failure in continuous integration alone. */
 export class NotInstalledError extends Error {
@@ -37,12 +51,14 @@ export interface Cell {
   readonly transport: string
   /** Who is at the other end, such as `ngtcp2`. */
   readonly peer: string
+  /** The table that it stands in; default: that of QUIC. */
+  readonly table?: 'HTTP/3'
   /** The cases that are played; the others are shown as a dash. */
-  readonly cases: readonly Case[]
+  readonly cases: readonly AnyCase[]
   /** Why each of the others is not. */
-  readonly cannot?: Readonly<Partial<Record<Case, string>>>
+  readonly cannot?: Readonly<Partial<Record<AnyCase, string>>>
   /** What a reader of the table should know of the cases that are played. */
-  readonly notes?: Readonly<Partial<Record<Case, string>>>
+  readonly notes?: Readonly<Partial<Record<AnyCase, string>>>
   /** Plays the cases. Leaves no process, page or socket behind, however it ends; what it rejects with, but for a {@link NotInstalledError}, fails all cases. */
   run(stage: Stage): Promise<Outcomes>
 }
@@ -57,6 +73,8 @@ export interface Stage {
   readonly singleFile: { readonly path: string; readonly text: string; readonly sha256: string }
   /** isoquic in Node on UDP, on loopback, which answers the dialogue (`dialogue.ts`). */
   readonly server: DialogueServer
+  /** The servers of HTTP/3 and WebTransport in Node on UDP, on loopback; the same for all who ask. */
+  http3(): Promise<Http3Servers>
   /** A gateway on loopback, `127.0.0.1:port`, that forwards to one UDP port of loopback; the same for all who ask for that port. */
   gatewayTo(port: number): Promise<string>
   /** A browser at work, the same for all who ask. Rejects with a {@link NotInstalledError}. */
@@ -79,4 +97,15 @@ export interface DialogueServer {
   heardClose(reason: string): Promise<boolean>
   /** Serves on another transport as well. */
   addTransport(transport: DatagramTransport): void
+}
+
+/** The far end of dialogues of HTTP/3 and WebTransport. */
+export interface Http3Servers {
+  readonly ports: Readonly<Record<Service, number>>
+  /** SHA-256 of the certificate of both. */
+  readonly hash: readonly number[]
+  /** The doors of the installed package, for clients in this process. */
+  readonly doors: Http3Doors
+  /** Serves on another transport as well. */
+  addTransport(service: Service, transport: DatagramTransport): void
 }

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import type * as WebRtcDoor from '../../transports/webrtc.ts'
 import type { BrowserName } from '../support/browsers.ts'
 import { CASES, type Case, type Cell, type Outcomes, type Stage } from './contract.ts'
+import { door } from './door.ts'
 import { type HostPage, openPage } from './page.ts'
-import { door } from './stage.ts'
 
 /** The page that connects. Its offers go to the other end by `signal`, which fulfils with the answer. */
 const CLIENT = `

@@ -6,8 +6,8 @@ import type * as Dev from '../../src/api/dev.ts'
 import { Program } from '../interop/processes.ts'
 import { findOther } from '../support/runtimes.ts'
 import { CASES, type Cell, NotInstalledError, type Outcomes, type Stage } from './contract.ts'
+import { door } from './door.ts'
 import { openPage } from './page.ts'
-import { door } from './stage.ts'
 
 /** ms for the server to listen */
 const LIMIT = 20_000

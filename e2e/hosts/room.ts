@@ -2,7 +2,7 @@
 import type * as Dev from '../../src/api/dev.ts'
 import { startWorkerd } from '../smoke/workerd.ts'
 import type { Stage } from './contract.ts'
-import { door } from './stage.ts'
+import { door } from './door.ts'
 
 /** The Worker's program. What is at the other end of UDP says the first word of the path that `env.UDP` names. */
 export const ROOM = `

@@ -11,7 +11,7 @@ import { endAll } from '../interop/processes.ts'
 import { closingLine } from '../support/closing-line.ts'
 import { provideBrowsers, providePinned } from '../support/runtimes.ts'
 import { type Cell, NotInstalledError, type Outcomes, type Stage } from './contract.ts'
-import { failures, marks, nameOf, type Played, page, rows } from './matrix.ts'
+import { failures, marks, nameOf, type Played, page, tables } from './matrix.ts'
 import { openStage } from './stage.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/e2e-matrix.md', import.meta.url))
@@ -42,7 +42,7 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const absent = played.filter(({ isAbsent }) => isAbsent)
   const failed = failures(played.filter(({ isAbsent }) => !isAbsent || process.env['CI'] === 'true'))
-  console.log(`\n${table(rows(played))}\n`)
+  for (const rows of tables(played)) console.log(`\n${table(rows)}\n`)
   for (const line of failed) console.log(line)
   const isWhole = wanted.length === 0 && failed.length === 0 && absent.length === 0
   const isOutOfStep = isWhole && !keepPage(played, words.includes('--check'))

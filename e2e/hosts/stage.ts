@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, chromium, firefox } from 'playwright'
 import type * as Dev from '../../src/api/dev.ts'
@@ -11,8 +11,10 @@ import type * as Isoquic from '../../src/index.ts'
 import type * as Udp from '../../transports/udp.ts'
 import { install } from '../smoke/packed.ts'
 import { type BrowserName, launchOptions } from '../support/browsers.ts'
-import { type DialogueServer, NotInstalledError, type Stage } from './contract.ts'
+import { type DialogueServer, type Http3Servers, NotInstalledError, type Stage } from './contract.ts'
 import { ALPN, CLIENT_CODE, serveDialogue } from './dialogue.ts'
+import { door } from './door.ts'
+import { startHttp3 } from './http3-servers.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 
@@ -51,6 +53,13 @@ export async function openStage(packed?: string): Promise<OwnStage> {
       closers.push(() => browser.close())
       return browser
     }
+    const bundles = new Map<string, Promise<string>>()
+    const http3 = new Map<string, Promise<Http3Servers>>()
+    const openHttp3 = async (): Promise<Http3Servers> => {
+      const { close: closeServers, ...servers } = await startHttp3(folder)
+      closers.push(closeServers)
+      return servers
+    }
     const path = join(folder, 'node_modules/isoquic/dist/isoquic.min.js')
     const text = readFileSync(path, 'utf8')
     return {
@@ -58,22 +67,16 @@ export async function openStage(packed?: string): Promise<OwnStage> {
       isoquic,
       singleFile: { path, text, sha256: createHash('sha256').update(text).digest('hex') },
       server,
+      http3: () => once(http3, 'both', openHttp3),
       gatewayTo: (port) => once(gateways, port, openGateway),
       browser: (name) => once(browsers, name, openBrowser),
-      bundle: (code, condition) => bundle(folder, code, condition),
+      bundle: (code, condition) => once(bundles, `${condition} ${code}`, () => bundle(folder, code, condition)),
       close,
     }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-/** A door of the installed package, as Node finds it there. */
-export async function door<T>(folder: string, name: string): Promise<T> {
-  const home = join(folder, 'node_modules/isoquic')
-  const { exports } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
-  return (await import(pathToFileURL(join(home, exports[name].default)).href)) as T
 }
 
 /** SHA-256 in Node. */

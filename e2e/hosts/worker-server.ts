@@ -5,10 +5,10 @@ import type * as WebSockets from '../../transports/websocket.ts'
 import type { BrowserName } from '../support/browsers.ts'
 import { CASES, type Case, type Cell, type Outcomes, type Stage } from './contract.ts'
 import { dialogue } from './dialogue.ts'
+import { door } from './door.ts'
 import { type MortalTransport, mortal } from './mortal.ts'
 import { openPage } from './page.ts'
 import { heardClose, identity, ROOM, type Room, startRoom } from './room.ts'
-import { door } from './stage.ts'
 import { startWrangler } from './wrangler.ts'
 
 const sha256 = (bytes: Uint8Array): Uint8Array => new Uint8Array(createHash('sha256').update(bytes).digest())
