@@ -4,7 +4,7 @@
  * not grow. And a thousand requests at once on one connection, and the urgent before the bulk.
  */
 import { expect, test } from 'vitest'
-import { http3Stage } from '../../src/api/http3/http3.fixtures.ts'
+import { http3Stage, PATIENCE } from '../../src/api/http3/http3.fixtures.ts'
 import { nodePackets } from '../../src/crypto/node/packets.ts'
 import { quickCrypto } from '../../src/endpoint/quick-crypto.fixtures.ts'
 import { testVerifier } from '../../src/x509/authority.fixtures.ts'
@@ -72,7 +72,7 @@ test(`${TOTAL / 1e6} MB come to a client that stops`, { timeout: 900_000 }, asyn
   await using stage = await http3Stage(() => new Response(source(TOTAL)), ends)
   const response = await stage.fetch('/')
   expectFlat(await drain(response.body))
-  await expect.poll(() => stage.server.pendingRequests).toBe(0)
+  await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
 })
 
 test(`${TOTAL / 1e6} MB go to a server that stops`, { timeout: 900_000 }, async () => {
@@ -107,7 +107,7 @@ test('a thousand requests at once are answered on one connection', { timeout: 12
   })
   expect(await Promise.all(answers)).toEqual(Array.from({ length: 1000 }, (_, index) => `request ${index}`))
   expect([most, stage.transports.length, stage.client.connections.size]).toEqual([1000, 1, 1])
-  await expect.poll(() => stage.server.pendingRequests).toBe(0)
+  await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
 })
 
 test('what is urgent overtakes the bulk', { timeout: 120_000 }, async () => {
@@ -149,6 +149,6 @@ test('the wish of a client can change while the response comes', { timeout: 120_
   const response = await stage.fetch('/', { priority: { urgency: 6 } })
   const info = responseInfo(response)
   if (info !== undefined) info.priority = { urgency: 1, incremental: true }
-  await expect.poll(() => seen).toEqual({ urgency: 1, incremental: true })
+  await expect.poll(() => seen, PATIENCE).toEqual({ urgency: 1, incremental: true })
   await response.body?.cancel()
 })

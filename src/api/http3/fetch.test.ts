@@ -3,7 +3,7 @@ import { rejection } from '../pipe.fixtures.ts'
 import { deferred } from '../signal.ts'
 import { Http3Client } from './client.ts'
 import { createFetch } from './fetch.ts'
-import { http3Stage } from './http3.fixtures.ts'
+import { http3Stage, PATIENCE } from './http3.fixtures.ts'
 import type { FetchInit, FetchInput } from './outgoing-request.ts'
 import { responseInfo } from './response-info.ts'
 import type { Handler, ServeOptions } from './serve-options.ts'
@@ -96,7 +96,7 @@ describe('connections', () => {
   test('close by themselves when nobody needs them', async () => {
     await using stage = await http3Stage(() => new Response('x'), { client: { idleTimeout: 20 } })
     await (await stage.fetch('/')).text()
-    await expect.poll(() => [stage.client.connections.size, stage.server.connections.size]).toEqual([0, 0])
+    await expect.poll(() => [stage.client.connections.size, stage.server.connections.size], PATIENCE).toEqual([0, 0])
     await (await stage.fetch('/')).text()
     expect(stage.transports).toHaveLength(2)
   })
@@ -147,21 +147,21 @@ describe('connections', () => {
       const response = await stage.fetch('/', { method: 'POST', body })
       return response.text()
     })
-    await expect.poll(() => counts.size).toBeGreaterThan(10)
+    await expect.poll(() => counts.size, PATIENCE).toBeGreaterThan(10)
     sessions[0]?.core?.goAway('final')
     sessions[0]?.touch()
     expect(await Promise.all(asking)).toEqual(bodies)
     // Nothing was done twice.
     expect([...new Set(counts.values())]).toEqual([1])
     expect(stage.transports).toHaveLength(2)
-    await expect.poll(() => stage.client.connections.size).toBe(1)
+    await expect.poll(() => stage.client.connections.size, PATIENCE).toBe(1)
   })
 
   test('that die with a stream under way cost it: it cannot be sent again', async () => {
     await using stage = await http3Stage(() => new Promise(() => {}))
     const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })
     const fetching = rejection(stage.fetch('/', { method: 'POST', body }))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     await [...stage.server.connections][0]?.close({ closeCode: 0x102 })
     expect(await fetching).toMatchObject({ name: 'TypeError', cause: { code: 0x102n, side: 'remote' } })
     expect(stage.transports).toHaveLength(1)
@@ -170,7 +170,7 @@ describe('connections', () => {
   test('end with the client: what is under way fails, and so does what comes later', async () => {
     const stage = await http3Stage(() => new Promise(() => {}))
     const fetching = rejection(stage.fetch('/'))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     await stage.client.close()
     expect(await fetching).toMatchObject({ name: 'TypeError' })
     expect(await rejection(stage.fetch('/'))).toMatchObject({ message: 'The client is closed' })
@@ -224,10 +224,10 @@ describe('a signal', () => {
     const body = new ReadableStream<Uint8Array>({ cancel: (reason) => cancelled.resolve(reason) })
     const fetching = stage.fetch('/', { method: 'POST', body, signal: abort.signal })
     fetching.catch(() => {})
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     abort.abort('why')
     expect([await rejection(fetching), await cancelled.promise]).toEqual(['why', 'why'])
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 })
 
@@ -257,7 +257,7 @@ describe('a response', () => {
     })
     await (await stage.fetch('/')).text()
     const failing = rejection(stage.fetch('/', { method: 'POST', body: 'x' }))
-    await expect.poll(() => asked).toEqual(['GET', 'POST'])
+    await expect.poll(() => asked, PATIENCE).toEqual(['GET', 'POST'])
     stage.transports[0]?.close()
     expect(await failing).toMatchObject({ name: 'TypeError' })
     expect(await (await stage.fetch('/')).text()).toBe('x')
@@ -283,7 +283,7 @@ describe('a response', () => {
     await using stage = await http3Stage(async (request) => new Response(await request.text()))
     const init = { method: 'POST', body: 'abc', headers: { 'content-length': '10' } }
     expect(await rejection(stage.fetch('/', init))).toMatchObject({ cause: { name: 'ContentLengthError' } })
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
     expect((await stage.fetch('/', { ...init, headers: { 'content-length': '3' } })).status).toBe(200)
   })
 

@@ -12,6 +12,9 @@ import type { Http3ClientOptions } from './client-options.ts'
 import { type Http3Server, serve } from './serve.ts'
 import type { Handler, ServeOptions } from './serve-options.ts'
 
+/** How long `expect.poll` waits for what takes real time, on machines that are busy. */
+export const PATIENCE: { readonly timeout: number } = { timeout: 15_000 }
+
 /** The environment of the runtime at the date of the test certificates. */
 export const testEnvironment = (): ReturnType<typeof defaultEnvironment> => {
   const environment = defaultEnvironment()

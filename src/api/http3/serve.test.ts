@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { bytesOf, rejection } from '../pipe.fixtures.ts'
 import { deferred } from '../signal.ts'
-import { http3Stage } from './http3.fixtures.ts'
+import { http3Stage, PATIENCE } from './http3.fixtures.ts'
 import { responseInfo } from './response-info.ts'
 import type { ServeInfo } from './serve-info.ts'
 
@@ -226,7 +226,7 @@ describe('bodies', () => {
     })
     const response = await stage.fetch('/', { method: 'POST', body })
     expect(await response.text()).toBe('no, thanks')
-    await expect.poll(() => reason).toMatchObject({ code: 0x100n })
+    await expect.poll(() => reason, PATIENCE).toMatchObject({ code: 0x100n })
     expect(pulled).toBeLessThan(20)
   })
 
@@ -263,7 +263,7 @@ describe('bodies', () => {
     // Our send buffer, the window of the client, and what waits in front of the former.
     expect(pulled).toBeLessThan(10)
     await response.body?.cancel()
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 
   test('are none of HEAD, 204 and 304, whatever the handler says', async () => {
@@ -281,7 +281,7 @@ describe('bodies', () => {
       expect([response.status, response.body]).toEqual([status, null])
     }
     expect(cancelled).toBe(1)
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 
   test('have trailers, both ways', async () => {
@@ -369,7 +369,7 @@ describe('a server', () => {
     await using stage = await http3Stage(() => new Promise(() => {}))
     const abort = new AbortController()
     const fetching = rejection(stage.fetch('/', { signal: abort.signal }))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     abort.abort('why')
     await fetching
     await stage.server.close({ graceful: true })
@@ -412,19 +412,19 @@ describe('a server', () => {
   test('does not wait for ever where it is told how long', async () => {
     const stage = await http3Stage(() => new Promise(() => {}))
     const fetching = rejection(stage.fetch('/'))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     await stage.server.close({ graceful: true, timeout: 50 })
     expect(await fetching).toBeInstanceOf(TypeError)
     await stage.client.close()
   })
 
   test('forgets a client that vanishes', async () => {
-    const stage = await http3Stage(() => new Promise(() => {}), { server: { maxIdleTimeout: 100 } })
+    const stage = await http3Stage(() => new Promise(() => {}), { server: { maxIdleTimeout: 1_000 } })
     const fetching = rejection(stage.fetch('/'))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     stage.transports[0]?.close()
     expect(await fetching).toMatchObject({ cause: { name: 'QuicCarrierError' } })
-    await expect.poll(() => stage.server.connections.size, { timeout: 3000 }).toBe(0)
+    await expect.poll(() => stage.server.connections.size, PATIENCE).toBe(0)
     expect(stage.server.pendingRequests).toBe(0)
     await stage.server.close()
     await stage.client.close()

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { readAll, rejection, writeAll } from '../pipe.fixtures.ts'
 import { deferred } from '../signal.ts'
 import type { ConnectRequest } from './connect-request.ts'
-import { type Http3Stage, http3Stage } from './http3.fixtures.ts'
+import { type Http3Stage, http3Stage, PATIENCE } from './http3.fixtures.ts'
 import type { ConnectHandler } from './serve-options.ts'
 import type { Http3Tunnel } from './tunnel.ts'
 
@@ -31,7 +31,7 @@ describe('a tunnel', () => {
     await Promise.all([writeAll(tunnel.writable, bytes('there')), expectWords(tunnel, 'there')])
     expect([200, seen?.authority, seen?.protocol, seen?.url]).toEqual([200, 'target.test:80', undefined, undefined])
     await tunnel.closed
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 
   test('is made by extended CONNECT, and carries datagrams', async () => {
@@ -72,7 +72,7 @@ describe('a tunnel', () => {
     const error = await rejection(stage.client.connect(HERE, { target: 'target.test:80' }))
     expect(error).toMatchObject({ name: 'Http3ConnectError', status: 403 })
     expect((error as { headers: Headers }).headers.get('proxy-status')).toBe('no')
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 
   test.each<[string, ConnectHandler | undefined, number]>([
@@ -103,7 +103,7 @@ describe('a tunnel', () => {
     expect(await rejection(tunnel.closed)).toMatchObject({ side: 'local', code: 0x10fn })
     expect(await rejection(far.closed)).toMatchObject({ side: 'remote', code: 0x10fn })
     expect(await reading).toMatchObject({ code: 0x10fn })
-    await expect.poll(() => stage.server.pendingRequests).toBe(0)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(0)
   })
 
   test('ends with its connection', async () => {
@@ -145,7 +145,7 @@ describe('a tunnel', () => {
     })
     const abort = new AbortController()
     const connecting = rejection(stage.client.connect(HERE, { target: 'target.test:80', signal: abort.signal }))
-    await expect.poll(() => stage.server.pendingRequests).toBe(1)
+    await expect.poll(() => stage.server.pendingRequests, PATIENCE).toBe(1)
     abort.abort('why')
     expect(await connecting).toBe('why')
     await aborted.promise

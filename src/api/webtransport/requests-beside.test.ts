@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { pipe } from '../../../transports/pipe.ts'
 import { Http3Client } from '../http3/client.ts'
-import { testEnvironment } from '../http3/http3.fixtures.ts'
+import { PATIENCE, testEnvironment } from '../http3/http3.fixtures.ts'
 import { rejection, testCertificate, testCrypto, testRoot } from '../pipe.fixtures.ts'
 import { deferred } from '../signal.ts'
 import { WebTransport } from './client.ts'
@@ -70,7 +70,7 @@ test('a graceful close waits for answers, and a client that goes is told of', as
     },
   })
   const lost = rejection(again.client.fetch('https://server.test/'))
-  await expect.poll(() => again.server.quic.connections.size).toBe(1)
+  await expect.poll(() => again.server.quic.connections.size, PATIENCE).toBe(1)
   await again.server.close()
   expect(await lost).toBeInstanceOf(TypeError)
   await again.client.close()
