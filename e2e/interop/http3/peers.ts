@@ -214,15 +214,22 @@ const NO_HTTP3 = Object.fromEntries(
 )
 const NO_PROTOCOLS = 'no option for application protocols'
 
+const NO_UNIDIRECTIONAL = 'hears no unidirectional stream of who has streams of QPACK'
+const OF_DENO = {
+  ...NO_HTTP3,
+  'wt-handshake': NO_PROTOCOLS,
+  'wt-unidirectional-receive': NO_UNIDIRECTIONAL,
+  'wt-unidirectional-send': NO_UNIDIRECTIONAL,
+  'wt-closes': 'closes connections, and no sessions',
+  'wt-errors': 'ends no stream with a code',
+}
+
 const DENO: Http3Peer = contractual(
   {
     name: 'deno',
     version: () => `${versionIn('node_modules/deno/package.json')} (quinn, rustls)`,
     isFramed: true,
-    cannot: {
-      client: { ...NO_HTTP3, 'wt-handshake': NO_PROTOCOLS },
-      server: { ...NO_HTTP3, 'wt-handshake': NO_PROTOCOLS },
-    },
+    cannot: { client: OF_DENO, server: OF_DENO },
   },
   here('node_modules/.bin/deno'),
   ['run', '--quiet', '--unstable-net', '--allow-all', h3Here('peers/deno.ts')],
@@ -263,7 +270,12 @@ const QUIC_GO: Built<Http3Peer> = {
   steps: [['go', 'build', '-mod=readonly', '-trimpath', '-o', `${CACHE}/go/http3`, '.']],
 }
 
-const NO_CODES = 'no codes of streams'
+const NO_ANSWERS = 'takes answers on streams that it opened for frames of HTTP/3'
+const OF_AIOQUIC = {
+  'wt-handshake': NO_PROTOCOLS,
+  'wt-closes': 'no word for the end of a session',
+  'wt-errors': 'no codes of streams',
+}
 
 const AIOQUIC: Built<Http3Peer> = {
   peer: contractual(
@@ -271,8 +283,8 @@ const AIOQUIC: Built<Http3Peer> = {
       name: 'aioquic',
       version: () => `${locked('peers/aioquic/requirements.txt', /^aioquic==(\S+)/m)}, ls-qpack (cryptography)`,
       cannot: {
-        client: { 'wt-handshake': NO_PROTOCOLS, 'wt-closes': 'one session', 'wt-errors': NO_CODES },
-        server: { 'wt-handshake': NO_PROTOCOLS, 'wt-closes': 'one session', 'wt-errors': NO_CODES },
+        client: { ...OF_AIOQUIC, 'wt-bidirectional-receive': NO_ANSWERS },
+        server: { ...OF_AIOQUIC, 'wt-bidirectional-send': NO_ANSWERS },
       },
     },
     `${CACHE}/python/bin/python`,

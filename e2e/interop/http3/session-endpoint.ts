@@ -64,9 +64,12 @@ async function takeSessions(server: WebTransportServer, contract: Contract): Pro
     const session = request.accept({ protocol })
     const endpoint = request.url.pathname.slice(1)
     report('session', { endpoint, protocol })
-    playServer(program, session, endpoint, endpoints.get(endpoint) ?? []).catch((error: unknown) =>
+    const names = endpoints.get(endpoint) ?? []
+    const played = playServer(program, session, endpoint, names).catch((error: unknown) =>
       report('session-failed', { error: String(error) }),
     )
+    // A peer that does not hear of the end of a session hears of that of the connection.
+    if (contract.isFramed && names.length > 0) void played.then(() => server.close())
   }
 }
 
