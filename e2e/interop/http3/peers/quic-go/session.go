@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -278,7 +277,9 @@ func reportEnds(stream *webtransport.Stream) {
 	}
 	_, readError := stream.Read(make([]byte, 1))
 	<-stream.Context().Done()
-	report("stream-ended", map[string]any{"reset": code(readError), "stopped": code(context.Cause(stream.Context()))})
+	// The cause of the context has the code as QUIC has it.
+	_, writeError := stream.Write(make([]byte, 1))
+	report("stream-ended", map[string]any{"reset": code(readError), "stopped": code(writeError)})
 }
 
 // The files of a session, as in session-files.ts.
