@@ -22,7 +22,10 @@ const ABSENT = [
   ),
 ]
 const COMMANDS = Object.values(manifest.bin).map((path) => path.replace('./dist/', './').replace(/\.js$/, '.ts'))
-const ENGINES = [...new Set(Object.values(manifest.imports['#crypto']))]
+// A condition may have conditions of its own.
+const ENGINES = [
+  ...new Set(Object.values(manifest.imports['#crypto']).flatMap((path) => (path.default ? Object.values(path) : path))),
+]
 
 const typescript = (options) => esbuild({ target: 'es2022', tsconfig: false, ...options })
 const minify = (options) =>

@@ -1,4 +1,4 @@
-/** What the default door uses in Workers: noble for packets, Web Crypto for public keys. */
+/** What the default door uses in Workers of any other bundler: noble for packets, Web Crypto for public keys. */
 import { noblePackets } from '../../crypto/noble/packets.ts'
 import type { CryptoProvider } from '../../crypto/provider.ts'
 import { web } from '../../crypto/web/provider.ts'
