@@ -51,6 +51,7 @@ describe('CONNECT in front of the SETTINGS', () => {
     const late = lateSettings()
     const { id } = late.ask()
     late.client.openSessionStream('unidirectional', id)?.send?.write(encodeUtf8('early'))
+    late.client.connection.datagrams.send(encodeDatagram(id, encodeUtf8('bird')), undefined, late.pair.now)
     late.run(300)
     expect(late.events).toEqual([])
     expect(late.sessions.draft).toBeUndefined()
@@ -64,6 +65,7 @@ describe('CONNECT in front of the SETTINGS', () => {
     if (stream?.type !== 'stream') throw new Error('There is no stream')
     const chunk = new Uint8Array(10)
     expect(stream.stream.receive?.read(chunk)).toBe(5)
+    expect(request.session.readDatagram(late.pair.now)).toEqual(encodeUtf8('bird'))
   })
 
   test('does not pile up', () => {

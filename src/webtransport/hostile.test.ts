@@ -1,20 +1,21 @@
-/** Peers that break the rules, or mean ill: each costs its session, or its connection, and bounded memory. */
+/** Clients that break the rules, or mean ill: each costs its session, or its connection, and bounded memory. */
 import { describe, expect, test } from 'vitest'
 import { concat } from '../base/bytes.ts'
 import { encodeCapsule } from '../base/capsule.ts'
 import { Writer } from '../base/writer.ts'
+import { encodeDatagram } from '../http3/datagram.ts'
 import { Http3ErrorCode } from '../http3/error.ts'
 import type { RequestStream } from '../http3/request-stream.ts'
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
 import { CapsuleType, encodeCloseSession, encodeDataCapsule, encodeStreamsCapsule } from './capsules.ts'
-import { WebTransportErrorCode } from './error-codes.ts'
+import { toHttpCode, WebTransportErrorCode } from './error-codes.ts'
 import type { Session } from './session.ts'
 import { connectFields } from './session-fields.ts'
-import { openStream, readAll, SessionPair, type SessionPairOptions } from './session-pair.fixtures.ts'
+import { readAll, SessionPair, type SessionPairOptions } from './session-pair.fixtures.ts'
 
-const { H3_DATAGRAM_ERROR, H3_ID_ERROR, H3_MESSAGE_ERROR, H3_REQUEST_REJECTED, H3_SETTINGS_ERROR } = Http3ErrorCode
-const { WT_ALPN_ERROR, WT_BUFFERED_STREAM_REJECTED, WT_FLOW_CONTROL_ERROR, WT_SESSION_GONE } = WebTransportErrorCode
+const { H3_DATAGRAM_ERROR, H3_ID_ERROR, H3_MESSAGE_ERROR, H3_REQUEST_REJECTED } = Http3ErrorCode
+const { WT_BUFFERED_STREAM_REJECTED, WT_FLOW_CONTROL_ERROR, WT_SESSION_GONE } = WebTransportErrorCode
 
 /** A server of ours, and a client that writes what it likes. */
 class Victim {
@@ -97,7 +98,11 @@ describe('before the session', () => {
   test('streams and datagrams that overtake CONNECT find their session, in their order', () => {
     const victim = new Victim({ server: { bufferTimeout: 3000 } })
     const { pair } = victim
+    const { datagrams } = pair.client.http3.http3.connection
+    for (const byte of [7, 8]) datagrams.send(encodeDatagram(0, Uint8Array.of(byte)), undefined, pair.now)
+    pair.run(undefined, 50)
     const stream = victim.ask()
+    expect(stream.id).toBe(0)
     for (let index = 0; index < 5; index++) victim.openStream(stream.id, 'unidirectional', Uint8Array.of(index))
     for (let index = 0; index < 3; index++) stream.sendDatagram(Uint8Array.of(index), pair.now)
     pair.run(() => pair.server.of('request').length === 1)
@@ -108,7 +113,25 @@ describe('before the session', () => {
     session.accept({}, pair.now)
     pair.run(undefined, 100)
     expect(pair.server.streams.map((each) => readAll(each).bytes)).toEqual([[0], [1], [2], [3], [4]])
-    expect([0, 1, 2].map(() => session.readDatagram(pair.now)?.[0])).toEqual([0, 1, 2])
+    expect([7, 8, 0, 1, 2].map(() => session.readDatagram(pair.now)?.[0])).toEqual([7, 8, 0, 1, 2])
+  })
+
+  test('streams that end while they wait tell so when their session is open', () => {
+    const victim = new Victim()
+    const { pair } = victim
+    const { id } = victim.ask()
+    const reset = victim.openStream(id, 'unidirectional', new Uint8Array(5))
+    const stopped = victim.openStream(id, 'bidirectional', new Uint8Array(5))
+    pair.run(() => pair.server.of('request').length === 1)
+    pair.run(undefined, 50)
+    reset.send?.reset(toHttpCode(3, 15))
+    stopped.receive?.stop(toHttpCode(4, 15))
+    pair.run(undefined, 100)
+    pair.server.session.accept({}, pair.now)
+    pair.run(undefined, 50)
+    expect(pair.server.of('stream-reset')).toMatchObject([{ code: 3, stream: { id: reset.id } }])
+    expect(pair.server.of('stream-stopped')).toMatchObject([{ code: 4, stream: { id: stopped.id } }])
+    expect([...pair.server.session.streams()].map((each) => each.id)).toEqual([stopped.id])
   })
 
   test('what waits for a session that is rejected is turned away', () => {
@@ -410,80 +433,5 @@ describe('the end', () => {
     rude.stream.stop(0x10cn)
     victim.pair.run(() => rude.session.end !== undefined)
     expect(rude.session.end).toMatchObject({ kind: 'reset', side: 'remote', code: 0x10cn })
-  })
-})
-
-describe('servers', () => {
-  //= draft-ietf-webtrans-http3#3.1-p2-1
-  test('whose WT_ENABLED is neither 0 nor 1 are left', () => {
-    const pair = new SessionPair({ serverHttp3: { settings: [[0x2c7cf000, 2]] } })
-    pair.run(() => pair.hasServer && pair.server.http3.http3.connection.closeReason !== undefined)
-    const expected = { kind: 'application', side: 'remote', code: H3_SETTINGS_ERROR }
-    expect(pair.server.http3.http3.connection.closeReason).toMatchObject(expected)
-  })
-
-  test('without WebTransport are asked for nothing', () => {
-    const pair = new SessionPair({ serverHttp3: { settings: [] } })
-    const session = pair.client.sessions.open({ authority: 'localhost', path: '/' }, pair.now)
-    pair.run(() => session.end !== undefined)
-    expect(session.end).toMatchObject({ kind: 'failed' })
-    expect(session.id).toBeUndefined()
-    expect(pair.client.sessions).toMatchObject({ draft: false, canOpen: false })
-    expect(pair.client.of('idle')).toHaveLength(1)
-  })
-
-  test('that open streams of sessions which were never asked for have them turned away', () => {
-    const pair = new SessionPair().ready()
-    const stream = pair.server.http3.http3.openSessionStream('bidirectional', 400)
-    stream?.send?.write(new Uint8Array(3))
-    pair.run(() => stream?.send?.stopCode !== undefined)
-    expect(stream?.send?.stopCode).toBe(WT_SESSION_GONE)
-  })
-
-  //= draft-ietf-webtrans-http3#3.3-p5-1
-  //= draft-ietf-webtrans-http3#3.3-p6-2
-  test('that choose no protocol, or one that was not offered, lose a session that needs one', () => {
-    const cases: [string | undefined, boolean, boolean][] = [
-      ['"c"', false, true],
-      ['"c"', true, true],
-      ['c', true, true],
-      ['c', false, false],
-      [undefined, true, true],
-      [undefined, false, false],
-      ['"b";x=1', true, false],
-    ]
-    for (const [value, requiresProtocol, isRefused] of cases) {
-      const pair = new SessionPair().ready()
-      const request = { authority: 'localhost', path: '/', protocols: ['a', 'b'], requiresProtocol }
-      const session = pair.client.sessions.open(request, pair.now)
-      pair.run(() => pair.server.of('request').length === 1)
-      expect(pair.server.session.availableProtocols).toEqual(['a', 'b'])
-      // Below the session, where nobody checks what is chosen.
-      const [{ stream } = { stream: undefined }] = pair.server.http3.of('request')
-      const fields = [{ name: ':status', value: '200' }]
-      stream?.sendFields(value === undefined ? fields : [...fields, { name: 'wt-protocol', value }])
-      pair.run(() => session.state !== 'connecting')
-      if (isRefused) expect(session.end).toMatchObject({ kind: 'reset', side: 'local', code: WT_ALPN_ERROR })
-      else expect(session).toMatchObject({ state: 'open', protocol: value?.startsWith('"b"') ? 'b' : undefined })
-    }
-  })
-
-  test('that reset a stream before anything of it was sent are heard all the same', () => {
-    //= draft-ietf-webtrans-http3#4.4-p6-1
-    const pair = new SessionPair().ready()
-    const { server } = pair.open()
-    const stream = openStream(server, 'unidirectional', pair.now)
-    stream.send?.write(new Uint8Array(1000))
-    stream.send?.reset(77n)
-    pair.run(() => pair.client.of('stream-reset').length === 1)
-    expect(pair.client.of('stream-reset')[0]).toMatchObject({ code: 77 })
-    expect(pair.client.streams[0]?.receive?.bytesReceived).toBe(0)
-    const without = new SessionPair({ pair: { client: { resetStreamAt: false } } }).ready()
-    const old = openStream(without.open().server, 'unidirectional', without.now)
-    old.send?.write(new Uint8Array(1000))
-    old.send?.reset(77n)
-    without.run(() => old.hasEnded)
-    without.run(undefined, 200)
-    expect(without.client.of('stream')).toEqual([])
   })
 })

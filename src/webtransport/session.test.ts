@@ -135,11 +135,19 @@ describe('limits', () => {
     }
     for (let round = 0; round < 12; round++) {
       const stream = openStream(client, 'unidirectional', pair.now)
-      counts.push(stream.send?.write(new Uint8Array(3000)) ?? 0)
+      const stopped = pair.server.of('stream').length
+      counts.push(stream.send?.write(new Uint8Array(1000)) ?? 0)
+      pair.run(() => pair.server.of('stream').length > stopped)
+      // The server has stopped it, and the client has not heard of that.
+      stream.send?.write(new Uint8Array(2000))
       pair.run(() => stream.hasEnded, 400)
       pair.run(undefined, 100)
     }
-    expect(counts).toEqual(counts.map(() => 3000))
+    expect(counts.filter((count) => count === 1000).length).toBeGreaterThan(8)
+    // Less than half of the window is not worth a capsule.
+    expect(openStream(client, 'unidirectional', pair.now).send?.write(new Uint8Array(5000))).toBeGreaterThanOrEqual(
+      2500,
+    )
   })
 
   test('that nobody asked for are none', () => {
@@ -247,6 +255,7 @@ describe('draining', () => {
     server.drain(pair.now)
     pair.run(() => pair.client.of('draining').length === 1)
     expect([client.isDraining, server.isDraining]).toEqual([true, false])
+    expect(pair.client.of('draining')).toEqual([{ type: 'draining', session: client }])
     openStream(client, 'bidirectional', pair.now).send?.write(new Uint8Array(1))
     pair.run(() => pair.server.streams.length === 1)
     client.drain(pair.now)
