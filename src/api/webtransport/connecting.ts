@@ -134,11 +134,12 @@ function connectOptions({ url, given, hashes, controller, anticipated }: Checked
   }
 }
 
-function settingsOf({ drafts }: CheckedOptions, core: SessionCore): WebTransportSettings {
+function settingsOf({ drafts, given }: CheckedOptions, core: SessionCore): WebTransportSettings {
+  const { maxIncomingBidirectionalStreams = 0, maxIncomingUnidirectionalStreams = 0 } = given
   return {
     drafts,
-    initialMaxStreamsBidi: core.streamLimit('bidirectional'),
-    initialMaxStreamsUni: core.streamLimit('unidirectional'),
+    initialMaxStreamsBidi: Math.max(core.streamLimit('bidirectional'), maxIncomingBidirectionalStreams),
+    initialMaxStreamsUni: Math.max(core.streamLimit('unidirectional'), maxIncomingUnidirectionalStreams),
   }
 }
 

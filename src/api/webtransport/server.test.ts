@@ -138,3 +138,17 @@ test('a page names its origin, and whoever is no page none', async () => {
   const page = (globalThis as { location?: { origin?: string } }).location?.origin
   expect(peer.request.origin).toBe(page)
 })
+
+test('limits of streams above a hundred hold for sessions as well, at both ends', async () => {
+  const limits = { maxIncomingBidirectionalStreams: 150, maxIncomingUnidirectionalStreams: 150 }
+  const stage = new SessionStage({ server: limits, client: limits })
+  const { session, peer } = await stage.connected()
+  for (const end of [session, peer]) {
+    const opening = Array.from({ length: 140 }, () => [
+      end.createBidirectionalStream(),
+      end.createUnidirectionalStream(),
+    ])
+    expect((await stage.environment.until(Promise.all(opening.flat()))).length).toBe(280)
+  }
+  session.close()
+})

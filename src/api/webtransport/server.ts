@@ -188,9 +188,15 @@ export class WebTransportServer {
 
   #onConnection(connection: QuicConnection): void {
     const { maxSessions, drafts } = this.#options
+    const { maxIncomingBidirectionalStreams, maxIncomingUnidirectionalStreams } = this.#options
     const link = new WebTransportLink(
       connection,
-      { maxSessions, drafts },
+      {
+        maxSessions,
+        drafts,
+        initialMaxStreamsBidi: maxIncomingBidirectionalStreams,
+        initialMaxStreamsUni: maxIncomingUnidirectionalStreams,
+      },
       {
         onRequest: (session, on) => this.#onRequest(session, on),
         onWithdrawn: (session) => this.#asking.get(session)?.withdraw(),

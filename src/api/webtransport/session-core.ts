@@ -212,7 +212,8 @@ export class SessionCore {
     this.#protocol = session.protocol ?? ''
     this.#reliability = this.#link?.isReliable === true ? 'reliable-only' : 'supports-unreliable'
     for (const direction of ['bidirectional', 'unidirectional'] as const) {
-      this.anticipate(direction, this.#init.anticipated[direction])
+      const count = this.#init.anticipated[direction]
+      if (count !== null) this.anticipate(direction, count)
     }
     this.#datagrams.start(session)
     this.#opened.resolve(session)
