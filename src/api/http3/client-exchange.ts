@@ -147,7 +147,7 @@ export class ClientExchange implements Exchange {
 
   /** The whole response was read. */
   #onRead(): void {
-    this.#info.awaitedTrailers.resolve(headersOf(this.#stream.trailers ?? []))
+    this.#info.awaitedTrailers.resolve(this.#stream.trailers)
     this.#onOver()
   }
 

@@ -142,8 +142,7 @@ export class Http3Client implements AsyncDisposable {
       try {
         const response = await this.#attempt(request, place, mayBeEarly)
         if (this.#options.altSvc) this.#onAltSvc(place.origin, response)
-        const wasEarly = responseInfo(response)?.isEarly === true
-        const isTooEarly = response.status === 425 && wasEarly
+        const isTooEarly = response.status === 425 && responseInfo(response)?.isEarly === true
         const isMisdirected = response.status === 421 && place.isAlternative
         if (!mayRepeat || !(isTooEarly || isMisdirected)) return response
         await response.body?.cancel()
@@ -186,28 +185,32 @@ export class Http3Client implements AsyncDisposable {
     open: OpenBody | undefined,
   ): { readonly fields: Field[]; readonly length: number | undefined } {
     const { url, method, priority } = request
-    const headers = new Headers(request.headers)
-    if (!headers.has('accept')) headers.set('accept', '*/*')
-    if (!headers.has('user-agent')) headers.set('user-agent', 'isoquic')
-    if (open?.type !== undefined && !headers.has('content-type')) headers.set('content-type', open.type)
+    const { headers } = request
+    const fields = fieldsOf(headers)
+    const add = (name: string, value: string): void => {
+      if (!headers.has(name)) fields.push({ name, value })
+    }
+    add('accept', '*/*')
+    add('user-agent', 'isoquic')
+    if (open?.type !== undefined) add('content-type', open.type.trim())
     const given = headers.get('content-length')
     if (given !== null && !/^\d{1,15}$/.test(given))
       throw new TypeError(`content-length must be a number, got ${given}`)
     const isEmptyBody = open === undefined && (method === 'POST' || method === 'PUT')
     const length = given === null ? (isEmptyBody ? 0 : open?.length) : Number(given)
-    if (length !== undefined) headers.set('content-length', String(length))
+    if (length !== undefined) add('content-length', String(length))
     const field = priority === undefined ? '' : formatPriority(priority)
-    if (field !== '' && !headers.has('priority')) headers.set('priority', field)
+    if (field !== '') add('priority', field)
     // RFC 7838 §5
-    if (place.isAlternative) headers.set('alt-used', `${place.host}:${place.port}`)
-    const fields = requestFields({
+    if (place.isAlternative) add('alt-used', `${place.host}:${place.port}`)
+    const section = requestFields({
       method,
       scheme: 'https',
       authority: url.host,
       path: url.pathname + url.search,
-      fields: fieldsOf(headers),
+      fields,
     })
-    return { fields, length }
+    return { fields: section, length }
   }
 
   #placeOf(url: URL, mayUseAlternative: boolean): Place {
@@ -280,19 +283,24 @@ function keyOf({ origin, host, port }: Omit<Place, 'isAlternative'>): string {
 
 /** The response as the Fetch standard has it: knowing where it came from. */
 function finished(response: Response, url: URL, isRedirected: boolean): Response {
-  const { href } = new URL(url)
-  const clean = href.split('#')[0] ?? href
-  const clone = response.clone.bind(response)
-  const info = responseInfo(response)
+  const { href, hash } = url
+  return withOrigin(response, hash === '' ? href : (href.split('#')[0] ?? href), isRedirected)
+}
+
+function withOrigin(response: Response, url: string, redirected: boolean): Response {
   return Object.defineProperties(response, {
-    url: { value: clean, enumerable: true },
-    redirected: { value: isRedirected, enumerable: true },
-    clone: {
-      value: () => {
-        const copy = finished(clone(), url, isRedirected)
-        if (info !== undefined) keepResponseInfo(copy, info)
-        return copy
-      },
-    },
+    url: { value: url, enumerable: true },
+    redirected: { value: redirected, enumerable: true },
+    clone: CLONE,
   })
+}
+
+/** A copy knows what the response knows. */
+const CLONE: PropertyDescriptor = {
+  value(this: Response): Response {
+    const copy = withOrigin(Response.prototype.clone.call(this), this.url, this.redirected)
+    const info = responseInfo(this)
+    if (info !== undefined) keepResponseInfo(copy, info)
+    return copy
+  },
 }

@@ -1,4 +1,5 @@
 /** The `Request` that a handler is given. The platform's own where it can carry what came, mended where it cannot. */
+import type { Field } from '../../http3/field.ts'
 import type { RequestHead } from '../../http3/message.ts'
 import { headersOf } from './headers.ts'
 
@@ -38,7 +39,8 @@ export function incomingRequest(head: RequestHead, body: IncomingBody | undefine
     ...(body !== undefined && { body, duplex: 'half' }),
   } as RequestInit)
   // Pages drop what scripts may not set, such as `cookie`; a server's handler needs it. Firefox adds a type for what it takes for text.
-  if (!isSame(headers, request.headers)) Object.defineProperty(request, 'headers', { value: headers, enumerable: true })
+  if (!isSame(head.fields, request.headers))
+    Object.defineProperty(request, 'headers', { value: headers, enumerable: true })
   if (body !== undefined && request.body !== body) mendBody(request, body, headers)
   return request
 }
@@ -50,9 +52,13 @@ function urlOf({ scheme, authority, path, fields }: RequestHead): string {
   return `${scheme ?? 'https'}://${host}${path.startsWith('/') ? path : `/${path}`}`
 }
 
-function isSame(given: Headers, kept: Headers): boolean {
-  for (const [name] of given) if (!kept.has(name)) return false
-  return given.has('content-type') || !kept.has('content-type')
+function isSame(given: readonly Field[], kept: Headers): boolean {
+  let hasType = false
+  for (const { name } of given) {
+    if (!kept.has(name)) return false
+    if (name === 'content-type') hasType = true
+  }
+  return hasType || !kept.has('content-type')
 }
 
 /** Firefox knows no streams in requests: the members that are about the body are those of a `Response`, which takes them everywhere. */

@@ -2,7 +2,7 @@
 import type { RequestStream } from '../../http3/request-stream.ts'
 import type { StreamPriority } from '../../streams/scheduler.ts'
 import type { QuicConnection } from '../connection.ts'
-import { type Deferred, deferred } from '../signal.ts'
+import { AwaitedTrailers } from './awaited-trailers.ts'
 
 /** Facts about a response of our `fetch`. */
 export class ResponseInfo {
@@ -13,7 +13,7 @@ export class ResponseInfo {
   readonly #stream: RequestStream
   readonly #touch: () => void
   /** @internal */
-  readonly awaitedTrailers: Deferred<Headers> = deferred<Headers>()
+  readonly awaitedTrailers: AwaitedTrailers = new AwaitedTrailers()
 
   /** @internal */
   constructor(stream: RequestStream, connection: QuicConnection, isEarly: boolean, touch: () => void) {

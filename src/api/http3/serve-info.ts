@@ -7,8 +7,8 @@ import type { StreamPriority } from '../../streams/scheduler.ts'
 import { StreamClosedError } from '../../streams/stream-error.ts'
 import type { PathAddress } from '../../transport.ts'
 import type { QuicConnection } from '../connection.ts'
-import { deferred } from '../signal.ts'
-import { fieldsOf, type HeadersLike, headersOf } from './headers.ts'
+import { AwaitedTrailers } from './awaited-trailers.ts'
+import { fieldsOf, type HeadersLike } from './headers.ts'
 
 /** What the info needs of its exchange. */
 export interface ServeInfoHost {
@@ -28,7 +28,7 @@ export class ServeInfo {
   readonly isEarly: boolean
   readonly #stream: RequestStream
   readonly #host: ServeInfoHost
-  readonly #trailers = deferred<Headers>()
+  readonly #trailers = new AwaitedTrailers()
   #ownTrailers: TrailersSource | undefined
 
   /** @internal */
@@ -109,7 +109,7 @@ export class ServeInfo {
 
   /** The content was read. @internal */
   onTrailers(fields: readonly Field[] | undefined): void {
-    this.#trailers.resolve(headersOf(fields ?? []))
+    this.#trailers.resolve(fields)
   }
 
   /** There will be none. @internal */

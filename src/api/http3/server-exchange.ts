@@ -41,7 +41,7 @@ export class ServerExchange implements Exchange {
   readonly #host: ServerExchangeHost
   readonly #abort = new AbortController()
   readonly #info: ServeInfo
-  /** Nobody waits for the handler any more, however long it takes. */
+  /** The handler is done, or nobody waits for it any more, however long it takes. */
   readonly #gone = deferred<void>()
   #reader: ContentReader | undefined
   #writer: ContentWriter | undefined
@@ -78,7 +78,7 @@ export class ServerExchange implements Exchange {
     } catch (error) {
       return void this.#fail(error, request)
     }
-    this.#host.waitUntil(Promise.race([this.#answer(request), this.#gone.promise]))
+    this.#waitFor(this.#answer(request))
   }
 
   onFact(fact: StreamFact): void {
@@ -129,6 +129,13 @@ export class ServerExchange implements Exchange {
     const { earlyData = false } = this.#host.options
     if (typeof earlyData === 'function') return !earlyData(request)
     return !earlyData || !SAFE.has(request.method)
+  }
+
+  /** A graceful close waits for `task`, as long as the client does. */
+  #waitFor(task: Promise<void>): void {
+    const { promise, resolve } = this.#gone
+    task.then(resolve, resolve)
+    this.#host.waitUntil(promise)
   }
 
   async #answer(request: Request): Promise<void> {
@@ -278,7 +285,7 @@ export class ServerExchange implements Exchange {
     })
     // What a tunnel carries may do anything: early data is not for it.
     if (this.#info.isEarly) return this.#refuse(425)
-    this.#host.waitUntil(Promise.race([this.#decide(request, connect), this.#gone.promise]))
+    this.#waitFor(this.#decide(request, connect))
   }
 
   async #decide(request: ConnectRequest, connect: NonNullable<ServeOptions['connect']>): Promise<void> {
