@@ -210,6 +210,37 @@ for (const browser of ['chromium', 'firefox'] as const) {
   )
 
   test.skipIf(launchOptions(browser) === undefined)(
+    `the page client works in ${browser} where no kernel may be compiled`,
+    async () => {
+      const sources = new Map([
+        ['echo.mjs', source('echo.mjs')],
+        ['parts.mjs', await partsFor('browser')],
+      ])
+      const script = `(async () => {
+      const { compile } = WebAssembly
+      const refused = new Promise((resolve) => {
+        WebAssembly.compile = (bytes) => {
+          const compiled = compile(bytes)
+          compiled.catch(resolve)
+          return compiled
+        }
+      })
+      const paths = ['/${PAGE_CLIENT}', '/${SINGLE_FILE}', '/echo.mjs', '/parts.mjs']
+      const [{ connect }, { listen }, { echo }, { devCertificate, pipe }] = await Promise.all(paths.map((path) => import(path)))
+      for (const wait of [refused, undefined]) {
+        const [near, far] = pipe()
+        await echo({ connect, listen }, devCertificate, far, near, 'localhost:443')
+        await wait
+      }
+      return 'echoed'
+    })()`
+      const files = (path: string): string => sources.get(path) ?? readBuilt(path)
+      const { result } = await runInPage(browser, files, script, "script-src 'self'")
+      expect(result).toBe('echoed')
+    },
+  )
+
+  test.skipIf(launchOptions(browser) === undefined)(
     `WebTransport for pages has a session in ${browser} and loads no curve`,
     async () => {
       const contents = `export { pipe } from './transports/pipe.js'
