@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { ALL_CASES } from './http3/plans.ts'
+import { knownHttp3Peers } from './http3/run.ts'
 import { CASES } from './plans.ts'
 import { type CellRecord, merge, page, readResults } from './results.ts'
 
@@ -25,6 +27,27 @@ test('Each stack has a verdict for each case in each role, and a reason where it
         const isIt = (cell: CellRecord): boolean => cell.peer === name && cell.case === each
         const cell = cells.find((known) => isIt(known) && (known.role === role || known.role === 'both'))
         expect(cell, `${name}, ${each}, isoquic as ${role}`).toBeDefined()
+        if (cell?.verdict !== 'ok') expect(cell?.reason).toBeTruthy()
+      }
+    }
+  }
+})
+
+test('Each stack of HTTP/3 has a verdict for each case in each role that it has, and a reason where it is not ok', () => {
+  const { peers, cells } = readResults().http3
+  expect(peers.map(({ name }) => name).sort()).toEqual(
+    knownHttp3Peers(true)
+      .map(({ name }) => name)
+      .sort(),
+  )
+  for (const peer of knownHttp3Peers(true)) {
+    for (const role of ['client', 'server'] as const) {
+      if ((role === 'client' ? peer.server : peer.client) === undefined) continue
+      for (const each of ALL_CASES) {
+        const cell = cells.find(
+          (known) => known.peer === peer.name && known.case === each && (known.role === role || known.role === 'both'),
+        )
+        expect(cell, `${peer.name}, ${each}, isoquic as ${role}`).toBeDefined()
         if (cell?.verdict !== 'ok') expect(cell?.reason).toBeTruthy()
       }
     }

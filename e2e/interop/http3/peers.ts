@@ -41,8 +41,8 @@ export interface Http3Peer {
   readonly isFramed?: true
   /** Roles in which its encoder uses no dynamic table. */
   readonly staticEncoder?: readonly Role[]
-  /** It does not tell with which code a stream was reset. */
-  readonly hidesResets?: true
+  /** It does not tell with which code a stream was reset, nor asks for the end of one that it reads. */
+  readonly isMuteOfCodes?: true
   /** It says by itself which protocol a page came over, and that must be `h3`. */
   readonly isBrowser?: true
 }
@@ -239,7 +239,7 @@ const DENO: Http3Peer = contractual(
 export const HTTP3_PEERS: readonly Http3Peer[] = [
   browser('chromium', 'chromium'),
   browser('firefox', 'firefox-esr', {
-    hidesResets: true,
+    isMuteOfCodes: true,
     cannot: { client: { 'wt-handshake': NO_PROTOCOLS }, server: {} },
   }),
   CADDY,

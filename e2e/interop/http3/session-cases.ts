@@ -149,6 +149,13 @@ async function open(session: WholeSession, letter: string): Promise<Opened> {
   return { reader, writer }
 }
 
+/** ms for the news of an ended half, which some peers do not send. */
+const PATIENCE = 1000
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
 async function answerErrors(program: Program, session: WholeSession): Promise<void> {
   const streams = session.incomingBidirectionalStreams.getReader()
   let seen: Promise<void> = Promise.resolve()
@@ -159,12 +166,12 @@ async function answerErrors(program: Program, session: WholeSession): Promise<vo
       const [reader, writer] = [value.readable.getReader(), value.writable.getWriter()]
       writer.closed.catch(() => {})
       const letter = String.fromCharCode((await reader.read()).value?.[0] ?? 0)
-      if (letter === 'C') await seen
+      if (letter === 'C') await Promise.race([seen, pause(PATIENCE)])
       await writer.write(encode(letter))
       if (letter === 'A') seen = reportEnds(program, reader, writer)
       if (letter !== 'B') continue
       // The answer must be read before the reset overtakes it.
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await pause(200)
       await Promise.allSettled([
         writer.abort(program.streamError(ERRORS.serverResets)),
         reader.cancel(program.streamError(ERRORS.serverStops)),
