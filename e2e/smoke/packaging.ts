@@ -22,8 +22,8 @@ export const PACKAGING: readonly Check[] = [
   ['attw finds the types of every door, and none of them wrong', attwComplaints],
   ['the types of every door compile with moduleResolution node16', (installed) => compile(installed, 'node16')],
   ['the types of every door compile with moduleResolution bundler', (installed) => compile(installed, 'bundler')],
-  ['a page built by Vite echoes, with no engine of Node in it', vite],
-  ['a Worker bundled by wrangler echoes, without nodejs_compat', wrangler],
+  ['a page built by Vite echoes and fetches, with no engine of Node in it', vite],
+  ['a Worker bundled by wrangler echoes and fetches, without nodejs_compat', wrangler],
 ]
 
 async function publintComplaints({ tarball }: Installed): Promise<string[]> {
@@ -79,14 +79,19 @@ function complaintsOf(folder: string, ...command: string[]): string[] {
 
 const QUIET = { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: 'true' }
 
-// What the user of a bundler writes: the echo of the documentation over a pipe, by the names of the package alone.
+// What the user of a bundler writes: the echo of the documentation, `fetch` and a session over pipes, by the names of the package alone.
 const ECHO = `import { connect, listen } from 'isoquic'
 import { devCertificate } from 'isoquic/dev'
+import { createFetch, serve } from 'isoquic/http3'
 import { pipe } from 'isoquic/transports/pipe'
+import { WebTransport, WebTransportServer } from 'isoquic/webtransport'
 import { echo } from './echo.mjs'
+import { fetchAndSession } from './web.mjs'
 export const echoed = async () => {
   const [near, far] = pipe()
   await echo({ connect, listen }, devCertificate, far, near, 'localhost:443')
+  const doors = { createFetch, serve, WebTransport, WebTransportServer }
+  await fetchAndSession(doors, devCertificate, async () => pipe())
   return 'echoed'
 }`
 

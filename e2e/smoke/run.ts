@@ -24,7 +24,8 @@ const USERS = { anywhere: [], node: ['node'] }
 
 const installed = install()
 const { consumer } = installed
-for (const file of ['smoke.mjs', 'echo.mjs']) copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
+for (const file of ['smoke.mjs', 'echo.mjs', 'imports.mjs', 'web.mjs'])
+  copyFileSync(join(ROOT, 'e2e/smoke', file), join(consumer, file))
 try {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const programs = process.argv.slice(2)

@@ -3,7 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { echo } from './echo.mjs'
+import { fetchAndSession } from './web.mjs'
+
+/** What the runtime wants to hear before the name of a program. */
+const RUN = 'Deno' in globalThis ? ['run', '--allow-all', '--unstable-net'] : []
 
 let passed = 0
 let failed = 0
@@ -43,6 +48,11 @@ for (const door of Object.keys(manifest.exports)) {
     if (Object.keys(module).length === 0) throw new Error('it exports nothing')
   })
 }
+await check('importing every door begins nothing, and leaves the global scope as it was', async () => {
+  const program = fileURLToPath(new URL('imports.mjs', import.meta.url))
+  const said = execFileSync(process.execPath, [...RUN, program], { encoding: 'utf8', timeout: 18_000 })
+  if (!/^[1-9]\d* doors, changed: \n$/.test(said)) throw new Error(`it said "${said}"`)
+})
 await check('echo over UDP with the engine of the runtime', async () => echoOverUdp(await import('isoquic')))
 await check('echo over UDP with the single file', async () => echoOverUdp(await import('isoquic/isoquic.min.js')))
 
@@ -58,9 +68,16 @@ if ('Bun' in globalThis || 'Deno' in globalThis) {
   })
 }
 
+await check('fetch, serve and a session of WebTransport over UDP', async () => {
+  const { devCertificate } = await import('isoquic/dev')
+  const { udp } = await import('isoquic/transports/udp')
+  const doors = { ...(await import('isoquic/http3')), ...(await import('isoquic/webtransport')) }
+  const open = () => Promise.all([udp({ host: '127.0.0.1' }), udp({ host: '127.0.0.1' })])
+  await fetchAndSession(doors, devCertificate, open)
+})
+
 await check('the command prints its help', async () => {
-  const run = 'Deno' in globalThis ? ['run', '--allow-all'] : []
-  const command = [...run, join(home, '..', manifest.bin.isoquic), '--help']
+  const command = [...RUN, join(home, '..', manifest.bin.isoquic), '--help']
   const help = execFileSync(process.execPath, command, { encoding: 'utf8' })
   if (!help.includes('isoquic')) throw new Error(`it printed "${help}"`)
 })
