@@ -137,6 +137,11 @@ describe('connections', () => {
       async (request) => {
         const body = await request.text()
         counts.set(body, (counts.get(body) ?? 0) + 1)
+        // Half of them are beyond the limit of streams yet, or on their way.
+        if (counts.size === 50) {
+          sessions[0]?.core?.goAway('final')
+          sessions[0]?.touch()
+        }
         return new Response(body)
       },
       { server: { extend } as Partial<ServeOptions> },
@@ -147,9 +152,6 @@ describe('connections', () => {
       const response = await stage.fetch('/', { method: 'POST', body })
       return response.text()
     })
-    await expect.poll(() => counts.size, PATIENCE).toBeGreaterThan(10)
-    sessions[0]?.core?.goAway('final')
-    sessions[0]?.touch()
     expect(await Promise.all(asking)).toEqual(bodies)
     // Nothing was done twice.
     expect([...new Set(counts.values())]).toEqual([1])
