@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { hasVectors, readVectorText } from '../../e2e/support/vectors.ts'
-import { Http3Pair, readAll } from '../http3/http3-pair.fixtures.ts'
+import { Http3Pair, readAll, requestTo } from '../http3/http3-pair.fixtures.ts'
 import { responseFields } from '../http3/message.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import type { Observer } from '../wire/observer.ts'
@@ -25,7 +25,7 @@ function logs(): { client: string; server: string } {
   }).ready()
   pair.onEvent = (side, event) => {
     if (event.type === 'body') readAll(event.stream, [])
-    if (side === pair.client || event.type !== 'request') return
+    if (side === pair.client || event.type !== 'request' || event.head.protocol !== undefined) return
     event.stream.sendFields(responseFields(103, []))
     event.stream.sendFields(responseFields(200, [{ name: 'set-cookie', value: 'id=hunter2' }]))
     event.stream.writeBody(new Uint8Array(100))
@@ -34,7 +34,8 @@ function logs(): { client: string; server: string } {
   const request = pair.get('/path', [{ name: 'authorization', value: 'Bearer hunter2' }], false)
   request.writeBody(new Uint8Array(10))
   request.priority = { urgency: 1, incremental: true }
-  request.sendDatagram(new Uint8Array(5), pair.pair.now)
+  const tunnel = pair.client.http3.request([...requestTo('/', 'CONNECT'), { name: ':protocol', value: 'echo' }])
+  tunnel?.sendDatagram(new Uint8Array(5), pair.pair.now)
   pair.client.http3.openSessionStream('bidirectional', request.id)
   pair.client.http3.openSessionStream('unidirectional', request.id)?.send?.finish()
   pair.run(() => pair.client.of('response').length > 0)
@@ -60,7 +61,7 @@ describe('The log of HTTP/3', () => {
     expect(types(framesOf(server, 'frame_created'))).toEqual(answered)
     expect(types(framesOf(client, 'frame_parsed'))).toEqual(answered)
     expect(eventsOf(client, 'http3:datagram_created').map(({ data }) => data)).toEqual([
-      { quarter_stream_id: 0, raw: { payload_length: 5 } },
+      { quarter_stream_id: 1, raw: { payload_length: 5 } },
     ])
     expect(eventsOf(server, 'http3:datagram_parsed')).toHaveLength(1)
     expect(eventsOf(server, 'http3:priority_updated')[0]?.data).toMatchObject({ stream_id: 0, new: 'u=1, i' })
