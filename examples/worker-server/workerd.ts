@@ -28,7 +28,8 @@ export async function startWorkerd(folder: URL): Promise<Workerd> {
     entryPoints: [fileURLToPath(new URL('worker.js', folder))],
     bundle: true,
     format: 'esm',
-    conditions: (conditions()['WRANGLER_BUILD_CONDITIONS'] ?? 'workerd').split(','),
+    // Without `worker`, which stands for bundlers that bring modules of WebAssembly along, as wrangler does.
+    conditions: (conditions()['WRANGLER_BUILD_CONDITIONS'] ?? 'workerd').split(',').filter((name) => name !== 'worker'),
     outfile: join(home, 'worker.js'),
     logLevel: 'error',
   })
