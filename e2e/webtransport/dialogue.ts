@@ -111,7 +111,8 @@ export const CASES: Readonly<Record<string, Case>> = {
     const session = await opened(open('/abort'))
     const { readable, writable } = await session.createBidirectionalStream()
     const writer = writable.getWriter()
-    await writer.write(pattern(10))
+    // The server may have refused them before they are said to be sent.
+    writer.write(pattern(10)).catch(() => {})
     equal(await codeOf(writer.closed), 77)
     equal(await codeOf(readAll(readable)), 200)
     session.close()
