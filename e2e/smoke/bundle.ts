@@ -9,8 +9,12 @@ import { parseAst } from 'rollup/parseAst'
 /** Where `npm run build` writes. */
 export const DIST: string = fileURLToPath(new URL('../../dist/', import.meta.url))
 
-/** Builds everything anew. */
+/** The variable that says that {@link DIST} is of these sources: whoever set it has built them a moment ago. */
+export const IS_BUILT = 'ISOQUIC_IS_BUILT'
+
+/** Builds everything, unless that was done. */
 export function build(): void {
+  if (process.env[IS_BUILT] === 'true') return
   const root = fileURLToPath(new URL('../../', import.meta.url))
   const rollup = ['node_modules/rollup/dist/bin/rollup', '--config', '--silent']
   execFileSync(process.execPath, rollup, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../support/steps.ts'
+import { IS_BUILT } from './bundle.ts'
 
 /** What {@link install} made. */
 export interface Installed {
@@ -13,10 +14,11 @@ export interface Installed {
   readonly tarball: string
 }
 
-/** Packs the package, which builds it, and installs it with its optional peers into a new folder, which the caller removes. */
+/** Packs the package, which builds it unless that was done, and installs it with its optional peers into a new folder, which the caller removes. */
 export function install(): Installed {
   const consumer = mkdtempSync(join(tmpdir(), 'isoquic-smoke-'))
-  npm(ROOT, 'pack', '--pack-destination', consumer)
+  const scripts = process.env[IS_BUILT] === 'true' ? ['--ignore-scripts'] : []
+  npm(ROOT, 'pack', '--pack-destination', consumer, ...scripts)
   const tarball = join(consumer, readdirSync(consumer)[0] ?? '')
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
   // The doors that need an optional peer open with it.
