@@ -47,10 +47,10 @@ export class BulkFlows {
 
 /** ms. */
 const SETTLING = 5000
-const MEASURED = 40_000
+const MEASURED = 60_000
 const SAMPLED = 20
 
-/** The part of the bandwidth that one flow makes goodput of, in virtual seconds 5 to 45. */
+/** The part of the bandwidth that one flow makes goodput of, in virtual seconds 5 to 65. */
 export function utilization(seed: number, controller: Controller, bottleneck: Bottleneck): number {
   const flows = new BulkFlows(seed, bottleneck)
   const flow = flows.begin(controller)
@@ -83,7 +83,7 @@ export interface Queueing {
   readonly worst: Duration
 }
 
-/** How long the datagrams of one flow wait in the queue, in virtual seconds 5 to 45: bufferbloat, where the queue is deep. */
+/** How long the datagrams of one flow wait in the queue, in virtual seconds 5 to 65: bufferbloat, where the queue is deep. */
 export function queueing(seed: number, controller: Controller, bottleneck: Bottleneck): Queueing {
   const flows = new BulkFlows(seed, bottleneck)
   const { startedAt } = flows.begin(controller)
