@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { quickCrypto } from '../endpoint/quick-crypto.fixtures.ts'
 import { Pair } from '../endpoint/test-pair.fixtures.ts'
-import { quickCrypto } from '../simulator/quick-crypto.ts'
 import { CriticalStreams } from './critical-streams.ts'
 import { Http3ErrorCode } from './error.ts'
 
