@@ -5,6 +5,23 @@ import { fileURLToPath } from 'node:url'
 const FOLDER =
   process.env['ISOQUIC_REQUIREMENTS'] ?? fileURLToPath(new URL('../../../shared/spec/requirements', import.meta.url))
 
+/** The documents that this version of the library implements. */
+export const DOCUMENTS: readonly string[] = [
+  'rfc9000',
+  'rfc9001',
+  'rfc9002',
+  'rfc9221',
+  'rfc9287',
+  'rfc9368',
+  'rfc9369',
+  'rfc9114',
+  'rfc9204',
+  'rfc9218',
+  'rfc9220',
+  'rfc9297',
+  'draft-ietf-webtrans-http3',
+]
+
 /** One sentence with a keyword of RFC 2119. */
 export interface Requirement {
   /** Such as `rfc9000#8.1-p4-1`: document, section, paragraph, sentence. */

@@ -2,25 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { citationsOf } from './citations.ts'
 import { countTable, faults, judge, reportOf } from './report.ts'
-import { hasRequirements, readRequirements } from './requirements.ts'
+import { DOCUMENTS, hasRequirements, readRequirements } from './requirements.ts'
 import { citingFiles, readExcuses } from './sources.ts'
-
-/** The documents that this version of the library implements. */
-const DOCUMENTS: readonly string[] = [
-  'rfc9000',
-  'rfc9001',
-  'rfc9002',
-  'rfc9221',
-  'rfc9287',
-  'rfc9368',
-  'rfc9369',
-  'rfc9114',
-  'rfc9204',
-  'rfc9218',
-  'rfc9220',
-  'rfc9297',
-  'draft-ietf-webtrans-http3',
-]
 
 if (!hasRequirements) {
   console.error('The requirements are not there: name their folder in ISOQUIC_REQUIREMENTS')
