@@ -1,10 +1,9 @@
 /** The receiving half of a stream as a WHATWG byte stream. Bytes are copied once, into the reader's buffer where it brings one. */
+
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import { StreamClosedError } from '../streams/stream-error.ts'
+import { bufferFor, closeBytes, handBytes } from './byte-source.ts'
 import { type Deferred, deferred } from './signal.ts'
-
-/** Bytes of one chunk at most, where the reader brings no buffer: chunks cost more than bytes. */
-const MAX_CHUNK = 65_536
 
 /** What the adapter needs of its stream. */
 export interface ReadableHost {
@@ -69,18 +68,11 @@ export class ReadableAdapter<R extends ReadableStream<Uint8Array> = ReadableStre
     // The promised bytes before a reset are read, and its event is on the way.
     if (this.#half.resetCode !== undefined) return false
     const request = controller.byobRequest
-    const view = request?.view
-    const into =
-      view === undefined || view === null
-        ? new Uint8Array(Math.min(MAX_CHUNK, this.#half.readableBytes))
-        : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    const into = bufferFor(request, this.#half.readableBytes)
     const length = this.#read(into)
     if (length === 0) return false
     this.#host.wake()
-    if (length > 0) {
-      if (request === null) controller.enqueue(length === into.length ? into : into.subarray(0, length))
-      else request.respond(length)
-    }
+    if (length > 0) handBytes(controller, request, into, length)
     if (length < 0 || this.#half.isFinished) this.#end(controller)
     return true
   }
@@ -99,13 +91,7 @@ export class ReadableAdapter<R extends ReadableStream<Uint8Array> = ReadableStre
   #end(controller: ReadableByteStreamController): void {
     this.#ended = true
     this.#host.onEnd()
-    try {
-      controller.close()
-      controller.byobRequest?.respond(0)
-    } catch (error) {
-      // The reader asked for elements of several bytes, and the stream ends inside of one.
-      controller.error(error)
-    }
+    closeBytes(controller)
   }
 
   #cancel(reason: unknown): void {

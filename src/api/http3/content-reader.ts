@@ -1,12 +1,11 @@
 /** The content of a message that arrives, as a WHATWG byte stream: credit goes back to the peer as it is read, and not before. */
+
 import { http3ErrorName } from '../../http3/error.ts'
 import type { RequestStream } from '../../http3/request-stream.ts'
 import { StreamClosedError } from '../../streams/stream-error.ts'
+import { bufferFor, closeBytes, handBytes } from '../byte-source.ts'
 import { QuicStreamError } from '../errors.ts'
 import { type Deferred, deferred } from '../signal.ts'
-
-/** Bytes of one chunk at most, where the reader brings no buffer. */
-const MAX_CHUNK = 65_536
 
 /** What the reader needs of its exchange. */
 export interface ContentReaderHost {
@@ -82,12 +81,8 @@ export class ContentReader {
   /** `false`: nothing to read for now. */
   #fill(controller: ReadableByteStreamController): boolean {
     const request = controller.byobRequest
-    const view = request?.view
     const most = this.#stream.stream.receive?.readableBytes ?? 0
-    const into =
-      view === undefined || view === null
-        ? new Uint8Array(Math.max(1, Math.min(MAX_CHUNK, most)))
-        : new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    const into = bufferFor(request, Math.max(1, most))
     let length: number
     try {
       length = this.#stream.readBody(into)
@@ -101,10 +96,8 @@ export class ContentReader {
       this.#host.touch()
       return false
     }
-    if (length > 0) {
-      if (request === null) controller.enqueue(length === into.length ? into : into.subarray(0, length))
-      else request.respond(length)
-    } else this.#end(controller)
+    if (length > 0) handBytes(controller, request, into, length)
+    else this.#end(controller)
     this.#host.touch()
     return true
   }
@@ -112,13 +105,7 @@ export class ContentReader {
   #end(controller: ReadableByteStreamController): void {
     this.#isOver = true
     this.#host.onEnd()
-    try {
-      controller.close()
-      controller.byobRequest?.respond(0)
-    } catch (error) {
-      // The reader asked for elements of several bytes, and the content ends inside of one.
-      controller.error(error)
-    }
+    closeBytes(controller)
   }
 
   #cancel(reason: unknown): void {
