@@ -14,8 +14,37 @@ export interface FunctionTime {
 /** µs between samples. */
 const INTERVAL = 200
 
+/** What V8 calls time that belongs to no function. */
+const NATIVE: ReadonlySet<string> = new Set(['(garbage collector)', '(program)', '(idle)'])
+
 /** Begins a profile of this process; the result ends it and folds it, the dearest function first. */
 export async function startProfile(): Promise<() => Promise<FunctionTime[]>> {
+  const stop = await start()
+  return async () => {
+    const profile = await stop()
+    return fold(
+      profile,
+      selfTimes(profile, () => true),
+    )
+  }
+}
+
+/** The same of what runs below each of the functions that `roots` names; a collection counts for what ran before it. */
+export async function startProfileBelow(roots: readonly string[]): Promise<() => Promise<FunctionTime[][]>> {
+  const stop = await start()
+  return async () => {
+    const profile = await stop()
+    return roots.map((root) => {
+      const below = idsBelow(profile, root)
+      return fold(
+        profile,
+        selfTimes(profile, (id) => below.has(id)),
+      )
+    })
+  }
+}
+
+async function start(): Promise<() => Promise<Profile>> {
   const session = new Session()
   session.connect()
   await session.post('Profiler.enable')
@@ -24,7 +53,7 @@ export async function startProfile(): Promise<() => Promise<FunctionTime[]>> {
   return async () => {
     const { profile } = await session.post('Profiler.stop')
     session.disconnect()
-    return fold(profile)
+    return profile
   }
 }
 
@@ -41,13 +70,35 @@ interface Profile {
   readonly timeDeltas?: readonly number[] | undefined
 }
 
-/** The self times of `profile`, the dearest first. */
-function fold({ nodes, samples = [], timeDeltas = [] }: Profile): FunctionTime[] {
+/** The nodes of the functions called `root`, and of all that they call. */
+function idsBelow({ nodes }: Profile, root: string): ReadonlySet<number> {
+  const below = new Set<number>()
+  // A node comes before its children.
+  for (const { callFrame, children = [], id } of nodes) {
+    if (callFrame.functionName === root) below.add(id)
+    if (below.has(id)) for (const child of children) below.add(child)
+  }
+  return below
+}
+
+/** The µs of each node that `counts`; where that of the collector and the like counts depends on what ran before. */
+function selfTimes(
+  { nodes, samples = [], timeDeltas = [] }: Profile,
+  counts: (id: number) => boolean,
+): ReadonlyMap<number, number> {
+  const natives = new Set(nodes.filter(({ callFrame }) => NATIVE.has(callFrame.functionName)).map(({ id }) => id))
   const self = new Map<number, number>()
+  let isCounted = true
   samples.forEach((id, index) => {
+    if (!natives.has(id)) isCounted = counts(id)
     // A delta is the time before its sample: the sample lasts until the next.
-    self.set(id, (self.get(id) ?? 0) + Math.max(0, timeDeltas[index + 1] ?? 0))
+    if (isCounted) self.set(id, (self.get(id) ?? 0) + Math.max(0, timeDeltas[index + 1] ?? 0))
   })
+  return self
+}
+
+/** The self times of `profile`, the dearest first. */
+function fold({ nodes }: Profile, self: ReadonlyMap<number, number>): FunctionTime[] {
   const parents = new Map<number, ProfileNode>()
   for (const node of nodes) for (const child of node.children ?? []) parents.set(child, node)
   const times = new Map<string, { url: string; name: string; line: number; microseconds: number }>()
@@ -109,4 +160,60 @@ export function merge(profiles: readonly (readonly FunctionTime[])[]): FunctionT
     sums.set(key, { ...time, microseconds: known + time.microseconds })
   }
   return [...sums.values()].sort((a, b) => b.microseconds - a.microseconds)
+}
+
+/** What one function allocated. */
+export interface FunctionSpace {
+  readonly url: string
+  readonly name: string
+  /** One-based. */
+  readonly line: number
+  readonly bytes: number
+}
+
+/** Bytes of allocation between samples, on average. */
+const SAMPLING_INTERVAL = 2048
+
+interface SpaceNode {
+  readonly callFrame: ProfileNode['callFrame']
+  readonly selfSize: number
+  readonly children: readonly SpaceNode[]
+}
+
+/**
+ * Begins to sample what is allocated below each of the functions that `roots` names, of whatever age it gets; the result ends it
+ * and folds it, the largest first.
+ */
+export async function startSamplingBelow(roots: readonly string[]): Promise<() => Promise<FunctionSpace[][]>> {
+  const session = new Session()
+  session.connect()
+  await session.post('HeapProfiler.startSampling', {
+    samplingInterval: SAMPLING_INTERVAL,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  })
+  return async () => {
+    const { profile } = await session.post('HeapProfiler.stopSampling')
+    session.disconnect()
+    return roots.map((root) => {
+      const spaces = new Map<string, FunctionSpace>()
+      addSpaces(profile.head, root, false, spaces)
+      return [...spaces.values()].sort((a, b) => b.bytes - a.bytes)
+    })
+  }
+}
+
+function addSpaces(
+  { callFrame, children, selfSize }: SpaceNode,
+  root: string,
+  isBelow: boolean,
+  into: Map<string, FunctionSpace>,
+): void {
+  const { functionName: name, lineNumber, url } = callFrame
+  const counts = isBelow || name === root
+  if (counts && selfSize > 0) {
+    const key = `${url} ${name} ${lineNumber}`
+    into.set(key, { url, name, line: lineNumber + 1, bytes: (into.get(key)?.bytes ?? 0) + selfSize })
+  }
+  for (const child of children) addSpaces(child, root, counts, into)
 }
