@@ -55,7 +55,10 @@ export interface DatagramTransport extends Carrier {
 
 /** The receiver of a transport's events. Its methods do not throw. */
 export interface DatagramSink {
-  /** `bytes` is read before the call returns. With `segmentSize`, several datagrams back to back. */
+  /**
+   * `bytes` is read before the call returns, and gone then; what is kept is copied, with `Uint8Array.from`: the `slice` of Node's
+   * `Buffer` copies nothing. With `segmentSize`, several datagrams back to back.
+   */
   datagram(bytes: Uint8Array, from: PathAddress, ecn?: Ecn, segmentSize?: number): void
   /** There is room again after a `send` that returned `false`. */
   drain(): void

@@ -38,7 +38,7 @@ class Inbox implements DatagramSink {
 
   datagram(bytes: Uint8Array, from: PathAddress, _ecn?: Ecn, segmentSize = bytes.length): void {
     for (let start = 0; start < bytes.length || start === 0; start += Math.max(1, segmentSize)) {
-      this.received.push({ bytes: bytes.slice(start, start + segmentSize), from })
+      this.received.push({ bytes: Uint8Array.from(bytes.subarray(start, start + segmentSize)), from })
     }
     // Bytes belong to the sink during the call alone; writing over them must harm nobody.
     bytes.fill(0xee)

@@ -40,7 +40,11 @@ if (ipv6) transportSuite('UDP over IPv6', () => pairOf({ host: '::1' }, { host: 
 /** Resolves with the first datagram and its sender. */
 function firstOf(transport: UdpTransport): Promise<{ bytes: Uint8Array; from: string }> {
   return new Promise((resolve) => {
-    transport.open({ datagram: (bytes, from) => resolve({ bytes, from }), drain() {}, closed() {} })
+    transport.open({
+      datagram: (bytes, from) => resolve({ bytes: Uint8Array.from(bytes), from }),
+      drain() {},
+      closed() {},
+    })
   })
 }
 
@@ -177,6 +181,34 @@ class FullSocket extends EventEmitter {
     queueMicrotask(() => this.emit('close'))
   }
 }
+
+describe('the memory of a datagram', () => {
+  /** A socket on which a message has come; what the sink heard of it, during the call and after it. */
+  function heardOf(message: Uint8Array): [during: number, after: number] {
+    const socket = new FullSocket()
+    const transport = new UdpTransport(socket as unknown as Socket, 'udp4', false, {})
+    let heard = new Uint8Array()
+    let length = -1
+    transport.open({
+      datagram(bytes) {
+        heard = bytes as Uint8Array<ArrayBuffer>
+        length = bytes.length
+      },
+      drain() {},
+      closed() {},
+    })
+    socket.emit('message', message, { address: '127.0.0.1', port: 1, family: 'IPv4', size: message.length })
+    return [length, heard.length]
+  }
+
+  test.skipIf(!('transfer' in ArrayBuffer.prototype))('is given back when the sink has read it', () => {
+    expect(heardOf(new Uint8Array(3))).toEqual([3, 0])
+  })
+
+  test('is left alone where others lie in the same buffer', () => {
+    expect(heardOf(new Uint8Array(10).subarray(0, 3))).toEqual([3, 3])
+  })
+})
 
 describe('a full kernel', () => {
   function blocked(): { socket: FullSocket; transport: UdpTransport; events: string[] } {

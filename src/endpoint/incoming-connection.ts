@@ -1,4 +1,5 @@
 /** A connection that a client asks for and nobody has decided on: what is known of it, and its datagrams so far. */
+import { copyBytes } from '../base/bytes.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
 
@@ -50,14 +51,14 @@ export class IncomingConnection {
   addDatagram(bytes: Uint8Array, ecn: Ecn, most: number): void {
     if (this.#initials === most) return
     this.#initials += 1
-    this.#datagrams.push({ bytes: bytes.slice(), ecn })
+    this.#datagrams.push({ bytes: copyBytes(bytes), ecn })
   }
 
   /** Keeps a copy of a datagram with 0-RTT packets, unless `most` bytes of such are kept already (RFC 9000 §5.2.2). */
   addEarlyData(bytes: Uint8Array, ecn: Ecn, most: number): void {
     if (this.#earlyBytes + bytes.length > most) return
     this.#earlyBytes += bytes.length
-    this.#datagrams.push({ bytes: bytes.slice(), ecn })
+    this.#datagrams.push({ bytes: copyBytes(bytes), ecn })
   }
 
   /** Hands the datagrams out, in the order of their arrival. */

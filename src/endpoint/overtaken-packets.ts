@@ -2,6 +2,7 @@
  * 0-RTT packets that came before the Initial packet of their connection (RFC 9000 §5.2.2): a few are kept, whoever they are
  * from, since networks reorder; the newest drive the oldest out.
  */
+import { copyBytes } from '../base/bytes.ts'
 import { Deque } from '../base/deque.ts'
 import type { Ecn } from '../transport.ts'
 import type { WaitingDatagram } from './incoming-connection.ts'
@@ -20,7 +21,7 @@ export class OvertakenPackets {
   add(key: string, bytes: Uint8Array, ecn: Ecn): void {
     if (bytes.length > MAX_SIZE) return
     if (this.#waiting.length === MOST) this.#waiting.shift()
-    this.#waiting.push({ key, bytes: bytes.slice(), ecn })
+    this.#waiting.push({ key, bytes: copyBytes(bytes), ecn })
   }
 
   /** Removes and returns those of a connection, in the order of their arrival. */

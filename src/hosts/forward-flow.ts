@@ -43,7 +43,7 @@ export async function forwardFlow(
     transport.open({
       datagram: (bytes) => {
         try {
-          carrier.send(bytes.slice())
+          carrier.send(Uint8Array.from(bytes))
         } catch {
           end()
         }
