@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { DatagramSink } from '../src/transport.ts'
 import { type TransportPair, transportSuite } from './conformance.ts'
 import { type UdpOptions, UdpTransport, udp } from './udp.ts'
+import { NodeSocket } from './udp-socket.ts'
 
 const runner = { describe, test }
 
@@ -136,7 +137,7 @@ describe('trouble', () => {
     const socket = createSocket('udp4')
     socket.bind(0, '127.0.0.1')
     await once(socket, 'listening')
-    const transport = new UdpTransport(socket, 'udp4', false, {})
+    const transport = new UdpTransport(new NodeSocket(socket), 'ipv4', {})
     const peer = await udp(local)
     const received = firstOf(peer)
     socket.emit('error', new Error('recvmsg ECONNREFUSED'))
@@ -186,7 +187,7 @@ describe('the memory of a datagram', () => {
   /** A socket on which a message has come; what the sink heard of it, during the call and after it. */
   function heardOf(message: Uint8Array): [during: number, after: number] {
     const socket = new FullSocket()
-    const transport = new UdpTransport(socket as unknown as Socket, 'udp4', false, {})
+    const transport = new UdpTransport(new NodeSocket(socket as unknown as Socket), 'ipv4', {})
     let heard = new Uint8Array()
     let length = -1
     transport.open({
@@ -213,7 +214,7 @@ describe('the memory of a datagram', () => {
 describe('a full kernel', () => {
   function blocked(): { socket: FullSocket; transport: UdpTransport; events: string[] } {
     const socket = new FullSocket()
-    const transport = new UdpTransport(socket as unknown as Socket, 'udp4', false, {})
+    const transport = new UdpTransport(new NodeSocket(socket as unknown as Socket), 'ipv4', {})
     const events: string[] = []
     const sink: DatagramSink = {
       datagram() {},

@@ -2,10 +2,10 @@
  * UDP through Node's `dgram`. One socket, any number of peers. The kernel's errors of a single datagram (nobody listens,
  * no route, too long) are losses, as on a network.
  */
-import { createSocket, type RemoteInfo, type Socket, type SocketOptions, type SocketType } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
+import { bindNodeSocket, type SocketAddress, type UdpSocket } from './udp-socket.ts'
 
 /** Where and how to bind. */
 export interface UdpOptions {
@@ -54,13 +54,13 @@ export async function udp(options: UdpOptions = {}): Promise<UdpTransport> {
   const { host } = options
   if (host !== undefined) {
     const { address, family } = await lookup(host.replace(/^\[(.*)\]$/, '$1'))
-    return bind(options, family === 6 ? 'udp6' : 'udp4', address)
+    return bind(options, family === 6 ? 6 : 4, address)
   }
   try {
-    return await bind(options, 'udp6', '::')
+    return await bind(options, 6, '::')
   } catch (error) {
     if (!isWithoutIpv6(error)) throw error
-    return bind(options, 'udp4', '0.0.0.0')
+    return bind(options, 4, '0.0.0.0')
   }
 }
 
@@ -69,49 +69,12 @@ function isWithoutIpv6(error: unknown): boolean {
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EPROTONOSUPPORT'
 }
 
-async function bind(options: UdpOptions, type: SocketType, address: string): Promise<UdpTransport> {
+async function bind(options: UdpOptions, family: 4 | 6, address: string): Promise<UdpTransport> {
   const { port = 0, ipv6Only = false, reusePort = false } = options
-  const family = type === 'udp6' ? 6 : 4
-  const settings: SocketOptions & { reusePort?: boolean } = {
-    type,
-    ipv6Only,
-    // Addresses are literals by the time they get here; Node's own look-up would put each datagram off to the next tick.
-    lookup: (host, _options, done) => done(null, host, family),
-    ...(reusePort && { reusePort }),
-  }
-  const socket = createSocket(settings)
-  await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error): void => {
-      socket.close()
-      reject(error)
-    }
-    socket.once('error', fail)
-    socket.bind({ port, address }, () => {
-      socket.off('error', fail)
-      resolve()
-    })
-  })
-  askForBuffer(options.receiveBufferSize ?? BUFFER_SIZE, (size) => socket.setRecvBufferSize(size))
-  askForBuffer(options.sendBufferSize ?? BUFFER_SIZE, (size) => socket.setSendBufferSize(size))
-  return new UdpTransport(socket, type, address === '::' && !ipv6Only, options)
-}
-
-/** Linux grants what it allows; other systems refuse what is too much, and are asked for less. */
-function askForBuffer(size: number, set: (size: number) => void): void {
-  for (let wanted = size; wanted >= 0x1_0000; wanted >>= 1) {
-    try {
-      set(wanted)
-      return
-    } catch {
-      // A smaller buffer loses more under load; it is no error.
-    }
-  }
-}
-
-/** Where a datagram goes, as `dgram` wants it. */
-interface Destination {
-  readonly host: string
-  readonly port: number
+  const { receiveBufferSize = BUFFER_SIZE, sendBufferSize = BUFFER_SIZE } = options
+  const settings = { family, address, port, ipv6Only, reusePort, receiveBufferSize, sendBufferSize }
+  const reach = family === 4 ? 'ipv4' : address === '::' && !ipv6Only ? 'both' : 'ipv6'
+  return new UdpTransport(await bindNodeSocket(settings), reach, options)
 }
 
 /** A bound UDP socket. Made by {@link udp}. */
@@ -128,38 +91,35 @@ export class UdpTransport implements DatagramTransport {
     // `dgram` neither shows nor sets the two bits.
     ecn: false,
   }
-  readonly #socket: Socket
+  readonly #socket: UdpSocket
   readonly #isIpv6: boolean
   /** The socket takes IPv4 as mapped addresses of IPv6. */
   readonly #isDual: boolean
-  readonly #countsQueue: boolean
   readonly #onError: (error: unknown) => void
   #sink: DatagramSink | undefined
-  #early: { bytes: Uint8Array; from: PathAddress }[] = []
+  #early: { bytes: Uint8Array; from: PathAddress; segmentSize: number | undefined }[] = []
   #isClosed = false
-  /** The kernel's buffer was full: `dgram` holds references to bytes, and a `drain` is owed. */
-  #isBlocked = false
-  readonly #onSent = (): void => this.#afterSend()
-  readonly #destinations = new Map<PathAddress, Destination | undefined>()
+  readonly #destinations = new Map<PathAddress, SocketAddress | undefined>()
   #lastTo: PathAddress | undefined
-  #lastDestination: Destination | undefined
+  #lastDestination: SocketAddress | undefined
   /** The last address that each remote port was seen with. */
   readonly #sources = new Map<number, { readonly address: string; readonly from: PathAddress }>()
 
-  constructor(socket: Socket, type: SocketType, isDual: boolean, options: UdpOptions) {
-    const { address, port } = socket.address()
+  /** @param reach which addresses the socket sends to; `'both'`: IPv4 as mapped addresses of IPv6 */
+  constructor(socket: UdpSocket, reach: 'ipv4' | 'ipv6' | 'both', options: UdpOptions) {
+    const { address, port } = socket.local
     this.maxDatagramSize = options.maxDatagramSize ?? MAX_UDP_PAYLOAD
     this.localAddress = join(address, port)
     this.port = port
     this.#socket = socket
-    this.#isIpv6 = type === 'udp6'
-    this.#isDual = isDual
-    this.#countsQueue = typeof socket.getSendQueueCount === 'function'
+    this.#isIpv6 = reach !== 'ipv4'
+    this.#isDual = reach === 'both'
     this.#onError = options.onError ?? (() => undefined)
-    socket.on('message', (message, remote) => this.#receive(message, remote))
-    // Errors of receiving tell of datagrams that got nowhere (ICMP): losses. One that ends the socket is followed by 'close'.
-    socket.on('error', () => undefined)
-    socket.on('close', () => this.#afterClose())
+    socket.listen({
+      onMessage: (bytes, from, segmentSize) => this.#receive(bytes, from, segmentSize),
+      onDrain: () => this.#drain(),
+      onClose: () => this.#afterClose(),
+    })
   }
 
   open(sink: DatagramSink): void {
@@ -168,7 +128,7 @@ export class UdpTransport implements DatagramTransport {
     this.#sink = sink
     const early = this.#early
     this.#early = []
-    for (const { bytes, from } of early) this.#deliver(bytes, from)
+    for (const { bytes, from, segmentSize } of early) this.#deliver(bytes, from, segmentSize)
   }
 
   /**
@@ -190,31 +150,16 @@ export class UdpTransport implements DatagramTransport {
   }
 
   send(bytes: Uint8Array, to: PathAddress, _ecn: Ecn): boolean {
-    // While the kernel has no room, bytes would have to be kept that are not ours: the datagram is lost.
-    if (this.#isBlocked) return false
     const destination = to === this.#lastTo ? this.#lastDestination : this.#destination(to)
     if (destination === undefined || this.#isClosed || bytes.length > this.maxDatagramSize) return true
-    this.#socket.send(bytes, destination.port, destination.host, this.#onSent)
-    return this.#hasRoom()
+    return this.#socket.send(bytes, destination)
   }
 
   sendBatch(bytes: Uint8Array, segmentSize: number, to: PathAddress, _ecn: Ecn): boolean {
-    if (this.#isBlocked) return false
     const destination = to === this.#lastTo ? this.#lastDestination : this.#destination(to)
     if (destination === undefined || this.#isClosed || segmentSize > this.maxDatagramSize || !(segmentSize > 0))
       return true
-    const { host, port } = destination
-    const socket = this.#socket
-    const onSent = this.#onSent
-    const end = bytes.length
-    let start = 0
-    for (; start + segmentSize < end; start += segmentSize) {
-      socket.send(bytes.subarray(start, start + segmentSize), port, host)
-    }
-    // If the kernel is full midway, `dgram` queues the rest in order, so the last one's callback (each costs 0.2 µs) tells
-    // when all are gone. The bytes stay untouched until `drain`.
-    socket.send(bytes.subarray(start, end), port, host, onSent)
-    return this.#hasRoom()
+    return this.#socket.sendBatch(bytes, segmentSize, destination)
   }
 
   close(): void {
@@ -224,20 +169,7 @@ export class UdpTransport implements DatagramTransport {
     this.#socket.close()
   }
 
-  /** Datagrams that wait in libuv; none in hosts whose `dgram` does not count them (other than Node's). */
-  #queueCount(): number {
-    return this.#countsQueue ? this.#socket.getSendQueueCount() : 0
-  }
-
-  #hasRoom(): boolean {
-    // After EAGAIN libuv waits with references to the bytes, and says so only here.
-    if (this.#queueCount() > 0) this.#isBlocked = true
-    return !this.#isBlocked
-  }
-
-  #afterSend(): void {
-    if (!this.#isBlocked || this.#isClosed || this.#queueCount() > 0) return
-    this.#isBlocked = false
+  #drain(): void {
     try {
       this.#sink?.drain()
     } catch (error) {
@@ -256,25 +188,24 @@ export class UdpTransport implements DatagramTransport {
     }
   }
 
-  #receive(message: Uint8Array, remote: RemoteInfo): void {
+  #receive(bytes: Uint8Array, remote: SocketAddress, segmentSize: number | undefined): void {
     // An empty datagram carries no packet.
-    if (this.#isClosed || message.length === 0) return
+    if (bytes.length === 0) return
     const from = this.#source(remote)
-    if (this.#sink !== undefined) this.#deliver(message, from)
-    else if (this.#early.length < MAX_EARLY) this.#early.push({ bytes: message, from })
+    if (this.#sink !== undefined) this.#deliver(bytes, from, segmentSize)
+    else if (this.#early.length < MAX_EARLY) this.#early.push({ bytes: Uint8Array.from(bytes), from, segmentSize })
   }
 
-  #deliver(bytes: Uint8Array, from: PathAddress): void {
+  #deliver(bytes: Uint8Array, from: PathAddress, segmentSize: number | undefined): void {
     try {
-      this.#sink?.datagram(bytes, from, 0)
+      this.#sink?.datagram(bytes, from, 0, segmentSize)
     } catch (error) {
       this.#onError(error)
     }
-    free(bytes)
   }
 
   /** The sender's address; the same string for the same peer, so that comparing it costs nothing. */
-  #source({ address, port }: RemoteInfo): PathAddress {
+  #source({ address, port }: SocketAddress): PathAddress {
     const known = this.#sources.get(port)
     if (known?.address === address) return known.from
     const host = address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address
@@ -285,7 +216,7 @@ export class UdpTransport implements DatagramTransport {
   }
 
   /** Host and port of an address; `undefined` for one that this socket cannot send to. */
-  #destination(to: PathAddress): Destination | undefined {
+  #destination(to: PathAddress): SocketAddress | undefined {
     let destination = this.#destinations.get(to)
     if (destination === undefined && !this.#destinations.has(to)) {
       destination = this.#parse(to)
@@ -297,26 +228,16 @@ export class UdpTransport implements DatagramTransport {
     return destination
   }
 
-  #parse(to: PathAddress): Destination | undefined {
+  #parse(to: PathAddress): SocketAddress | undefined {
     const colon = to.lastIndexOf(':')
     const host = to.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
     const port = Number(to.slice(colon + 1))
     if (!(Number.isInteger(port) && port > 0 && port <= 0xffff)) return undefined
     const family = isIP(host)
-    if (family === 6) return this.#isIpv6 ? { host, port } : undefined
+    if (family === 6) return this.#isIpv6 ? { address: host, port } : undefined
     if (family !== 4 || (this.#isIpv6 && !this.#isDual)) return undefined
-    return { host: this.#isIpv6 ? MAPPED + host : host, port }
+    return { address: this.#isIpv6 ? MAPPED + host : host, port }
   }
-}
-
-/**
- * Gives back the memory of a message that was read. `dgram` allocates each one anew, outside of the heap; left to the collector
- * they pile up to megabytes, so that each comes to lie in cold memory, and all of the heap is marked time and again.
- */
-function free(message: Uint8Array): void {
-  const buffer = message.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }
-  // Node 20 has no `transfer`; hosts other than Node may cut several messages from one buffer.
-  if (buffer.byteLength === message.length) buffer.transfer?.(0)
 }
 
 function join(host: string, port: number): PathAddress {

@@ -1,0 +1,189 @@
+/**
+ * The sockets of `udp.ts` behind one small interface, and the one of Node's `dgram`. A socket knows no QUIC and no
+ * `PathAddress`: it moves bytes between the kernel and its listener.
+ */
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
+
+/** A remote end: a literal address as the socket's family writes it, and a port. */
+export interface SocketAddress {
+  readonly address: string
+  readonly port: number
+}
+
+/** Hears what a socket has to tell. Its methods do not throw. */
+export interface UdpSocketListener {
+  /** `bytes` belong to the listener during the call alone. With `segmentSize`, several datagrams back to back. */
+  onMessage(bytes: Uint8Array, from: SocketAddress, segmentSize?: number): void
+  /** There is room again after a `false`; all bytes have been let go of. */
+  onDrain(): void
+  /** The socket is closed. Once; nothing is told any more. */
+  onClose(): void
+}
+
+/** A bound UDP socket. */
+export interface UdpSocket {
+  /** The local end. */
+  readonly local: SocketAddress
+  /** Whom the socket tells from now on; to be called in the turn in which the socket was bound. */
+  listen(listener: UdpSocketListener): void
+  /** Sends one datagram, or loses it. `false`: full; `bytes` stay untouched, and nothing more is sent, until `onDrain`. */
+  send(bytes: Uint8Array, to: SocketAddress): boolean
+  /** As `send`, for datagrams of `segmentSize` bytes back to back, the last of which may be shorter. */
+  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress): boolean
+  /** Closes it, once what was sent has left. */
+  close(): void
+}
+
+/** Where and how a socket is bound. */
+export interface SocketSettings {
+  readonly family: 4 | 6
+  /** A literal address of that family. */
+  readonly address: string
+  /** 0: the system chooses. */
+  readonly port: number
+  readonly ipv6Only: boolean
+  readonly reusePort: boolean
+  /** Bytes asked of the kernel. */
+  readonly receiveBufferSize: number
+  /** Bytes asked of the kernel. */
+  readonly sendBufferSize: number
+}
+
+/** Binds a socket of `dgram`. @throws (as a rejection) the system's error, such as `EADDRINUSE` */
+export async function bindNodeSocket(settings: SocketSettings): Promise<NodeSocket> {
+  const { port, address } = settings
+  const socket = createSocket(optionsOf(settings))
+  await new Promise<void>((resolve, reject) => {
+    const fail = (error: Error): void => {
+      socket.close()
+      reject(error)
+    }
+    socket.once('error', fail)
+    socket.bind({ port, address }, () => {
+      socket.off('error', fail)
+      resolve()
+    })
+  })
+  askForBuffers(socket, settings)
+  return new NodeSocket(socket)
+}
+
+function optionsOf({ family, ipv6Only, reusePort }: SocketSettings): SocketOptions & { reusePort?: boolean } {
+  return {
+    type: family === 6 ? 'udp6' : 'udp4',
+    ipv6Only,
+    // Addresses are literals by the time they get here; Node's own look-up would put each datagram off to the next tick.
+    lookup: (host, _options, done) => done(null, host, family),
+    ...(reusePort && { reusePort }),
+  }
+}
+
+function askForBuffers(socket: Socket, { receiveBufferSize, sendBufferSize }: SocketSettings): void {
+  askForBuffer(receiveBufferSize, (size) => socket.setRecvBufferSize(size))
+  askForBuffer(sendBufferSize, (size) => socket.setSendBufferSize(size))
+}
+
+/** Linux grants what it allows; other systems refuse what is too much, and are asked for less. */
+function askForBuffer(size: number, set: (size: number) => void): void {
+  for (let wanted = size; wanted >= 0x1_0000; wanted >>= 1) {
+    try {
+      set(wanted)
+      return
+    } catch {
+      // A smaller buffer loses more under load; it is no error.
+    }
+  }
+}
+
+/** A bound socket of `dgram`. */
+export class NodeSocket implements UdpSocket {
+  readonly local: SocketAddress
+  readonly #socket: Socket
+  readonly #countsQueue: boolean
+  #listener: UdpSocketListener | undefined
+  #isClosed = false
+  /** The kernel's buffer was full: `dgram` holds references to bytes, and an `onDrain` is owed. */
+  #isBlocked = false
+  readonly #onSent = (): void => this.#afterSend()
+
+  constructor(socket: Socket) {
+    this.local = socket.address()
+    this.#socket = socket
+    this.#countsQueue = typeof socket.getSendQueueCount === 'function'
+    // Errors of receiving tell of datagrams that got nowhere (ICMP): losses. One that ends the socket is followed by 'close'.
+    socket.on('error', () => undefined)
+    socket.on('close', () => this.#afterClose())
+  }
+
+  listen(listener: UdpSocketListener): void {
+    this.#listener = listener
+    this.#socket.on('message', (message: Uint8Array, from: RemoteInfo) => {
+      if (this.#isClosed) return
+      listener.onMessage(message, from)
+      free(message)
+    })
+  }
+
+  send(bytes: Uint8Array, { address, port }: SocketAddress): boolean {
+    // While the kernel has no room, bytes would have to be kept that are not ours: the datagram is lost.
+    if (this.#isBlocked) return false
+    if (this.#isClosed) return true
+    this.#socket.send(bytes, port, address, this.#onSent)
+    return this.#hasRoom()
+  }
+
+  sendBatch(bytes: Uint8Array, segmentSize: number, { address, port }: SocketAddress): boolean {
+    if (this.#isBlocked) return false
+    if (this.#isClosed) return true
+    const socket = this.#socket
+    const end = bytes.length
+    let start = 0
+    for (; start + segmentSize < end; start += segmentSize) {
+      socket.send(bytes.subarray(start, start + segmentSize), port, address)
+    }
+    // If the kernel is full midway, `dgram` queues the rest in order, so the last one's callback (each costs 0.1 µs) tells
+    // when all are gone. The bytes stay untouched until then.
+    socket.send(bytes.subarray(start, end), port, address, this.#onSent)
+    return this.#hasRoom()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#socket.close()
+  }
+
+  /** Datagrams that wait in libuv; none in hosts whose `dgram` does not count them (other than Node's). */
+  #queueCount(): number {
+    return this.#countsQueue ? this.#socket.getSendQueueCount() : 0
+  }
+
+  #hasRoom(): boolean {
+    // After EAGAIN libuv waits with references to the bytes, and says so only here.
+    if (this.#queueCount() > 0) this.#isBlocked = true
+    return !this.#isBlocked
+  }
+
+  #afterSend(): void {
+    if (!this.#isBlocked || this.#isClosed || this.#queueCount() > 0) return
+    this.#isBlocked = false
+    this.#listener?.onDrain()
+  }
+
+  #afterClose(): void {
+    this.#isClosed = true
+    const listener = this.#listener
+    this.#listener = undefined
+    listener?.onClose()
+  }
+}
+
+/**
+ * Gives back the memory of a message that was read. `dgram` allocates each one anew, outside of the heap; left to the collector
+ * they pile up to megabytes, so that each comes to lie in cold memory, and all of the heap is marked time and again.
+ */
+function free(message: Uint8Array): void {
+  const buffer = message.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }
+  // Node 20 has no `transfer`; hosts other than Node may cut several messages from one buffer.
+  if (buffer.byteLength === message.length) buffer.transfer?.(0)
+}
