@@ -3,6 +3,7 @@
  * `PathAddress`: it moves bytes between the kernel and its listener.
  */
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
+import { freeBytes } from '../src/base/bytes.ts'
 
 /** A remote end: a literal address as the socket's family writes it, and a port. */
 export interface SocketAddress {
@@ -120,7 +121,7 @@ export class NodeSocket implements UdpSocket {
     this.#socket.on('message', (message: Uint8Array, from: RemoteInfo) => {
       if (this.#isClosed) return
       listener.onMessage(message, from)
-      free(message)
+      freeBytes(message)
     })
   }
 
@@ -176,14 +177,4 @@ export class NodeSocket implements UdpSocket {
     this.#listener = undefined
     listener?.onClose()
   }
-}
-
-/**
- * Gives back the memory of a message that was read. `dgram` allocates each one anew, outside of the heap; left to the collector
- * they pile up to megabytes, so that each comes to lie in cold memory, and all of the heap is marked time and again.
- */
-function free(message: Uint8Array): void {
-  const buffer = message.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer }
-  // Node 20 has no `transfer`; hosts other than Node may cut several messages from one buffer.
-  if (buffer.byteLength === message.length) buffer.transfer?.(0)
 }

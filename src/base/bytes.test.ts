@@ -1,6 +1,31 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { concat, copyBytes, decodeUtf8, EMPTY, encodeUtf8, equalBytes, fromHex, toHex, toLatin1 } from './bytes.ts'
+import {
+  concat,
+  copyBytes,
+  decodeUtf8,
+  EMPTY,
+  encodeUtf8,
+  equalBytes,
+  freeBytes,
+  fromHex,
+  toHex,
+  toLatin1,
+} from './bytes.ts'
+
+describe('giving memory back', () => {
+  test.skipIf(!('transfer' in ArrayBuffer.prototype))('leaves nothing in an array with a buffer of its own', () => {
+    const bytes = new Uint8Array(3)
+    freeBytes(bytes)
+    expect(bytes).toHaveLength(0)
+  })
+
+  test('leaves an array alone beside which others lie', () => {
+    const bytes = new Uint8Array(10).subarray(0, 3)
+    freeBytes(bytes)
+    expect(bytes).toHaveLength(3)
+  })
+})
 
 describe('joining and comparing', () => {
   test('concat puts the parts one behind the other in a fresh array', () => {

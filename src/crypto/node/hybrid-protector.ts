@@ -4,6 +4,7 @@
  * what a cipher object costs matters least. All three work in one arena and give the same bytes.
  */
 import { type Cipheriv, createCipheriv, createSecretKey } from 'node:crypto'
+import { freeBytes } from '../../base/bytes.ts'
 import { checkSealable } from '../header-protection.ts'
 import { type CipherSuite, type PacketBatch, type PacketProtector, PacketStatus } from '../provider.ts'
 import type { WasmEngine } from '../wasm/engine.ts'
@@ -177,7 +178,7 @@ export class HybridProtector implements PacketProtector {
     const end = kernel.counters(context, count, CONTEXTS_END)
     const stream = this.#useBlocks().update(bytes.subarray(CONTEXTS_END, end))
     bytes.set(stream, CONTEXTS_END)
-    letGo(stream)
+    freeBytes(stream)
   }
 
   #useBlocks(): Cipheriv {
@@ -194,19 +195,6 @@ export class HybridProtector implements PacketProtector {
     this.#node ??= new NodeProtector(this.#engine.arena, this.#suite, this.#key, this.#iv, this.#headerKey)
     return this.#node
   }
-}
-
-/**
- * Gives the memory of a result of `node:crypto` back at once, if it is the result's own. For the garbage collector it would be a
- * few bytes that are not worth a collection, while fresh memory for each batch turns every cache over.
- */
-function letGo({ buffer, byteLength }: Uint8Array): void {
-  if (buffer.byteLength === byteLength) (buffer as ArrayBufferLike & Detachable).transfer?.(0)
-}
-
-/** Of an array buffer; Node 20 lacks the method. */
-interface Detachable {
-  transfer?(length: number): unknown
 }
 
 function lengthOf(batch: PacketBatch, index: number): number {
