@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer'
 import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
 import { checkSecret, checkShare, diffieHellmanGroup, SECP256R1, SECP384R1, X25519 } from '../key-exchange.ts'
 import type { KeyExchange, KeyShare } from '../provider.ts'
+import { bufferOf } from './buffer.ts'
 
 /** X25519 (RFC 7748). */
 export const nodeX25519: KeyExchange = /* @__PURE__ */ diffieHellmanGroup(X25519, generateX25519)
@@ -20,18 +21,16 @@ export const nodeP384: KeyExchange = /* @__PURE__ */ diffieHellmanGroup(SECP384R
   generatePoint(SECP384R1, 'secp384r1'),
 )
 
-/** What stands before the 32 bytes of an X25519 key in its SubjectPublicKeyInfo (RFC 8410 §4). */
-const X25519_PREFIX = '302a300506032b656e032100'
-
+// As JWK (RFC 8037): a raw key and its name, where OpenSSL takes ten times as long to read and write a SubjectPublicKeyInfo.
 function generateX25519(): KeyShare {
   const { privateKey, publicKey } = generateKeyPairSync('x25519')
-  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  const { x } = publicKey.export({ format: 'jwk' })
   return {
-    share: new Uint8Array(spki.subarray(spki.length - 32)),
+    share: new Uint8Array(Buffer.from(x ?? '', 'base64url')),
     agree(peer) {
       checkShare(X25519, peer)
-      const key = Buffer.concat([Buffer.from(X25519_PREFIX, 'hex'), peer])
-      const peerKey = createPublicKey({ key, format: 'der', type: 'spki' })
+      const key = { kty: 'OKP', crv: 'X25519', x: bufferOf(peer).toString('base64url') }
+      const peerKey = createPublicKey({ key, format: 'jwk' })
       return checkSecret(new Uint8Array(diffieHellman({ privateKey, publicKey: peerKey })))
     },
   }

@@ -1,7 +1,16 @@
 /** Signatures by `node:crypto`: ECDSA, Ed25519, RSA. */
-import { Buffer } from 'node:buffer'
-import { constants, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { parsePrivateKey, parsePublicKey } from '../key-format.ts'
+import {
+  constants,
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  type SignKeyObjectInput,
+  sign,
+  verify,
+} from 'node:crypto'
+import { copyBytes, toLatin1 } from '../../base/bytes.ts'
+import { RecentMap } from '../../base/recent-map.ts'
+import { type PublicKey, parsePrivateKey, parsePublicKey } from '../key-format.ts'
 import type { Signer, Verifier } from '../provider.ts'
 import {
   ALL_SCHEMES,
@@ -12,23 +21,61 @@ import {
   takesKey,
   verifiersOf,
 } from '../signature-schemes.ts'
+import { bufferOf } from './buffer.ts'
 
 /** Verifiers of all schemes. */
 export const nodeVerifiers: readonly Verifier[] = /* @__PURE__ */ verifiersOf(ALL_SCHEMES, nodeVerify)
 
+/** A key as OpenSSL holds it. */
+interface VerifyingKey {
+  readonly parsed: PublicKey
+  readonly key: KeyObject
+  /** Bytes of the modulus, which are those of a signature as well (RFC 8017 §8.1.2); `undefined` for curves. */
+  readonly modulusLength: number | undefined
+}
+
+/** Keys that are kept: a client meets the same few servers and authorities again and again. */
+const MAX_KEYS = 64
+
+/** Bytes of a key that is kept: RSA of 8,192 bits, and some. */
+const MAX_KEY_LENGTH = 1_200
+
+const keys = /* @__PURE__ */ new RecentMap<string, VerifyingKey>(MAX_KEYS)
+
 function nodeVerify(scheme: number, spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const parts = schemeAlgorithm(scheme)
+  const known = verifyingKey(spki)
+  if (parts === undefined || known === undefined || !takesKey(parts, known.parsed)) return false
+  // OpenSSL takes a signature without its leading zeros, too.
+  if (known.modulusLength !== undefined && signature.length !== known.modulusLength) return false
+  try {
+    return verify(hashOf(parts), message, keyWith(known.key, parts), signature)
+  } catch {
+    // A key whose parameters forbid the padding.
+    return false
+  }
+}
+
+/** `undefined` for what is malformed, of no known kind, or no point of its curve. */
+function verifyingKey(spki: Uint8Array): VerifyingKey | undefined {
+  if (spki.length > MAX_KEY_LENGTH) return readKey(spki)
+  const name = toLatin1(spki)
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  const made = readKey(copyBytes(spki))
+  if (made !== undefined) keys.set(name, made)
+  return made
+}
+
+function readKey(spki: Uint8Array): VerifyingKey | undefined {
   const parsed = parsePublicKey(spki)
-  if (parts === undefined || parsed === undefined || !takesKey(parts, parsed)) return false
+  if (parsed === undefined) return undefined
   try {
     const key = createPublicKey({ key: bufferOf(spki), format: 'der', type: 'spki' })
-    // RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL takes it without its leading zeros, too.
-    const modulus = key.asymmetricKeyDetails?.modulusLength
-    if (modulus !== undefined && signature.length !== Math.ceil(modulus / 8)) return false
-    return verify(hashOf(parts), message, { key, ...padding(parts) }, signature)
+    const bits = key.asymmetricKeyDetails?.modulusLength
+    return { parsed, key, modulusLength: bits === undefined ? undefined : Math.ceil(bits / 8) }
   } catch {
-    // OpenSSL refuses points that are not on their curve, and keys whose parameters forbid the padding.
-    return false
+    return undefined
   }
 }
 
@@ -60,7 +107,7 @@ export function signerOfKeyObject(key: KeyObject): Signer {
     schemes,
     sign(scheme, message) {
       const parts = requireScheme(scheme, schemes)
-      return new Uint8Array(sign(hashOf(parts), message, { key, ...padding(parts) }))
+      return new Uint8Array(sign(hashOf(parts), message, keyWith(key, parts)))
     },
   }
 }
@@ -69,13 +116,9 @@ function hashOf(parts: SchemeAlgorithm): string | undefined {
   return parts.family === 'ed25519' ? undefined : parts.hash
 }
 
-function padding(parts: SchemeAlgorithm): { padding?: number; saltLength?: number } {
-  if (parts.family === 'rsa-pkcs1') return { padding: constants.RSA_PKCS1_PADDING }
-  if (parts.family !== 'rsa-pss') return {}
-  return { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-}
-
-/** The same bytes as a `Buffer`, which is what Node takes keys from. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** The key alone where there is no padding to name: Node then looks at nothing else. */
+function keyWith(key: KeyObject, parts: SchemeAlgorithm): KeyObject | SignKeyObjectInput {
+  if (parts.family === 'rsa-pkcs1') return { key, padding: constants.RSA_PKCS1_PADDING }
+  if (parts.family !== 'rsa-pss') return key
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
 }
