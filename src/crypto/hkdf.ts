@@ -2,8 +2,6 @@
  * Hashes, HMAC and HKDF (RFC 5869) with the labels of TLS 1.3 (RFC 8446 §7.1). Always synchronous, in TypeScript, in every host:
  * a handshake needs about forty short calls, which would cost more as promises than as arithmetic.
  */
-import { concat, EMPTY } from '../base/bytes.ts'
-import { Writer } from '../base/writer.ts'
 import type { HashName } from './provider.ts'
 import { blockLength, digestLength, Sha2 } from './sha2.ts'
 
@@ -35,17 +33,12 @@ export function incrementalHash(name: HashName): IncrementalHash {
 
 /** HMAC (RFC 2104). */
 export function hmac(name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array {
-  const pad = new Uint8Array(blockLength(name))
-  pad.set(key.length > pad.length ? hashOf(name, key) : key)
-  for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
-  const inner = new Sha2(name)
-  inner.update(pad)
-  inner.update(bytes)
-  for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ (0x36 ^ 0x5c)
-  const outer = new Sha2(name)
-  outer.update(pad)
-  outer.update(inner.finish())
-  return outer.finish()
+  const mac = macOf(name)
+  const output = new Uint8Array(hashLength(name))
+  mac.begin(key)
+  mac.update(bytes)
+  mac.finishInto(output)
+  return output
 }
 
 /** HKDF-Extract (RFC 5869 §2.2). An empty salt stands for a digest's length of zeros. */
@@ -59,14 +52,21 @@ export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMateria
  * @throws RangeError for a `length` above 255 digests.
  */
 export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-  const limit = 255 * hashLength(name)
+  const size = hashLength(name)
+  const limit = 255 * size
   if (!(length >= 0 && length <= limit)) throw new RangeError(`length must be at most ${limit} bytes, got ${length}`)
+  const mac = macOf(name)
   const output = new Uint8Array(length)
-  let block = EMPTY
-  for (let at = 0, count = 1; at < length; at += block.length, count++) {
-    block = hmac(name, secret, concat(block, info, Uint8Array.of(count)))
-    output.set(block.subarray(0, length - at), at)
+  const { block } = mac
+  for (let at = 0, count = 1; at < length; at += size, count++) {
+    mac.begin(secret)
+    if (count > 1) mac.update(block)
+    mac.update(info)
+    mac.updateByte(count)
+    mac.finishInto(block)
+    output.set(length - at < size ? block.subarray(0, length - at) : block, at)
   }
+  block.fill(0)
   return output
 }
 
@@ -81,13 +81,14 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  const info = new Writer(4 + 6 + label.length + context.length)
-  info.uint16(length)
-  writeAscii(info, 'tls13 ', label)
-  const vector = info.openVector(1)
-  info.bytes(context)
-  info.closeVector(vector)
-  return hkdfExpand(name, secret, info.finish(), length)
+  const info = new Uint8Array(4 + PREFIX.length + label.length + context.length)
+  info[0] = length >> 8
+  info[1] = length
+  info[2] = PREFIX.length + label.length
+  const end = writeAscii(info, 3, PREFIX + label)
+  info[end] = context.length
+  info.set(context, end + 1)
+  return hkdfExpand(name, secret, info, length)
 }
 
 /**
@@ -103,9 +104,65 @@ export function deriveSecret(
   return hkdfExpandLabel(name, secret, label, transcriptHash, hashLength(name))
 }
 
-function writeAscii(writer: Writer, prefix: string, label: string): void {
-  const vector = writer.openVector(1)
-  for (let i = 0; i < prefix.length; i++) writer.uint8(prefix.charCodeAt(i))
-  for (let i = 0; i < label.length; i++) writer.uint8(label.charCodeAt(i))
-  writer.closeVector(vector)
+/** What stands before each label. */
+const PREFIX = 'tls13 '
+
+/** Writes `text` to `bytes` and says where it ends. */
+function writeAscii(bytes: Uint8Array, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i)
+  return at + text.length
+}
+
+/** HMAC (RFC 2104) in memory of its own, which serves one computation after the other: a handshake needs a hundred of them. */
+class Mac {
+  readonly #name: HashName
+  readonly #inner: Sha2
+  readonly #outer: Sha2
+  readonly #pad: Uint8Array
+  readonly #byte = new Uint8Array(1)
+  /** Room for a digest. */
+  readonly block: Uint8Array
+
+  constructor(name: HashName) {
+    this.#name = name
+    this.#inner = new Sha2(name)
+    this.#outer = new Sha2(name)
+    this.#pad = new Uint8Array(blockLength(name))
+    this.block = new Uint8Array(digestLength(name))
+  }
+
+  begin(key: Uint8Array): void {
+    const pad = this.#pad
+    pad.set(key.length > pad.length ? hashOf(this.#name, key) : key)
+    for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
+    this.#inner.reset()
+    this.#inner.update(pad)
+    for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ (0x36 ^ 0x5c)
+    this.#outer.reset()
+    this.#outer.update(pad)
+    pad.fill(0)
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#inner.update(bytes)
+  }
+
+  updateByte(byte: number): void {
+    this.#byte[0] = byte
+    this.#inner.update(this.#byte)
+  }
+
+  finishInto(digest: Uint8Array): void {
+    const { block } = this
+    this.#inner.finishInto(block)
+    this.#outer.update(block)
+    this.#outer.finishInto(digest)
+  }
+}
+
+const macs: { [name in HashName]?: Mac } = {}
+
+function macOf(name: HashName): Mac {
+  macs[name] ??= new Mac(name)
+  return macs[name]
 }

@@ -23,6 +23,12 @@ export class Sha2 {
     if (from !== undefined) this.#length = from.#length
   }
 
+  /** Forgets everything: the hash begins anew. */
+  reset(): void {
+    this.#state.set(knownConstants().initial[this.#name])
+    this.#length = 0
+  }
+
   update(bytes: Uint8Array): void {
     const buffer = this.#buffer
     const size = buffer.length
@@ -30,7 +36,7 @@ export class Sha2 {
     this.#length += bytes.length
     for (let at = 0; at < bytes.length; ) {
       const count = Math.min(size - used, bytes.length - at)
-      buffer.set(bytes.subarray(at, at + count), used)
+      buffer.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), used)
       at += count
       used += count
       if (used < size) return
@@ -49,8 +55,15 @@ export class Sha2 {
     return new Sha2(this.#name, this)
   }
 
-  /** The hash of everything; nothing may follow (FIPS 180-4 §5.1). */
+  /** The hash of everything; nothing may follow. */
   finish(): Uint8Array {
+    const digest = new Uint8Array(digestLength(this.#name))
+    this.finishInto(digest)
+    return digest
+  }
+
+  /** Writes the hash of everything to the beginning of `digest`; nothing may follow, but {@link reset} (FIPS 180-4 §5.1). */
+  finishInto(digest: Uint8Array): void {
     const buffer = this.#buffer
     const size = buffer.length
     const used = this.#length % size
@@ -63,10 +76,13 @@ export class Sha2 {
     this.#view.setUint32(size - 8, (8 * this.#length) / 2 ** 32)
     this.#view.setUint32(size - 4, 8 * this.#length)
     this.#compress()
-    const digest = new Uint8Array(digestLength(this.#name))
-    const view = new DataView(digest.buffer)
-    for (let at = 0; at < digest.length; at += 4) view.setInt32(at, this.#state[at / 4] ?? 0)
-    return digest
+    for (let at = 0, length = digestLength(this.#name); at < length; at += 4) {
+      const word = this.#state[at / 4] ?? 0
+      digest[at] = word >>> 24
+      digest[at + 1] = word >>> 16
+      digest[at + 2] = word >>> 8
+      digest[at + 3] = word
+    }
   }
 
   #compress(): void {
