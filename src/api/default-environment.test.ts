@@ -54,3 +54,24 @@ test('a clock that stands still, or makes leaps, says nothing, or no more than 1
   }
   expect(clock.step).toBe(100)
 })
+
+test('randomness fills every byte of any length, and never the same twice', () => {
+  const { random } = defaultEnvironment()
+  const seen = new Set<string>()
+  for (let draw = 0; draw < 400; draw++) {
+    const bytes = new Uint8Array(16)
+    random.fill(bytes)
+    seen.add(bytes.join())
+  }
+  expect(seen.size).toBe(400)
+  for (const length of [0, 1, 63, 64, 65, 1_024, 70_000]) {
+    const bytes = new Uint8Array(length)
+    const untouched = new Set(bytes.keys())
+    // A byte is 0 once in 256 times: 20 draws leave none so.
+    for (let draw = 0; draw < 20; draw++) {
+      random.fill(bytes)
+      for (const index of untouched) if (bytes[index] !== 0) untouched.delete(index)
+    }
+    expect(untouched.size).toBe(0)
+  }
+})

@@ -69,13 +69,41 @@ export class SteppingClock {
   }
 }
 
-const hostRandom: RandomSource = {
-  fill(bytes) {
-    for (let at = 0; at < bytes.length; at += MAX_RANDOM) {
-      globalThis.crypto.getRandomValues(bytes.subarray(at, at + MAX_RANDOM) as Uint8Array<ArrayBuffer>)
+/** Bytes that are drawn in advance: the host takes as long for one byte as for some hundred, and a handshake asks forty times. */
+const POOL = 1_024
+
+/** Requests above get bytes of their own. */
+const MAX_POOLED = 64
+
+/** The host's randomness, drawn in advance; what was handed out is wiped here. */
+class HostRandom implements RandomSource {
+  #pool: Uint8Array<ArrayBuffer> | undefined
+  /** Where what is left begins. */
+  #at = POOL
+
+  fill(bytes: Uint8Array): void {
+    const { length } = bytes
+    if (length > MAX_POOLED) return fillFromHost(bytes)
+    this.#pool ??= new Uint8Array(POOL)
+    if (length > POOL - this.#at) {
+      fillFromHost(this.#pool)
+      this.#at = 0
     }
-  },
+    const end = this.#at + length
+    for (let i = 0, at = this.#at; at < end; i++, at++) bytes[i] = this.#pool[at] ?? 0
+    this.#pool.fill(0, this.#at, end)
+    this.#at = end
+  }
 }
+
+function fillFromHost(bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += MAX_RANDOM) {
+    globalThis.crypto.getRandomValues(bytes.subarray(at, at + MAX_RANDOM) as Uint8Array<ArrayBuffer>)
+  }
+}
+
+/** That of all environments. */
+const hostRandom: RandomSource = /* @__PURE__ */ new HostRandom()
 
 function setTimer(at: Time, fire: () => void): () => void {
   // Timers round down and may fire early by less than a millisecond: the contract says never.
