@@ -46,7 +46,9 @@ export function hybridGroup(kem: MlKem768, x25519: KeyExchange): KeyExchange {
   return {
     group: X25519_MLKEM768,
     generate: (random) =>
-      andThen(kem.generate(random), (pair) => andThen(x25519.generate(random), (curve) => hybridShare(pair, curve))),
+      andThen(kem.generate(random), (pair) =>
+        andThen(x25519.generate(random), (curve) => hybridShare(pair, { group: x25519.group, share: curve })),
+      ),
     respond: (peer, random) => {
       checkLength(peer, ENCAPSULATION_KEY_LENGTH)
       const curveShare = peer.subarray(ENCAPSULATION_KEY_LENGTH)
@@ -60,8 +62,10 @@ export function hybridGroup(kem: MlKem768, x25519: KeyExchange): KeyExchange {
   }
 }
 
-function hybridShare(pair: KemKeyPair, curve: KeyShare): KeyShare {
+function hybridShare(pair: KemKeyPair, half: { readonly group: number; readonly share: KeyShare }): KeyShare {
+  const curve = half.share
   return {
+    half,
     share: concat(pair.encapsulationKey, curve.share),
     agree(peer) {
       checkLength(peer, CIPHERTEXT_LENGTH)

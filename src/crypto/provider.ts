@@ -97,6 +97,11 @@ export interface KeyShare {
   readonly share: Uint8Array
   /** The shared secret. @throws Error (or rejects) when the peer's share is invalid (RFC 8446 §4.2.8, §7.4). */
   agree(peer: Uint8Array): Eventually<Uint8Array>
+  /**
+   * Of a hybrid: the share of the older group in it, which may be offered by itself in the same ClientHello
+   * (draft-ietf-tls-hybrid-design §3.2).
+   */
+  readonly half?: { readonly group: number; readonly share: KeyShare } | undefined
 }
 
 /** A key-agreement group (RFC 8446 §4.2.7). */

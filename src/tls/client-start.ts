@@ -123,7 +123,10 @@ function defaultShares(groups: readonly number[]): readonly number[] {
   return best === x25519MlKem768 ? [best, x25519] : [best]
 }
 
-/** Shares of the groups from index `at` on, behind those made already. */
+/**
+ * Shares of the groups from index `at` on, behind those made already. That of X25519 is the one in X25519MLKEM768, as
+ * draft-ietf-tls-hybrid-design §3.2 allows: a server agrees on one of them alone.
+ */
 function makeShares(
   config: TlsClientConfig,
   groups: readonly number[],
@@ -132,8 +135,9 @@ function makeShares(
 ): Eventually<readonly PendingShare[]> {
   const exchange = exchangeOf(config, groups[at])
   if (exchange === undefined) return made
+  const half = made.find(({ share }) => share.half?.group === exchange.group)?.share.half
   return whenDone(
-    () => exchange.generate(config.random),
+    () => half?.share ?? exchange.generate(config.random),
     (share) => makeShares(config, groups, at + 1, [...made, { group: exchange.group, share }]),
     (cause) => new TlsAlert(AlertDescription.internalError, 'No key share could be made', { cause }),
   )

@@ -43,8 +43,12 @@ describe.each(PACES)('X25519MLKEM768, public-key work $name', (pace) => {
 
   test('costs no round trip where the server lacks it', async () => {
     const { client, server } = await handshake(clientConfig({ crypto }), serverConfig(), pace)
+    expect([client.error, server.error]).toEqual([undefined, undefined])
     expect([client.complete?.group, server.complete?.group]).toEqual([x25519, x25519])
     expect(hellos(client)).toHaveLength(1)
+    // One key pair of X25519 serves both (draft-ietf-tls-hybrid-design §3.2).
+    const [inHybrid, byItself] = hellos(client)[0]?.keyShares ?? []
+    expect(byItself?.share).toEqual(inHybrid?.share.subarray(-32))
   })
 
   test('is asked for by a HelloRetryRequest where the client has sent another share', async () => {

@@ -33,7 +33,12 @@ export function slowProvider(provider: PublicKeyProvider, manner: Manner = later
 }
 
 function slowShare(share: KeyShare, manner: Manner): KeyShare {
-  return { share: share.share, agree: (peer) => manner(() => share.agree(peer)) }
+  const { half } = share
+  return {
+    share: share.share,
+    agree: (peer) => manner(() => share.agree(peer)),
+    half: half && { group: half.group, share: slowShare(half.share, manner) },
+  }
 }
 
 /** The same signer, delayed. */
