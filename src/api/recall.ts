@@ -5,7 +5,7 @@ import { andThen, type Eventually } from '../crypto/eventually.ts'
 import { hashOf } from '../crypto/hkdf.ts'
 import { shown } from './checks.ts'
 import type { ClientStore } from './memory.ts'
-import { derOf, type TrustOptions } from './trust.ts'
+import { anchorsOf, type TrustOptions } from './trust.ts'
 
 /** How a client goes on from earlier connections. */
 export interface RecallOptions {
@@ -142,8 +142,17 @@ export function trustName({ ca, serverCertificateHashes, spkiPins, verify }: Tru
     return `pins ${[...hashes.sort(), '', ...pins.sort()].join(' ')}`
   }
   if (ca === undefined) return 'roots'
-  return `ca ${derOf(ca)
-    .map((each) => toHex(hashOf('sha256', each)))
-    .sort()
-    .join(' ')}`
+  return anchorsName(anchorsOf(ca))
+}
+
+const names = /* @__PURE__ */ new WeakMap<readonly Uint8Array[], string>()
+
+/** The name of a list of anchors, which does not change. */
+function anchorsName(anchors: readonly Uint8Array[]): string {
+  const known = names.get(anchors)
+  if (known !== undefined) return known
+  const hashes = anchors.map((each) => toHex(hashOf('sha256', each)))
+  const name = `ca ${hashes.sort().join(' ')}`
+  names.set(anchors, name)
+  return name
 }

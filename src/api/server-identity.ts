@@ -2,8 +2,8 @@
 import { andThen, type Eventually } from '../crypto/eventually.ts'
 import type { PublicKeyProvider } from '../crypto/provider.ts'
 import type { ClientHelloSummary, Identity } from '../tls/config.ts'
-import { parseCertificate } from '../x509/certificate.ts'
 import { CertificateError } from '../x509/certificate-error.ts'
+import { recallCertificate } from '../x509/certificate-memory.ts'
 import { checkName } from '../x509/names.ts'
 import { type CertificateSource, identitySelector, type SelectIdentity } from './identity.ts'
 
@@ -52,7 +52,7 @@ function isFor(identity: Identity, name: string): boolean {
   const [leaf] = identity.chain
   if (leaf === undefined) return false
   try {
-    checkName(parseCertificate(leaf), name)
+    checkName(recallCertificate(leaf), name)
     return true
   } catch (error) {
     if (error instanceof CertificateError) return false

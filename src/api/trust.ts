@@ -1,4 +1,5 @@
 /** Whom an end believes: pins, given anchors, or the anchors of the runtime. On by default; off takes the word `insecure`. */
+import { RecentMap } from '../base/recent-map.ts'
 import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider } from '../crypto/provider.ts'
 import { CertificateError } from '../x509/certificate-error.ts'
@@ -59,8 +60,23 @@ export function verifierOf(
       return { verify: (...question) => reading.then((verifier) => verifier.verify(...question)) }
     }
   }
-  const anchors = ca === undefined ? (systemRoots() ?? []) : derOf(ca)
+  const anchors = ca === undefined ? (systemRoots() ?? NO_ANCHORS) : anchorsOf(ca)
   return ({ createPathVerifier }) => createPathVerifier({ anchors, verifiers: crypto.verifiers })
+}
+
+const NO_ANCHORS: readonly Uint8Array[] = []
+
+/** Texts of anchors that were read last: a client begins many connections with the same. */
+const texts = /* @__PURE__ */ new RecentMap<string, readonly Uint8Array[]>(8)
+
+/** Trust anchors as DER, the same list for the same text. @throws TypeError as {@link derOf} */
+export function anchorsOf(ca: NonNullable<TrustOptions['ca']>): readonly Uint8Array[] {
+  if (typeof ca !== 'string') return derOf(ca)
+  const known = texts.get(ca)
+  if (known !== undefined) return known
+  const anchors = derOf(ca)
+  texts.set(ca, anchors)
+  return anchors
 }
 
 /** @throws TypeError for what is no function, or stands beside what it takes the place of */

@@ -453,7 +453,7 @@ export class Connection {
   #onClosingEvent(event: ConnectionEvent): void {
     this.#parts.context.events.push(event)
     if (event.type === 'draining') return
-    this.streams.close(new Error('The connection is closed'))
+    this.streams.close()
     this.datagrams.close()
     this.#parts.pings.close()
     if (event.type !== 'closed') return

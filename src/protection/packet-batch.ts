@@ -36,17 +36,19 @@ export class PacketBatchBuffer implements PacketBatch {
   constructor(arena: Uint8Array, capacity = 192) {
     this.arena = arena
     this.capacity = capacity
-    this.start = new Int32Array(capacity)
-    this.numberOffset = new Int32Array(capacity)
-    this.end = new Int32Array(capacity)
-    this.packetNumber = new Float64Array(capacity)
-    this.status = new Uint8Array(capacity)
-    this.type = new Uint8Array(capacity)
-    this.datagram = new Int32Array(capacity)
-    this.datagramEnd = new Int32Array(capacity)
-    this.receivedAt = new Float64Array(capacity)
-    this.ecn = new Uint8Array(capacity)
-    this.generation = new Int32Array(capacity)
+    // One piece of memory: eleven cost a connection several µs.
+    const room = new ArrayBuffer((2 * 8 + 6 * 4 + 3) * capacity)
+    this.packetNumber = new Float64Array(room, 0, capacity)
+    this.receivedAt = new Float64Array(room, 8 * capacity, capacity)
+    this.start = new Int32Array(room, 16 * capacity, capacity)
+    this.numberOffset = new Int32Array(room, 20 * capacity, capacity)
+    this.end = new Int32Array(room, 24 * capacity, capacity)
+    this.datagram = new Int32Array(room, 28 * capacity, capacity)
+    this.datagramEnd = new Int32Array(room, 32 * capacity, capacity)
+    this.generation = new Int32Array(room, 36 * capacity, capacity)
+    this.status = new Uint8Array(room, 40 * capacity, capacity)
+    this.type = new Uint8Array(room, 41 * capacity, capacity)
+    this.ecn = new Uint8Array(room, 42 * capacity, capacity)
   }
 
   /** Whether no packet fits any more. */

@@ -330,12 +330,13 @@ export class StreamSet implements FrameSource {
    * The connection is over: buffers, turns and streams are dropped, nothing is sent or told any more. Calls on the
    * streams throw a StreamClosedError whose cause is `error`.
    */
-  close(error: Error): void {
+  close(error?: Error): void {
     if (this.#closed !== undefined) return
-    this.#closed = error
+    const cause = error ?? new Error('The connection is closed')
+    this.#closed = cause
     for (const stream of this.#streams.values()) {
       this.#accounts.onEnded(stream)
-      stream.close(error)
+      stream.close(cause)
     }
     this.#streams.clear()
     this.#recent = undefined

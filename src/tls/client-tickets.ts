@@ -1,5 +1,5 @@
 /** Tickets as they come to a client, made into sessions that it can keep (RFC 8446 §4.6.1). */
-import { parseCertificate } from '../x509/certificate.ts'
+import { recallCertificate } from '../x509/certificate-memory.ts'
 import type { ClientFlight } from './client-progress.ts'
 import { ticketPsk } from './psk.ts'
 import type { Resumption } from './resumption.ts'
@@ -56,7 +56,7 @@ export class TicketReader {
     const { chain, psk } = this.#flight
     if (psk?.session !== undefined) return psk.session
     const [leaf] = chain
-    const end = leaf === undefined ? Infinity : parseCertificate(leaf).notAfter
+    const end = leaf === undefined ? Infinity : recallCertificate(leaf).notAfter
     // One that had ended already was believed all the same: its end means nothing here.
     const certificateEnd = end > this.#connectedAt ? Math.min(end, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER
     return { authenticatedAt: this.#connectedAt, certificateEnd }

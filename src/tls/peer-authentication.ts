@@ -1,7 +1,7 @@
 /** Whether the peer is who its certificates say: CertificateVerify, then the chain (RFC 8446 §4.4.2.4, §4.4.3), for both roles. */
 import type { Eventually } from '../crypto/eventually.ts'
-import { parseCertificate } from '../x509/certificate.ts'
 import { CertificateError } from '../x509/certificate-error.ts'
+import { recallCertificate } from '../x509/certificate-memory.ts'
 import type { CertificateVerifier } from '../x509/certificate-verifier.ts'
 import { AlertDescription, TlsAlert } from './alert.ts'
 import { decodeCertificateVerify, signedContent } from './certificate-messages.ts'
@@ -73,7 +73,7 @@ function leafKey(chain: readonly Uint8Array[], role: 'client' | 'server'): Uint8
   const [leaf] = chain
   if (leaf === undefined) throw new TlsAlert(AlertDescription.decodeError, 'There is no certificate')
   try {
-    return parseCertificate(leaf).spki
+    return recallCertificate(leaf).spki
   } catch (reason) {
     throw certificateAlert(reason, role)
   }

@@ -3,8 +3,9 @@
  * certificate of the peer costs nothing unless it is needed.
  */
 import { equalBytes } from '../base/bytes.ts'
-import { type Certificate, parseCertificate, peekSubject } from './certificate.ts'
+import { type Certificate, peekSubject } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
+import { recallCertificate } from './certificate-memory.ts'
 import { DerError } from './der.ts'
 
 /** A certificate that may not have been parsed yet. */
@@ -29,7 +30,7 @@ export class PooledCertificate {
   /** Remembers a refusal as well: a search may ask many times. */
   #parse(): Certificate {
     try {
-      return parseCertificate(this.der)
+      return recallCertificate(this.der)
     } catch (error) {
       if (error instanceof CertificateError) this.#refusal = error
       throw error
@@ -70,6 +71,17 @@ export class CertificatePool {
     }
     return index
   }
+}
+
+const anchorPools = /* @__PURE__ */ new WeakMap<readonly Uint8Array[], CertificatePool>()
+
+/** The pool of trust anchors, the same for the same list, which must not change: many connections begin with it. */
+export function anchorPool(anchors: readonly Uint8Array[]): CertificatePool {
+  const known = anchorPools.get(anchors)
+  if (known !== undefined) return known
+  const pool = new CertificatePool(anchors, true)
+  anchorPools.set(anchors, pool)
+  return pool
 }
 
 function subjectKey(der: Uint8Array): string | undefined {

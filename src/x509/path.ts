@@ -6,9 +6,10 @@ import { equalBytes, toLatin1 } from '../base/bytes.ts'
 import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
 import type { Verifier } from '../crypto/provider.ts'
 import { signatureScheme } from './algorithms.ts'
-import { type Certificate, parseCertificate } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
-import { CertificatePool, type PooledCertificate } from './certificate-pool.ts'
+import { recallCertificate, rememberSignature, wasSignedBy } from './certificate-memory.ts'
+import { anchorPool, CertificatePool, type PooledCertificate } from './certificate-pool.ts'
 import type { CertificateVerifier } from './certificate-verifier.ts'
 import { checkEndEntity, checkIssuer } from './checks.ts'
 import { type ComparisonBudget, checkNameConstraints } from './name-constraints.ts'
@@ -44,7 +45,7 @@ const MAX_COMPARISONS = 250_000
 
 /** A verifier that demands a chain to one of the anchors, for the right name, purpose and time. */
 export function createPathVerifier(options: PathVerifierOptions): CertificateVerifier {
-  const anchors = new CertificatePool(options.anchors, true)
+  const anchors = anchorPool(options.anchors)
   const maxIntermediates = options.maxIntermediates ?? DEFAULT_MAX_INTERMEDIATES
   return {
     verify(chain, name, role, wallClock): Eventually<void> {
@@ -53,7 +54,7 @@ export function createPathVerifier(options: PathVerifierOptions): CertificateVer
       if (chain.length > MAX_CHAIN_LENGTH) {
         throw new CertificateError('limit', `chain of ${chain.length} certificates is longer than ${MAX_CHAIN_LENGTH}`)
       }
-      const leaf = parseCertificate(own)
+      const leaf = recallCertificate(own)
       checkEndEntity(leaf, role, wallClock)
       if (role === 'server') {
         // Fail closed: a server that could have any name is not authenticated.
@@ -164,13 +165,15 @@ class PathSearch {
     this.#checked.set(subject, results)
     const known = results.get(key)
     if (known !== undefined) return known
+    if (wasSignedBy(this.#verifiers, subject, issuer.spki)) return true
     const verifier = this.#attempt(depth, () => this.#verifierFor(subject, issuer))
     if (verifier === undefined) return false
     if (--this.#signatures < 0)
       throw new CertificateError('limit', `chain needs more than ${MAX_SIGNATURES} signature checks`)
     return andThen(verifier.verify(issuer.spki, subject.tbs, subject.signature), (isValid) => {
       results.set(key, isValid)
-      if (!isValid) {
+      if (isValid) rememberSignature(this.#verifiers, subject, issuer.spki)
+      else {
         const message = `signature of "${subject.subject.label}" is not by the key of "${issuer.subject.label}"`
         this.#remember(depth, new CertificateError('signature', message))
       }

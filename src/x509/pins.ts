@@ -5,8 +5,9 @@
  */
 import { equalBytes, toHex } from '../base/bytes.ts'
 import { hashOf } from '../crypto/hkdf.ts'
-import { type Certificate, parseCertificate } from './certificate.ts'
+import type { Certificate } from './certificate.ts'
 import { CertificateError } from './certificate-error.ts'
+import { recallCertificate } from './certificate-memory.ts'
 import type { CertificateVerifier } from './certificate-verifier.ts'
 import { checkValidity } from './checks.ts'
 import { MILLISECONDS_PER_DAY } from './dates.ts'
@@ -40,7 +41,7 @@ export function createPinVerifier(options: PinVerifierOptions): CertificateVerif
     verify(chain, _name, _role, wallClock): void {
       const [own] = chain
       if (own === undefined) throw new CertificateError('encoding', 'peer sent no certificate')
-      const certificate = parseCertificate(own)
+      const certificate = recallCertificate(own)
       const hash = certificateHash(own)
       const isPinned = hashes.some(({ value }) => equalBytes(value, hash))
       const spkiHash = hashOf('sha256', certificate.spki)

@@ -111,10 +111,12 @@ export class HybridProtector implements PacketProtector {
     this.#isDiscarded = true
     this.#wasm.discard()
     this.#node?.discard()
-    this.#blocks?.final()
     this.#node = undefined
-    this.#blocks = undefined
     for (const secret of [this.#key, this.#iv, this.#headerKey]) secret.fill(0)
+    if (this.#blocks === undefined) return
+    this.#blocks.final()
+    this.#blocks = undefined
+    // Key stream of these keys may still lie there.
     this.#engine.bytes.fill(0, CONTEXTS_END, CONTEXTS_END + STREAM_BYTES)
   }
 
