@@ -3,10 +3,20 @@ import type { Duration, Time } from '../base/time.ts'
 import type { AckFrequency } from '../recovery/ack-frequency.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
+import { StreamRun } from '../streams/stream-run.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Ecn } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
-import { type AckFrame, type Frame, FrameType, type NewTokenFrame, type ResetStreamAtFrame } from '../wire/frame.ts'
+import {
+  type AckFrame,
+  type Frame,
+  FrameType,
+  type NewTokenFrame,
+  type PaddingFrame,
+  type PingFrame,
+  type ResetStreamAtFrame,
+  type StreamFrame,
+} from '../wire/frame.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { DEFAULT_TRANSPORT_PARAMETERS } from '../wire/transport-parameters.ts'
@@ -30,6 +40,8 @@ export interface ReceivedPacket {
   /** Of the 1-RTT keys that opened it. */
   generation: number
   ackEliciting: boolean
+  /** Of the frame at hand, as on the wire: -1 for one that no number holds. */
+  frameType: number
   /** Bytes of the frame at hand, its type included. */
   frameSize: number
   /** Whether all its frames are probing ones (RFC 9000 §9.1). */
@@ -61,14 +73,16 @@ export interface FrameReaders {
 /** Routes the frames of one connection. */
 export class Dispatcher {
   readonly #to: FrameReaders
+  readonly #run: StreamRun
   /** Of our 1-RTT keys; the first generation needs no confirmation. */
   #confirmedGeneration = 0
 
   constructor(readers: FrameReaders) {
     this.#to = readers
+    this.#run = new StreamRun(readers.streams)
   }
 
-  /** Hands `frame` to its owner. @throws TransportError */
+  /** Hands `frame` to its owner; a STREAM frame, whose bytes stay until then, by {@link endRun} at the latest. @throws TransportError */
   dispatch(frame: Frame, packet: ReceivedPacket, now: Time): void {
     const to = this.#to
     if (to.closing.state !== 'open') return this.#whileClosing(frame, packet, now)
@@ -77,9 +91,28 @@ export class Dispatcher {
       case FrameType.ping:
         return
       case FrameType.stream:
-        return to.streams.onStream(frame, now)
+        return this.#run.add(frame, packet.frameType, now)
       case FrameType.ack:
         return this.#onAck(frame, packet)
+      default:
+        // What the peer said before is heard before.
+        this.#run.end(now)
+        return this.#dispatchOther(frame, packet, now)
+    }
+  }
+
+  /** The STREAM frames of the burst have come to their end. @throws TransportError */
+  endRun(now: Time): void {
+    this.#run.end(now)
+  }
+
+  #dispatchOther(
+    frame: Exclude<Frame, StreamFrame | AckFrame | PaddingFrame | PingFrame>,
+    packet: ReceivedPacket,
+    now: Time,
+  ): void {
+    const to = this.#to
+    switch (frame.type) {
       case FrameType.crypto:
         return to.spaces.get(packet.space).crypto.onCrypto(frame)
       case FrameType.maxData:

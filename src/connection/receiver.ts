@@ -111,6 +111,7 @@ export class PacketReceiver {
       receivedAt: 0,
       generation: 0,
       ackEliciting: false,
+      frameType: 0,
       frameSize: 0,
       probing: true,
       buffer: arena.bytes,
@@ -252,6 +253,7 @@ export class PacketReceiver {
       if (batch.status[0] !== PacketStatus.done) return this.#drop('payload_decrypt_error', end - at, type, now)
       this.#context.counters.openedPackets += 1
       this.#process(batch, 0, path, header, now)
+      this.#dispatcher.endRun(now)
     } catch (error) {
       this.#fail(error, now)
     }
@@ -304,9 +306,12 @@ export class PacketReceiver {
         if (batch.status[index] === PacketStatus.done) {
           counters.openedPackets += 1
           this.#process(batch, index, path, undefined, now)
-        } else if (this.#isReset(index, path)) return this.#listener.onStatelessReset(now)
-        else this.#dropOneRtt(index, now)
+        } else if (this.#isReset(index, path)) {
+          this.#dispatcher.endRun(now)
+          return this.#listener.onStatelessReset(now)
+        } else this.#dropOneRtt(index, now)
       }
+      this.#dispatcher.endRun(now)
     } catch (error) {
       this.#fail(error, now)
     }
@@ -378,6 +383,7 @@ export class PacketReceiver {
         if (isAckEliciting(frame)) packet.ackEliciting = true
         if (!isProbing(frame)) packet.probing = false
         if (frame.type === FrameType.crypto) sawCrypto = true
+        packet.frameType = decoder.type
         packet.frameSize = decoder.frameSize
         this.#dispatcher.dispatch(frame, packet, now)
       }
@@ -416,7 +422,17 @@ export class PacketReceiver {
   }
 
   #fail(error: unknown, now: Time): void {
-    this.#listener.onError(toTransportError(error), now)
+    this.#listener.onError(toTransportError(this.#firstError(error, now)), now)
+  }
+
+  /** What was wrong first: with the STREAM frames that are still to be heard, else `error`, for which they are heard none the less. */
+  #firstError(error: unknown, now: Time): unknown {
+    try {
+      this.#dispatcher.endRun(now)
+      return error
+    } catch (earlier) {
+      return earlier
+    }
   }
 }
 

@@ -43,6 +43,7 @@ function show(observer: Observer, payload: Uint8Array, path: Path): void {
     receivedAt: 0,
     generation: 0,
     ackEliciting: false,
+    frameType: 0,
     frameSize: 0,
     probing: false,
     buffer,

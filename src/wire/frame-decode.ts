@@ -76,6 +76,11 @@ export class FrameDecoder {
     return this.#type >= 0 ? BigInt(this.#type) : this.#largeType
   }
 
+  /** The same where it is a number below 2^53, else -1. */
+  get type(): number {
+    return this.#type
+  }
+
   /** Bytes that the last frame took on the wire, its type included. */
   get frameSize(): number {
     return this.#reader.offset - this.#frameStart
