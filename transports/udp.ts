@@ -15,7 +15,7 @@ export interface UdpOptions {
   readonly port?: number
   /** An IPv6 socket takes no IPv4. */
   readonly ipv6Only?: boolean
-  /** Several processes may bind the port, and share what arrives (Node 24 on). */
+  /** Several processes may bind the port, and share what arrives (Linux and FreeBSD; Node 22.12 on). A server does so by `isoquic/cluster`. */
   readonly reusePort?: boolean
   /** Bytes asked of the kernel; 4 MiB by default. Less is accepted. */
   readonly receiveBufferSize?: number

@@ -35,6 +35,7 @@ const MEMBERS: readonly [path: string, title: string, type: string][] = [
     "Omit<import('isoquic/http3').Http3ClientOptions, Exclude<keyof import('isoquic').ConnectOptions, 'alpn' | 'earlyData'>>",
   ],
   [OPTIONS, 'UDP', "import('isoquic/transports/udp').UdpOptions"],
+  [OPTIONS, 'Cluster', "import('isoquic/cluster').ClusterOptions"],
   [OPTIONS, 'Pipe', "import('isoquic/transports/pipe').PipeOptions"],
   ['README.md', 'Statistics', "import('isoquic').QuicConnectionStats"],
   ['README.md', 'Statistics of QUIC', "import('isoquic').QuicStats"],
