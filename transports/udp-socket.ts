@@ -4,6 +4,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { freeBytes } from '../src/base/bytes.ts'
+import type { ConnectableSocket } from './busy-peers.ts'
 
 /** A remote end: a literal address as the socket's family writes it, and a port. */
 export interface SocketAddress {
@@ -17,6 +18,8 @@ export interface UdpSocketListener {
   onMessage(bytes: Uint8Array, from: SocketAddress, segmentSize?: number): void
   /** There is room again after a `false`; all bytes have been let go of. */
   onDrain(): void
+  /** The kernel tells of a datagram that it has not sent, or that got nowhere (ICMP): a loss. */
+  onError?(): void
   /** The socket is closed. Once; nothing is told any more. */
   onClose(): void
 }
@@ -69,6 +72,46 @@ export async function bindNodeSocket(settings: SocketSettings): Promise<NodeSock
   return new NodeSocket(socket)
 }
 
+/**
+ * Binds a socket to a port that nobody else has, so that more sockets of this process can be bound beside it with
+ * {@link bindBeside}. `undefined` where the system or the host knows no such thing, and where the port is taken.
+ */
+export function bindShareable(settings: SocketSettings): NodeSocket | undefined {
+  // With `reusePort` the port of somebody else who shares it would be shared without a word.
+  const probe = bindNow({ ...settings, reusePort: false })
+  if (probe === undefined) return undefined
+  const { port } = probe.address()
+  probe.close()
+  return bindBeside(settings, port)
+}
+
+/** Binds one more socket to a port of {@link bindShareable}, at once. `undefined` where the system refuses. */
+export function bindBeside(settings: SocketSettings, port: number): NodeSocket | undefined {
+  const socket = bindNow({ ...settings, port, reusePort: true })
+  if (socket === undefined) return undefined
+  askForBuffers(socket, settings)
+  return new NodeSocket(socket)
+}
+
+/** Binds within the call, as Node does where there is no name to look up. */
+function bindNow(settings: SocketSettings): Socket | undefined {
+  const { port, address } = settings
+  let isBound = false
+  let socket: Socket | undefined
+  try {
+    socket = createSocket(optionsOf(settings))
+    socket.on('error', ignore)
+    socket.bind({ port, address, exclusive: true }, () => {
+      isBound = true
+    })
+    if (isBound) return socket
+    socket.close()
+  } catch {
+    // Other hosts throw where Node emits an error, or cannot close what is not bound yet.
+  }
+  return undefined
+}
+
 function optionsOf({ family, ipv6Only, reusePort }: SocketSettings): SocketOptions & { reusePort?: boolean } {
   return {
     type: family === 6 ? 'udp6' : 'udp4',
@@ -97,22 +140,23 @@ function askForBuffer(size: number, set: (size: number) => void): void {
 }
 
 /** A bound socket of `dgram`. */
-export class NodeSocket implements UdpSocket {
+export class NodeSocket implements ConnectableSocket {
   readonly local: SocketAddress
   readonly #socket: Socket
   readonly #countsQueue: boolean
   #listener: UdpSocketListener | undefined
   #isClosed = false
+  #isConnected = false
   /** The kernel's buffer was full: `dgram` holds references to bytes, and an `onDrain` is owed. */
   #isBlocked = false
-  readonly #onSent = (): void => this.#afterSend()
+  readonly #onSent = (error?: Error | null): void => this.#afterSend(error)
 
   constructor(socket: Socket) {
     this.local = socket.address()
     this.#socket = socket
     this.#countsQueue = typeof socket.getSendQueueCount === 'function'
     // Errors of receiving tell of datagrams that got nowhere (ICMP): losses. One that ends the socket is followed by 'close'.
-    socket.on('error', () => undefined)
+    socket.on('error', () => this.#listener?.onError?.())
     socket.on('close', () => this.#afterClose())
   }
 
@@ -125,27 +169,49 @@ export class NodeSocket implements UdpSocket {
     })
   }
 
+  get isBlocked(): boolean {
+    return this.#isBlocked
+  }
+
+  connect({ address, port }: SocketAddress): boolean {
+    const socket = this.#socket
+    try {
+      if (this.#isConnected) socket.disconnect()
+      socket.connect(port, address)
+      // Throws unless the socket is connected by now.
+      socket.remoteAddress()
+      this.#isConnected = true
+    } catch {
+      this.#isConnected = false
+    }
+    return this.#isConnected
+  }
+
   send(bytes: Uint8Array, { address, port }: SocketAddress): boolean {
     // While the kernel has no room, bytes would have to be kept that are not ours: the datagram is lost.
     if (this.#isBlocked) return false
     if (this.#isClosed) return true
-    this.#socket.send(bytes, port, address, this.#onSent)
+    if (this.#isConnected) this.#socket.send(bytes, this.#onSent)
+    else this.#socket.send(bytes, port, address, this.#onSent)
     return this.#hasRoom()
   }
 
-  sendBatch(bytes: Uint8Array, segmentSize: number, { address, port }: SocketAddress): boolean {
+  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress): boolean {
     if (this.#isBlocked) return false
     if (this.#isClosed) return true
-    const socket = this.#socket
-    const end = bytes.length
+    const last = bytes.length - segmentSize
     let start = 0
-    for (; start + segmentSize < end; start += segmentSize) {
-      socket.send(bytes.subarray(start, start + segmentSize), port, address)
+    if (this.#isConnected) {
+      for (; start < last; start += segmentSize) this.#socket.send(bytes.subarray(start, start + segmentSize))
+    } else {
+      const { address, port } = to
+      for (; start < last; start += segmentSize) {
+        this.#socket.send(bytes.subarray(start, start + segmentSize), port, address)
+      }
     }
     // If the kernel is full midway, `dgram` queues the rest in order, so the last one's callback (each costs 0.1 µs) tells
     // when all are gone. The bytes stay untouched until then.
-    socket.send(bytes.subarray(start, end), port, address, this.#onSent)
-    return this.#hasRoom()
+    return this.send(start === 0 ? bytes : bytes.subarray(start), to)
   }
 
   close(): void {
@@ -165,7 +231,8 @@ export class NodeSocket implements UdpSocket {
     return !this.#isBlocked
   }
 
-  #afterSend(): void {
+  #afterSend(error: Error | null | undefined): void {
+    if (error instanceof Error) this.#listener?.onError?.()
     if (!this.#isBlocked || this.#isClosed || this.#queueCount() > 0) return
     this.#isBlocked = false
     this.#listener?.onDrain()
@@ -178,3 +245,4 @@ export class NodeSocket implements UdpSocket {
     listener?.onClose()
   }
 }
+function ignore(): void {}

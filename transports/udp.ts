@@ -1,11 +1,19 @@
 /**
- * UDP through Node's `dgram`. One socket, any number of peers. The kernel's errors of a single datagram (nobody listens,
- * no route, too long) are losses, as on a network.
+ * UDP through Node's `dgram`. One port, any number of peers; the busiest have connected sockets beside the one of all. The
+ * kernel's errors of a single datagram (nobody listens, no route, too long) are losses, as on a network.
  */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import type { DatagramSink, DatagramTransport, Ecn, PathAddress, TransportProperties } from '../src/transport.ts'
-import { bindNodeSocket, type SocketAddress, type UdpSocket } from './udp-socket.ts'
+import { BusyPeers, type ConnectableSocket, type Peer } from './busy-peers.ts'
+import {
+  bindBeside,
+  bindNodeSocket,
+  bindShareable,
+  type SocketAddress,
+  type UdpSocket,
+  type UdpSocketListener,
+} from './udp-socket.ts'
 
 /** Where and how to bind. */
 export interface UdpOptions {
@@ -17,6 +25,12 @@ export interface UdpOptions {
   readonly ipv6Only?: boolean
   /** Several processes may bind the port, and share what arrives (Linux and FreeBSD; Node 22.12 on). A server does so by `isoquic/cluster`. */
   readonly reusePort?: boolean
+  /**
+   * How many of the busiest peers are sent to through connected sockets of their own on the same port, which takes less time for
+   * each datagram (Linux, Node 22.12 on). By default 8 where the system chooses the port. Of a port that was asked for 0, since
+   * other processes of the same user could then bind it as well, by `reusePort`, in place of an `EADDRINUSE`.
+   */
+  readonly connectedPeers?: number
   /** Bytes asked of the kernel; 4 MiB by default. Less is accepted. */
   readonly receiveBufferSize?: number
   /** Bytes asked of the kernel; 4 MiB by default. Less is accepted. */
@@ -34,6 +48,7 @@ const BUFFER_SIZE = 4 << 20
 const MAX_EARLY = 256
 /** Peers whose addresses are remembered in either form; forgotten all at once. */
 const MAX_ADDRESSES = 1024
+const CONNECTED_PEERS = 8
 /** How a socket of IPv6 names addresses of IPv4 (RFC 4291 §2.5.5.2). */
 const MAPPED = '::ffff:'
 
@@ -41,7 +56,8 @@ const MAPPED = '::ffff:'
  * Binds a UDP socket.
  *
  * @returns a transport whose `localAddress` has the port that was bound.
- * @throws (as a rejection) the system's error, such as `EADDRINUSE`, `EACCES` or, for a name without address, `ENOTFOUND`.
+ * @throws (as a rejection) the system's error, such as `EADDRINUSE`, `EACCES` or, for a name without address, `ENOTFOUND`;
+ * RangeError or TypeError for `connectedPeers` that is no count, or beside `reusePort`.
  *
  * @example
  * ```ts
@@ -51,6 +67,7 @@ const MAPPED = '::ffff:'
  * ```
  */
 export async function udp(options: UdpOptions = {}): Promise<UdpTransport> {
+  checkConnectedPeers(options)
   const { host } = options
   if (host !== undefined) {
     const { address, family } = await lookup(host.replace(/^\[(.*)\]$/, '$1'))
@@ -69,12 +86,27 @@ function isWithoutIpv6(error: unknown): boolean {
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EPROTONOSUPPORT'
 }
 
+function checkConnectedPeers({ connectedPeers, reusePort }: UdpOptions): void {
+  if (connectedPeers === undefined || connectedPeers === 0) return
+  if (!(Number.isInteger(connectedPeers) && connectedPeers > 0)) {
+    throw new RangeError(`connectedPeers must be a whole number that is not negative, got ${connectedPeers}`)
+  }
+  // Each socket that comes or goes would change which process the kernel gives the datagrams of other peers to.
+  if (reusePort === true) throw new TypeError('connectedPeers must be 0 where reusePort is true')
+}
+
 async function bind(options: UdpOptions, family: 4 | 6, address: string): Promise<UdpTransport> {
   const { port = 0, ipv6Only = false, reusePort = false } = options
   const { receiveBufferSize = BUFFER_SIZE, sendBufferSize = BUFFER_SIZE } = options
   const settings = { family, address, port, ipv6Only, reusePort, receiveBufferSize, sendBufferSize }
   const reach = family === 4 ? 'ipv4' : address === '::' && !ipv6Only ? 'both' : 'ipv6'
-  return new UdpTransport(await bindNodeSocket(settings), reach, options)
+  const { connectedPeers = port === 0 && !reusePort ? CONNECTED_PEERS : 0 } = options
+  const shareable = connectedPeers > 0 ? bindShareable(settings) : undefined
+  if (shareable === undefined) return new UdpTransport(await bindNodeSocket(settings), reach, options)
+  const beside = (): ConnectableSocket | undefined => bindBeside(settings, shareable.local.port)
+  return new UdpTransport(shareable, reach, options, (listener) => {
+    return new BusyPeers(shareable, beside, listener, { limit: connectedPeers })
+  })
 }
 
 /** A bound UDP socket. Made by {@link udp}. */
@@ -99,14 +131,25 @@ export class UdpTransport implements DatagramTransport {
   #sink: DatagramSink | undefined
   #early: { bytes: Uint8Array; from: PathAddress; segmentSize: number | undefined }[] = []
   #isClosed = false
-  readonly #destinations = new Map<PathAddress, SocketAddress | undefined>()
+  readonly #busyPeers: BusyPeers | undefined
+  /** A socket was full, and a `drain` is owed. */
+  #isFull = false
+  readonly #peers = new Map<PathAddress, Peer | undefined>()
   #lastTo: PathAddress | undefined
-  #lastDestination: SocketAddress | undefined
+  #lastPeer: Peer | undefined
   /** The last address that each remote port was seen with. */
   readonly #sources = new Map<number, { readonly address: string; readonly from: PathAddress }>()
 
-  /** @param reach which addresses the socket sends to; `'both'`: IPv4 as mapped addresses of IPv6 */
-  constructor(socket: UdpSocket, reach: 'ipv4' | 'ipv6' | 'both', options: UdpOptions) {
+  /**
+   * @param reach which addresses the socket sends to; `'both'`: IPv4 as mapped addresses of IPv6
+   * @param busyPeers makes the sockets of busy peers, if there shall be any
+   */
+  constructor(
+    socket: UdpSocket,
+    reach: 'ipv4' | 'ipv6' | 'both',
+    options: UdpOptions,
+    busyPeers?: (listener: UdpSocketListener) => BusyPeers,
+  ) {
     const { address, port } = socket.local
     this.maxDatagramSize = options.maxDatagramSize ?? MAX_UDP_PAYLOAD
     this.localAddress = join(address, port)
@@ -115,11 +158,29 @@ export class UdpTransport implements DatagramTransport {
     this.#isIpv6 = reach !== 'ipv4'
     this.#isDual = reach === 'both'
     this.#onError = options.onError ?? (() => undefined)
-    socket.listen({
+    const listener: UdpSocketListener = {
       onMessage: (bytes, from, segmentSize) => this.#receive(bytes, from, segmentSize),
       onDrain: () => this.#drain(),
       onClose: () => this.#afterClose(),
-    })
+    }
+    const peers = busyPeers?.(listener)
+    this.#busyPeers = peers
+    socket.listen(
+      peers === undefined
+        ? listener
+        : {
+            ...listener,
+            onMessage: (bytes, from, segmentSize) => {
+              peers.onHeard()
+              this.#receive(bytes, from, segmentSize)
+            },
+          },
+    )
+  }
+
+  /** Peers that are sent to through a connected socket of their own. */
+  get connectedPeers(): number {
+    return this.#busyPeers?.size ?? 0
   }
 
   open(sink: DatagramSink): void {
@@ -150,26 +211,34 @@ export class UdpTransport implements DatagramTransport {
   }
 
   send(bytes: Uint8Array, to: PathAddress, _ecn: Ecn): boolean {
-    const destination = to === this.#lastTo ? this.#lastDestination : this.#destination(to)
-    if (destination === undefined || this.#isClosed || bytes.length > this.maxDatagramSize) return true
-    return this.#socket.send(bytes, destination)
+    if (this.#isFull) return false
+    const peer = to === this.#lastTo ? this.#lastPeer : this.#peer(to)
+    if (peer === undefined || this.#isClosed || bytes.length > this.maxDatagramSize) return true
+    this.#isFull = !peer.socket.send(bytes, peer)
+    this.#busyPeers?.onSent(peer, 1)
+    return !this.#isFull
   }
 
   sendBatch(bytes: Uint8Array, segmentSize: number, to: PathAddress, _ecn: Ecn): boolean {
-    const destination = to === this.#lastTo ? this.#lastDestination : this.#destination(to)
-    if (destination === undefined || this.#isClosed || segmentSize > this.maxDatagramSize || !(segmentSize > 0))
-      return true
-    return this.#socket.sendBatch(bytes, segmentSize, destination)
+    if (this.#isFull) return false
+    const peer = to === this.#lastTo ? this.#lastPeer : this.#peer(to)
+    if (peer === undefined || this.#isClosed || segmentSize > this.maxDatagramSize || !(segmentSize > 0)) return true
+    this.#isFull = !peer.socket.sendBatch(bytes, segmentSize, peer)
+    this.#busyPeers?.onSent(peer, Math.ceil(bytes.length / segmentSize))
+    return !this.#isFull
   }
 
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#early = []
+    this.#busyPeers?.close()
     this.#socket.close()
   }
 
   #drain(): void {
+    this.#isFull = false
+    if (this.#isClosed) return
     try {
       this.#sink?.drain()
     } catch (error) {
@@ -216,16 +285,23 @@ export class UdpTransport implements DatagramTransport {
   }
 
   /** Host and port of an address; `undefined` for one that this socket cannot send to. */
-  #destination(to: PathAddress): SocketAddress | undefined {
-    let destination = this.#destinations.get(to)
-    if (destination === undefined && !this.#destinations.has(to)) {
-      destination = this.#parse(to)
-      if (this.#destinations.size >= MAX_ADDRESSES) this.#destinations.clear()
-      this.#destinations.set(to, destination)
+  #peer(to: PathAddress): Peer | undefined {
+    let peer = this.#peers.get(to)
+    if (peer === undefined && !this.#peers.has(to)) {
+      if (this.#peers.size >= MAX_ADDRESSES) this.#forgetPeers()
+      const socket = this.#socket
+      const target = this.#parse(to)
+      if (target !== undefined) peer = { ...target, socket, sent: 0, since: performance.now(), isBarred: false }
+      this.#peers.set(to, peer)
     }
     this.#lastTo = to
-    this.#lastDestination = destination
-    return destination
+    this.#lastPeer = peer
+    return peer
+  }
+
+  /** All but those that have a socket of their own. */
+  #forgetPeers(): void {
+    for (const [to, peer] of this.#peers) if (peer === undefined || peer.socket === this.#socket) this.#peers.delete(to)
   }
 
   #parse(to: PathAddress): SocketAddress | undefined {
