@@ -300,7 +300,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   #owing(): Path | undefined {
     const { peerIds } = this.#options
-    for (const path of this.#paths) {
+    for (let index = 0; index < this.#paths.length; index++) {
+      const path = this.#paths[index] as Path
       if (!path.owesProbe || this.isFull(path)) continue
       if (path.canSend(MIN_PROBE_SIZE) && peerIds.idOf(path.id) !== undefined) return path
     }

@@ -179,13 +179,12 @@ export class Transmitter {
     // RFC 9000 §8: the flight counts as a whole, not its first datagram alone.
     const room = Math.min(arena.slotSize, path.sendAllowance)
     for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= room; count++) {
-      const size = this.#writeDatagram(slot + used, segmentSize, path, now)
+      const size = segmentSize < MIN_USEFUL ? 0 : this.#writeDatagram(slot + used, segmentSize, path, now)
       if (size === 0) break
       used += size
       if (count === 0) segmentSize = size
       // A packet that streams do not fill up may be as long as the next datagram is.
       if (size < (this.#parts.datagrams.wantsToSend ? segmentSize : limit)) break
-      if (!this.#wantsToSend(path, segmentSize, now)) break
     }
     // RFC 9002 §7.8: the flight ended for lack of data, not of window.
     const { datagrams, streams } = this.#parts
@@ -226,7 +225,9 @@ export class Transmitter {
     const builder = this.#builder
     builder.beginDatagram(arena.bytes, start, limit, path)
     let minimum = 0
-    for (const space of spaces.all) {
+    const { all } = spaces
+    for (let index = 0; index < all.length; index++) {
+      const space = all[index] as PacketSpaceState
       const type = this.#packetType(space)
       if (type === undefined) continue
       const mode = this.#mode(space, path, limit, now)
@@ -357,10 +358,14 @@ export class Transmitter {
    * may need it to read the probe at all, and the window may be full of what it cannot read.
    */
   #probes(space: PacketSpaceState): number {
-    const { loss, spaces } = this.#parts
-    const own = loss.probes(space.space)
+    const own = this.#parts.loss.probes(space.space)
     if (own > 0 || space.space === PacketSpace.application || !space.crypto.wantsToSend) return own
-    return spaces.all.some((other) => loss.probes(other.space) > 0) ? 1 : 0
+    return this.#owesProbe() ? 1 : 0
+  }
+
+  #owesProbe(): boolean {
+    const { loss, spaces } = this.#parts
+    return spaces.all.some((space) => loss.probes(space.space) > 0)
   }
 
   /** The type of packet that a space sends now; `undefined` where it has no keys. */
