@@ -43,9 +43,9 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
   #lowered: Duration = NEVER
   #keepAlive: 'auto' | Duration | false
   /** From when the idle timeout counts. */
-  #restartedAt: Time
+  #restartedAt: Time = 0
   /** When a packet was last received, or one that asks for an answer sent. */
-  #activeAt: Time
+  #activeAt: Time = 0
   /** Whether anything that asks for an answer was sent since a packet was last received. */
   #hasSent = false
   /** The host slept past the end, and the peer is asked whether it is there, once until it answers. */

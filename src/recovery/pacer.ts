@@ -29,13 +29,15 @@ export interface PacerOptions {
 export class Pacer {
   /** Off: nothing is held back. */
   enabled: boolean
-  /** How late a timer may fire, in ms; may change. */
-  granularity: Duration
-  #maxDatagramSize: number
+  // All begin as numbers: what begins as nothing makes an object of each fraction that is stored in it.
+  #granularity: Duration = 1
+  #maxDatagramSize = 0
   // bytes per ms; Infinity: not known to be limited.
   #rate = Infinity
+  // As the three above have it; asked for with each packet.
+  #burst = 0
   // Bytes that may leave now; negative after probes, which ask nobody.
-  #budget: number
+  #budget = 0
   #refilledAt: Time = -Infinity
   // Ran dry: closed until a few packets are earned, so that a flight is worth its system call.
   #isDry = false
@@ -46,9 +48,20 @@ export class Pacer {
 
   constructor(options: PacerOptions) {
     this.#maxDatagramSize = options.maxDatagramSize
-    this.granularity = options.granularity ?? 1
+    this.#granularity = options.granularity ?? 1
     this.enabled = options.enabled ?? true
-    this.#budget = this.burst
+    this.#measureBurst()
+    this.#budget = this.#burst
+  }
+
+  /** How late a timer may fire, in ms. */
+  get granularity(): Duration {
+    return this.#granularity
+  }
+
+  set granularity(granularity: Duration) {
+    this.#granularity = granularity
+    this.#measureBurst()
   }
 
   /**
@@ -56,8 +69,12 @@ export class Pacer {
    * much again: what is earned in two granules must not be lost, or the rate is not reached.
    */
   get burst(): number {
+    return this.#burst
+  }
+
+  #measureBurst(): void {
     const packets = BURST_PACKETS * this.#maxDatagramSize
-    return this.#rate === Infinity ? packets : Math.max(packets, 2 * this.#rate * this.granularity)
+    this.#burst = this.#rate === Infinity ? packets : Math.max(packets, 2 * this.#rate * this.#granularity)
   }
 
   /** bytes per ms; `Infinity` where nothing is held back. */
@@ -100,25 +117,32 @@ export class Pacer {
     this.#roundTrip = rtt.smoothed
     this.update(controller, rtt)
     // A long run of probes is not to be paid for longer than a burst takes.
-    this.#budget = Math.max(this.#budget - bytes, -this.burst)
+    this.#budget = Math.max(this.#budget - bytes, -this.#burst)
   }
 
   /** Takes over the rate after window or RTT changed. */
   update(controller: CongestionController, rtt: RttEstimator): void {
     const rate = controller.pacingRate
-    if (rate !== undefined) this.#rate = rate
-    else this.#rate = rtt.smoothed > 0 ? (GAIN * controller.congestionWindow) / rtt.smoothed : Infinity
+    if (rate !== undefined) this.#setRate(rate)
+    else this.#setRate(rtt.smoothed > 0 ? (GAIN * controller.congestionWindow) / rtt.smoothed : Infinity)
+  }
+
+  #setRate(rate: number): void {
+    if (rate === this.#rate) return
+    this.#rate = rate
+    this.#measureBurst()
   }
 
   onMaxDatagramSize(bytes: number): void {
     this.#maxDatagramSize = bytes
+    this.#measureBurst()
   }
 
   /** What the bucket must hold for a packet of `bytes`: after it ran dry, what a granule earns, up to a burst. */
   #needed(bytes: number): number {
-    const burst = this.burst
+    const burst = this.#burst
     if (!this.#isDry) return Math.min(bytes, burst)
-    const quantum = Math.min(this.#rate * this.granularity, BURST_PACKETS * this.#maxDatagramSize)
+    const quantum = Math.min(this.#rate * this.#granularity, BURST_PACKETS * this.#maxDatagramSize)
     return Math.min(Math.max(bytes, quantum), burst)
   }
 
@@ -127,14 +151,14 @@ export class Pacer {
    * followed them in one burst would meet a full queue as one, however small its share of the path, and lose like a larger one.
    */
   #clockedBurst(): number {
-    return Math.min(this.burst, Math.max(CLOCKED_PACKETS * this.#maxDatagramSize, this.#rate * this.granularity))
+    return Math.min(this.#burst, Math.max(CLOCKED_PACKETS * this.#maxDatagramSize, this.#rate * this.#granularity))
   }
 
   #refill(now: Time): void {
     if (now > this.#refilledAt) {
       const isFull = this.#rate === Infinity || this.#refilledAt === -Infinity
-      const most = this.#isClocked && now - this.#refilledAt < this.#roundTrip ? this.#clockedBurst() : this.burst
-      this.#budget = isFull ? this.burst : Math.min(this.#budget + this.#rate * (now - this.#refilledAt), most)
+      const most = this.#isClocked && now - this.#refilledAt < this.#roundTrip ? this.#clockedBurst() : this.#burst
+      this.#budget = isFull ? this.#burst : Math.min(this.#budget + this.#rate * (now - this.#refilledAt), most)
       this.#refilledAt = now
     }
   }

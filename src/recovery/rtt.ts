@@ -13,8 +13,9 @@ export const TIME_THRESHOLD: number = 9 / 8
 /** The RTT estimator of one path; all its figures are in ms. */
 export class RttEstimator {
   #latest: Duration = 0
-  #smoothed: Duration
-  #variance: Duration
+  // Numbers from the start, as in `pacer.ts`.
+  #smoothed: Duration = INITIAL_RTT
+  #variance: Duration = INITIAL_RTT / 2
   #min: Duration = 0
   #hasSample = false
   readonly #floor: Duration

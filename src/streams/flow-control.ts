@@ -8,7 +8,7 @@ import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 
 /** Credit that the peer grants and we spend. */
 export class SendWindow {
-  #limit: number
+  #limit = 0
   #used = 0
   /** The limit at which we were blocked last, -1 for never. */
   #blockedAt = -1

@@ -198,7 +198,7 @@ class Level<T> {
 class Group<T> {
   readonly id: SendGroup | undefined
   /** Bytes, in the count of its level. */
-  place: number
+  place = 0
   /** In its level, while it has streams. */
   entry: HeapEntry<Group<T>> | undefined = undefined
   /** Those with streams, the highest first. */

@@ -21,8 +21,8 @@ export function newReno(options: ControllerOptions): CongestionController {
 class NewReno implements CongestionController {
   readonly #limits: WindowLimits
   readonly #hystart = new HyStart()
-  #congestionWindow: number
-  #slowStartThreshold: number
+  #congestionWindow = 0
+  #slowStartThreshold = Infinity
   // Packets sent up to this moment belong to the recovery period and its losses (Appendix B.5).
   #recoveryStart: Time = -Infinity
   // Bytes acknowledged in congestion avoidance since the last step: one datagram for each window (RFC 3465 §2.1).
