@@ -2,7 +2,7 @@
 import type { RandomSource } from '../base/random.ts'
 import type { Carrier, PathAddress, TransportProperties } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
-import type { Frame, PayloadFrame } from '../wire/frame.ts'
+import { type Frame, outgoingStream, type PayloadFrame, type StreamFrame } from '../wire/frame.ts'
 import { frameSize } from '../wire/frame-encode.ts'
 import type { ByteSource, FrameOwner, FrameSource, PacketWriter, PathId } from '../wire/packet-content.ts'
 import { type PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
@@ -32,6 +32,10 @@ export class TestPacket implements PacketWriter {
     this.frames.push(frame)
     this.#owners.push(owner as unknown as FrameOwner)
     return true
+  }
+
+  streamFrame(streamId: number, offset: number, length: number, fin: boolean): StreamFrame {
+    return outgoingStream(streamId, offset, length, fin)
   }
 
   writePayload<F extends PayloadFrame>(frame: F, _source: ByteSource, owner: FrameOwner<NoInfer<F>>): void {

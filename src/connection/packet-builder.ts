@@ -9,7 +9,14 @@ import type { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { SentPacket } from '../recovery/sent-packets.ts'
 import type { ConnectionId } from '../wire/connection-id.ts'
-import { type Frame, FrameType, isAckEliciting, type PayloadFrame } from '../wire/frame.ts'
+import {
+  type Frame,
+  FrameType,
+  isAckEliciting,
+  outgoingStream,
+  type PayloadFrame,
+  type StreamFrame,
+} from '../wire/frame.ts'
 import { encodeFrame, frameSize } from '../wire/frame-encode.ts'
 import { patchLength, writeLongHeader } from '../wire/long-header.ts'
 import type { Observer } from '../wire/observer.ts'
@@ -163,6 +170,10 @@ export class PacketBuilder implements PacketWriter {
     this.#record(frame, owner)
   }
 
+  streamFrame(streamId: number, offset: number, length: number, fin: boolean): StreamFrame {
+    return this.#sent?.streamFrame(streamId, offset, length, fin) ?? outgoingStream(streamId, offset, length, fin)
+  }
+
   expandDatagram(): void {
     this.#expand = true
   }
@@ -247,7 +258,7 @@ export class PacketBuilder implements PacketWriter {
         isMtuProbe: sent.isMtuProbe,
         isPtoProbe: sent.ackEliciting && this.#loss.probes(sent.space) > 0,
       },
-      sent.frames.slice(0, sent.frameCount),
+      sent.copyFrames(),
       packet.padding,
       now,
     )

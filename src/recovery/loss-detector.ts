@@ -481,7 +481,7 @@ function observeLoss(observer: Observer, packet: SentPacket, trigger: LossTrigge
       space: packet.space,
       packetNumber: packet.number,
       path: packet.path?.id ?? 0,
-      frames: packet.frames.slice(0, packet.frameCount),
+      frames: packet.copyFrames(),
       isMtuProbe: packet.isMtuProbe,
       trigger,
     },

@@ -204,6 +204,10 @@ export class TestPacket implements PacketWriter {
     return true
   }
 
+  streamFrame(): never {
+    throw new Error('No payload frames here')
+  }
+
   writePayload(): void {
     throw new Error('No payload frames here')
   }

@@ -114,3 +114,31 @@ test('a record keeps no frame and no owner alive once it is dropped', () => {
   expect(packet.owners[0]).not.toBe(owner)
   expect(packet.path).toBeUndefined()
 })
+
+describe('a STREAM frame', () => {
+  const owner = { onAcked() {}, onLost() {} }
+
+  test('is the record’s own, whatever packet it is of, as long as it is the only one', () => {
+    const ring = new SentPackets(APP)
+    const packet = ring.begin(path)
+    const first = packet.streamFrame(4, 0, 1000, false)
+    packet.addFrame(first, owner)
+    const second = packet.streamFrame(8, 500, 20, true)
+    packet.addFrame(second, owner)
+    expect(first).toMatchObject({ streamId: 4, offset: 0, length: 1000, fin: false })
+    expect(second).toMatchObject({ streamId: 8, offset: 500, length: 20, fin: true })
+    packet.begin(99, PacketState.building, APP, path)
+    const next = packet.streamFrame(12, 3, 2, true)
+    expect(next).toBe(first)
+    expect(next).toMatchObject({ streamId: 12, offset: 3, length: 2, fin: true })
+  })
+
+  test('is another one for whoever keeps what a packet carried', () => {
+    const packet = new SentPackets(APP).begin(path)
+    packet.addFrame(packet.streamFrame(4, 0, 1000, false), owner)
+    const kept = packet.copyFrames()
+    packet.begin(99, PacketState.building, APP, path)
+    packet.addFrame(packet.streamFrame(8, 7, 6, true), owner)
+    expect(kept).toMatchObject([{ streamId: 4, offset: 0, length: 1000, fin: false }])
+  })
+})

@@ -3,7 +3,7 @@
  * records in a ring indexed by packet number (RFC 9002 Appendix A.1). Decides nothing; `loss-detector.ts` does.
  */
 import type { Time } from '../base/time.ts'
-import { type Frame, FrameType } from '../wire/frame.ts'
+import { type Frame, FrameType, outgoingStream, type StreamFrame } from '../wire/frame.ts'
 import type { FrameOwner } from '../wire/packet-content.ts'
 import { PacketSpace } from '../wire/packet-type.ts'
 import type { PathEcn } from './ecn.ts'
@@ -58,6 +58,9 @@ export class SentPacket implements SampledPacket {
   readonly frames: Frame[] = []
   readonly owners: FrameOwner[] = []
   frameCount = 0
+  /** The frame that {@link streamFrame} hands out. */
+  readonly #streamFrame: StreamFrame = outgoingStream(0, 0, 0, false)
+  #isStreamFrameTaken = false
   sentTime: Time = 0
   /** When it was declared lost. */
   lostTime: Time = 0
@@ -83,6 +86,28 @@ export class SentPacket implements SampledPacket {
     // An owner is only ever given frames that it was recorded with, so its narrower parameter type is met.
     this.owners[index] = owner as FrameOwner<never> as FrameOwner
     this.frameCount = index + 1
+  }
+
+  /**
+   * A STREAM frame to be recorded here: the first of a packet is the record's own, since as a rule it is the only one, and bulk
+   * data leaves nothing behind for the garbage collector. It is the next packet's as soon as this one is forgotten.
+   */
+  streamFrame(streamId: number, offset: number, length: number, fin: boolean): StreamFrame {
+    if (this.#isStreamFrameTaken) return outgoingStream(streamId, offset, length, fin)
+    this.#isStreamFrameTaken = true
+    const frame = this.#streamFrame
+    frame.length = length
+    frame.streamId = streamId
+    frame.offset = offset
+    frame.fin = fin
+    return frame
+  }
+
+  /** Copies of the frames, for whoever keeps them. */
+  copyFrames(): Frame[] {
+    return this.frames
+      .slice(0, this.frameCount)
+      .map((frame) => (frame === this.#streamFrame ? { ...this.#streamFrame } : frame))
   }
 
   /** Tells the owners that their frames have arrived, and forgets them. */
@@ -129,6 +154,7 @@ export class SentPacket implements SampledPacket {
       this.owners[i] = NO_OWNER
     }
     this.frameCount = 0
+    this.#isStreamFrameTaken = false
   }
 
   /** Becomes the record of another packet. */

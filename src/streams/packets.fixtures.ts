@@ -1,6 +1,6 @@
 /** Two sets of streams and the packets between them, without protection, recovery or time of their own. */
 import type { Time } from '../base/time.ts'
-import { type Frame, FrameType, type PayloadFrame, type StreamFrame } from '../wire/frame.ts'
+import { type Frame, FrameType, outgoingStream, type PayloadFrame, type StreamFrame } from '../wire/frame.ts'
 import { frameSize } from '../wire/frame-encode.ts'
 import type { ByteSource, FrameOwner, PacketWriter } from '../wire/packet-content.ts'
 import { PacketSpace, PacketType } from '../wire/packet-type.ts'
@@ -39,6 +39,10 @@ export class TestPacket implements PacketWriter {
     this.remaining -= size
     this.records.push({ frame, received: frame, owner: owner as FrameOwner })
     return true
+  }
+
+  streamFrame(streamId: number, offset: number, length: number, fin: boolean): StreamFrame {
+    return outgoingStream(streamId, offset, length, fin)
   }
 
   writePayload<F extends PayloadFrame>(frame: F, source: ByteSource, owner: FrameOwner<NoInfer<F>>): void {

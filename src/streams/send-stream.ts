@@ -2,7 +2,6 @@
  * The sending half of a stream: the state machine of RFC 9000 §3.1, what it writes into packets, what it makes of acks,
  * losses, MAX_STREAM_DATA and STOP_SENDING. The bytes lie in `send-buffer.ts`; whose turn it is `scheduler.ts` says.
  */
-import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
 import { FrameType, type StreamDataBlockedFrame, type StreamFrame } from '../wire/frame.ts'
 import { streamPayloadRoom } from '../wire/frame-encode.ts'
@@ -408,9 +407,7 @@ export class SendStream implements FrameOwner<SendStreamFrame>, ControlSource, B
 
   #writeStream(packet: PacketWriter, offset: number, length: number): void {
     const fin = this.#finished && !this.#finAcked && offset + length === this.#buffer.end
-    const { id: streamId } = this
-    const frame: StreamFrame = { type: FrameType.stream, buffer: EMPTY, start: 0, length, streamId, offset, fin }
-    packet.writePayload(frame, this.#buffer, this)
+    packet.writePayload(packet.streamFrame(this.id, offset, length, fin), this.#buffer, this)
     this.#onFirstFrame()
     if (!fin) return
     this.#finPending = false

@@ -2,6 +2,7 @@
  * The frames of RFC 9000 §19, RFC 9221 §4 and draft-ietf-quic-reliable-stream-reset as one union of plain objects. The same object is decoded or encoded,
  * recorded with the packet that carried it, told to its owner when acknowledged or lost, and printed by qlog.
  */
+import { EMPTY } from '../base/bytes.ts'
 import type { RangeSet } from '../base/range-set.ts'
 import { PacketType, type ProtectedPacketType } from './packet-type.ts'
 
@@ -290,4 +291,9 @@ export function isAllowedIn(frameType: number, packetType: ProtectedPacketType):
     case PacketType.oneRtt:
       return true
   }
+}
+
+/** A STREAM frame to be sent: of its payload it holds the length alone. */
+export function outgoingStream(streamId: number, offset: number, length: number, fin: boolean): StreamFrame {
+  return { type: FrameType.stream, buffer: EMPTY, start: 0, length, streamId, offset, fin }
 }

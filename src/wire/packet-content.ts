@@ -3,7 +3,7 @@
  * is recorded of them, and who is told of their fate. They keep `connection/` small and RFC 9000 §13.3 in one place.
  */
 import type { Time } from '../base/time.ts'
-import type { Frame, PayloadFrame } from './frame.ts'
+import type { Frame, PayloadFrame, StreamFrame } from './frame.ts'
 import type { PacketSpace, ProtectedPacketType } from './packet-type.ts'
 
 /** A path of the connection; small integers, never used again after the path is gone. */
@@ -37,6 +37,8 @@ export interface PacketWriter {
   readonly remaining: number
   /** Encodes and records a control frame. `false`: it does not fit, nothing was written. */
   write<F extends Frame>(frame: F, owner: FrameOwner<NoInfer<F>>): boolean
+  /** A STREAM frame for `writePayload`; it is the next packet's once its fate is told, so nobody else keeps it. */
+  streamFrame(streamId: number, offset: number, length: number, fin: boolean): StreamFrame
   /**
    * Encodes and records a payload frame of `frame.length` bytes and copies them from `source` once: the bytes at the
    * frame's `offset` (0 for DATAGRAM). The caller has made sure, by `payloadRoom`, that it fits. The frame object is kept
