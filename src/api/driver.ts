@@ -48,6 +48,8 @@ export class Driver {
   onClosed: (transport: DatagramTransport) => void = () => {}
   #now: Time
   #flushQueued = false
+  /** Datagrams have come since the last flush: those that were there by then have the time of the first. */
+  #isInBurst = false
   #cancelTimer: (() => void) | undefined
   #timerAt: Time = NEVER
   #timerGranularity: Duration
@@ -173,7 +175,8 @@ export class Driver {
   }
 
   #receive(transport: DatagramTransport, bytes: Uint8Array, from: PathAddress, ecn: Ecn, segmentSize?: number): void {
-    const now = this.now()
+    const now = this.#isInBurst ? this.#now : this.now()
+    this.#isInBurst = true
     if (segmentSize === undefined || bytes.length <= segmentSize) {
       this.endpoint.receiveDatagram(bytes, from, transport, ecn, now)
     } else {
@@ -186,6 +189,7 @@ export class Driver {
 
   #onFlush(): void {
     this.#flushQueued = false
+    this.#isInBurst = false
     const start = this.now()
     this.#followHost(start)
     // What has arrived is processed before a timer that is due; a flush may be the first to see that one is.

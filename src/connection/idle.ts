@@ -42,6 +42,7 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
   #timeout: Duration
   #lowered: Duration = NEVER
   #keepAlive: 'auto' | Duration | false
+  // Numbers from the start, which both change with every packet: a field that is first `undefined` takes a new object each time.
   /** From when the idle timeout counts. */
   #restartedAt: Time = 0
   /** When a packet was last received, or one that asks for an answer sent. */

@@ -76,6 +76,7 @@ export class PacketReceiver {
   readonly #packet: ReceivedPacket
   readonly #observed: ReceivedPackets | undefined
   readonly #early = new Deque<EarlyPacket>()
+  /** Of the packets of the batch. */
   readonly #paths: (Path | undefined)[] = []
   #earlyBytes = 0
   #slot = -1
@@ -143,7 +144,6 @@ export class PacketReceiver {
       this.#arena.release(this.#slot)
       this.#slot = -1
       this.#used = 0
-      this.#paths.length = 0
     }
   }
 
@@ -303,6 +303,7 @@ export class PacketReceiver {
       for (let index = 0; index < batch.count; index++) {
         const path = this.#paths[index]
         if (path === undefined) continue
+        this.#paths[index] = undefined
         if (batch.status[index] === PacketStatus.done) {
           counters.openedPackets += 1
           this.#process(batch, index, path, undefined, now)

@@ -254,15 +254,26 @@ export class Endpoint {
 
   /** Takes a datagram from `via`. `bytes` is read during the call. Never throws. */
   receiveDatagram(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const isLong = isLongHeader(bytes[0] ?? 0)
-    const idLength = isLong ? 0 : idLengthAt(this.#ids, bytes, 0, bytes.length)
-    if (idLength < 0) return this.#receiveOrphan(bytes, from, via, now)
-    const key = peekDestination(bytes, 0, bytes.length, idLength)
-    if (key === undefined) return
-    const entry = this.#routing.find(key) ?? (this.#ids.length === 0 ? this.#routing.findAddress(via, from) : undefined)
-    if (entry !== undefined) return this.#deliver(entry, bytes, from, via, ecn, now)
-    if (isLong) this.#reception?.receive(bytes, from, via, ecn, now)
+    if (isLongHeader(bytes[0] ?? 0)) return this.#receiveLong(bytes, from, via, ecn, now)
+    const idLength = idLengthAt(this.#ids, bytes, 0, bytes.length)
+    if (idLength >= bytes.length) return
+    const known = idLength > 0 ? this.#routing.findAt(bytes, 1, idLength) : undefined
+    const entry = known ?? this.#atAddress(via, from)
+    if (entry !== undefined) this.#deliver(entry, bytes, from, via, ecn, now)
     else this.#receiveOrphan(bytes, from, via, now)
+  }
+
+  #receiveLong(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+    const key = peekDestination(bytes, 0, bytes.length, 0)
+    if (key === undefined) return
+    const entry = this.#routing.find(key) ?? this.#atAddress(via, from)
+    if (entry !== undefined) this.#deliver(entry, bytes, from, via, ecn, now)
+    else this.#reception?.receive(bytes, from, via, ecn, now)
+  }
+
+  /** Connections whose ids have no length are told apart by address (RFC 9000 §5.1). */
+  #atAddress(via: Carrier, from: PathAddress): Entry | undefined {
+    return this.#ids.length === 0 ? this.#routing.findAddress(via, from) : undefined
   }
 
   /** Runs every timer that is due. */

@@ -40,6 +40,28 @@ describe('Routing', () => {
     expect([routes.find(idOf(1).key), routes.size]).toEqual([undefined, 0])
   })
 
+  test('finds the connection of an id in a datagram, the same as last time or another, until the id is removed', () => {
+    const routes = routing()
+    routes.addId(idOf(1, 2), A)
+    routes.addId(idOf(1, 3), B)
+    routes.addId(idOf(2, 3, 4), A)
+    const bytes = Uint8Array.of(0x40, 1, 2, 3, 4, 1, 3)
+    for (let round = 0; round < 2; round++) {
+      expect([routes.findAt(bytes, 1, 2), routes.findAt(bytes, 1, 2)]).toEqual([A, A])
+      expect([routes.findAt(bytes, 5, 2), routes.findAt(bytes, 5, 2)]).toEqual([B, B])
+      expect([routes.findAt(bytes, 2, 3), routes.findAt(bytes, 2, 2), routes.findAt(bytes, 2, 3)]).toEqual([
+        A,
+        undefined,
+        A,
+      ])
+    }
+    routes.removeId(idOf(2, 3, 4), A)
+    expect(routes.findAt(bytes, 2, 3)).toBeUndefined()
+    expect(routes.findAt(bytes, 5, 2)).toBe(B)
+    routes.removeConnection(B)
+    expect(routes.findAt(bytes, 5, 2)).toBeUndefined()
+  })
+
   test('finds a connection without ids by carrier and address', () => {
     const routes = routing()
     const carrier = testCarrier()

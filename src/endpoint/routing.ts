@@ -5,7 +5,7 @@
 import { toLatin1 } from '../base/bytes.ts'
 import { hmac } from '../crypto/hkdf.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
-import { type ConnectionId, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
+import { type ConnectionId, MAX_CONNECTION_ID_LENGTH, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
 
 /** Keys of the maps that one connection has entries in. */
 interface Entries {
@@ -21,6 +21,10 @@ export class Routing<C extends object> {
   readonly #tokens = new Map<string, C>()
   readonly #addresses = new Map<Carrier, Map<PathAddress, C>>()
   readonly #entries = new Map<C, Entries>()
+  /** The id of the last datagram, which is as a rule that of the next, and whose it is. */
+  readonly #recentId = new Uint8Array(MAX_CONNECTION_ID_LENGTH)
+  #recentLength = 0
+  #recent: C | undefined
 
   /** @param secret 32 random bytes, of this object alone. */
   constructor(secret: Uint8Array) {
@@ -46,6 +50,7 @@ export class Routing<C extends object> {
   /** The id is not the connection's any more; harmless if it never was. */
   removeId(id: ConnectionId, connection: C): void {
     if (this.#ids.get(id.key) !== connection) return
+    this.#recent = undefined
     this.#ids.delete(id.key)
     this.#entries.get(connection)?.ids.delete(id.key)
   }
@@ -53,6 +58,23 @@ export class Routing<C extends object> {
   /** The connection of an id, given by its `ConnectionId.key`. */
   find(key: string): C | undefined {
     return this.#ids.get(key)
+  }
+
+  /** The connection of the id of `length` bytes, 20 at most, at `start`. Where it is that of the last call, no key is made. */
+  findAt(bytes: Uint8Array, start: number, length: number): C | undefined {
+    if (this.#recent !== undefined && this.#isRecent(bytes, start, length)) return this.#recent
+    const found = this.#ids.get(toLatin1(bytes, start, start + length))
+    if (found === undefined) return undefined
+    for (let index = 0; index < length; index++) this.#recentId[index] = bytes[start + index] ?? 0
+    this.#recentLength = length
+    this.#recent = found
+    return found
+  }
+
+  #isRecent(bytes: Uint8Array, start: number, length: number): boolean {
+    if (length !== this.#recentLength) return false
+    for (let index = 0; index < length; index++) if (bytes[start + index] !== this.#recentId[index]) return false
+    return true
   }
 
   /** For a connection whose own ids have no length. `false`: another connection has that carrier and address. */
@@ -111,6 +133,7 @@ export class Routing<C extends object> {
   removeConnection(connection: C): void {
     const entries = this.#entries.get(connection)
     if (entries === undefined) return
+    this.#recent = undefined
     this.#entries.delete(connection)
     for (const key of entries.ids) this.#ids.delete(key)
     for (const key of entries.tokens) this.#tokens.delete(key)
