@@ -166,6 +166,10 @@ export class Scene {
     await connection.close()
   }
 
+  begin(): Promise<QuicConnection> {
+    return this.#begin(this.#trust)
+  }
+
   async #begin(options: Omit<ConnectOptions, 'address'>): Promise<QuicConnection> {
     const { address } = this.#server
     if (this.#endpoint !== undefined) return this.#endpoint.connect(address, options)

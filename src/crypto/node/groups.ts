@@ -3,10 +3,11 @@
  * randomness is not asked, so a seed does not reproduce a handshake of this engine.
  */
 import { Buffer } from 'node:buffer'
-import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
+import { createECDH, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { checkSecret, checkShare, diffieHellmanGroup, SECP256R1, SECP384R1, X25519 } from '../key-exchange.ts'
 import type { KeyExchange, KeyShare } from '../provider.ts'
 import { bufferOf } from './buffer.ts'
+import { keyOfText, readsTextFaster } from './spki.ts'
 
 /** X25519 (RFC 7748). */
 export const nodeX25519: KeyExchange = /* @__PURE__ */ diffieHellmanGroup(X25519, generateX25519)
@@ -29,11 +30,18 @@ function generateX25519(): KeyShare {
     share: new Uint8Array(Buffer.from(x ?? '', 'base64url')),
     agree(peer) {
       checkShare(X25519, peer)
-      const key = { kty: 'OKP', crv: 'X25519', x: bufferOf(peer).toString('base64url') }
-      const peerKey = createPublicKey({ key, format: 'jwk' })
-      return checkSecret(new Uint8Array(diffieHellman({ privateKey, publicKey: peerKey })))
+      return checkSecret(new Uint8Array(diffieHellman({ privateKey, publicKey: readX25519(peer) })))
     },
   }
+}
+
+/** What stands before the 32 bytes of an X25519 key in its SubjectPublicKeyInfo (RFC 8410 §4). */
+const X25519_PREFIX = '302a300506032b656e032100'
+
+function readX25519(bytes: Uint8Array): KeyObject {
+  if (readsTextFaster()) return keyOfText(X25519_PREFIX, bytes)
+  const key = { kty: 'OKP', crv: 'X25519', x: bufferOf(bytes).toString('base64url') }
+  return createPublicKey({ key, format: 'jwk' })
 }
 
 function generatePoint(group: number, curve: string): KeyShare {

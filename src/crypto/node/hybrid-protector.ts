@@ -47,9 +47,6 @@ export class HybridProtector implements PacketProtector {
   /** Packets that are still for the kernels. */
   #kernelsOnly: number
   readonly #nodeFrom: number
-  readonly #key: Uint8Array
-  readonly #iv: Uint8Array
-  readonly #headerKey: Uint8Array
   /** Made when they are first needed: many keys protect a handful of packets. */
   #blocks: Cipheriv | undefined
   #node: NodeProtector | undefined
@@ -74,9 +71,6 @@ export class HybridProtector implements PacketProtector {
     this.#kernelsOnly = limits.sharedAfter
     this.#nodeFrom = this.#isAes ? limits.nodeFromAes : limits.nodeFromChaCha
     this.#wasm = new WasmProtector(engine, suite, key, iv, headerKey)
-    this.#key = key.slice()
-    this.#iv = iv.slice()
-    this.#headerKey = headerKey.slice()
   }
 
   seal(batch: PacketBatch, from: number, to: number): void {
@@ -112,7 +106,6 @@ export class HybridProtector implements PacketProtector {
     this.#wasm.discard()
     this.#node?.discard()
     this.#node = undefined
-    for (const secret of [this.#key, this.#iv, this.#headerKey]) secret.fill(0)
     if (this.#blocks === undefined) return
     this.#blocks.final()
     this.#blocks = undefined
@@ -185,8 +178,8 @@ export class HybridProtector implements PacketProtector {
 
   #useBlocks(): Cipheriv {
     if (this.#blocks !== undefined) return this.#blocks
-    const key = createSecretKey(this.#key)
-    const blocks = createCipheriv(this.#key.length === 16 ? 'aes-128-ecb' : 'aes-256-ecb', key, null)
+    const { key } = this.#wasm.keys()
+    const blocks = createCipheriv(key.length === 16 ? 'aes-128-ecb' : 'aes-256-ecb', createSecretKey(key), null)
     // Without padding each update gives back exactly its own blocks.
     blocks.setAutoPadding(false)
     this.#blocks = blocks
@@ -194,7 +187,9 @@ export class HybridProtector implements PacketProtector {
   }
 
   #useNode(): NodeProtector {
-    this.#node ??= new NodeProtector(this.#engine.arena, this.#suite, this.#key, this.#iv, this.#headerKey)
+    if (this.#node !== undefined) return this.#node
+    const { key, iv, headerKey } = this.#wasm.keys()
+    this.#node = new NodeProtector(this.#engine.arena, this.#suite, key, iv, headerKey)
     return this.#node
   }
 }

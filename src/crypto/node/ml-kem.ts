@@ -5,6 +5,7 @@ import { ENCAPSULATION_KEY_LENGTH, hybridGroup, type MlKem768 } from '../hybrid-
 import type { KeyExchange } from '../provider.ts'
 import { bufferOf } from './buffer.ts'
 import { nodeX25519 } from './groups.ts'
+import { keyOfText, readsTextFaster } from './spki.ts'
 
 /** What stands before an encapsulation key of ML-KEM-768 in its SubjectPublicKeyInfo (draft-ietf-lamps-kyber-certificates §4). */
 const PREFIX = '308204b2300b0609608648016503040402038204a100'
@@ -73,6 +74,7 @@ function exportKey(key: crypto.KeyObject): Uint8Array {
 }
 
 function importKey(bytes: Uint8Array): crypto.KeyObject {
+  if (readsTextFaster()) return keyOfText(PREFIX, bytes)
   if (abilityHere() === 'raw') return rawKey(bufferOf(bytes))
   const key = Buffer.concat([Buffer.from(PREFIX, 'hex'), bytes])
   return crypto.createPublicKey({ key, format: 'der', type: 'spki' })

@@ -66,6 +66,17 @@ export class WasmProtector implements PacketProtector, ContextOwner {
     this.#engine.forget(this, this.#context)
   }
 
+  /** Views of the keys, until they are wiped. */
+  keys(): { readonly key: Uint8Array; readonly iv: Uint8Array; readonly headerKey: Uint8Array } {
+    const length = this.#keyLength
+    const keys = this.#keys
+    return {
+      key: keys.subarray(0, length),
+      iv: keys.subarray(2 * length),
+      headerKey: keys.subarray(length, 2 * length),
+    }
+  }
+
   expandTo(context: number): void {
     const { bytes } = this.#engine
     const keys = this.#keys
