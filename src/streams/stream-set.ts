@@ -66,7 +66,7 @@ export class StreamSet implements FrameSource {
   #sendLimits = { bidiOfPeer: 0, bidiOfOurs: 0, uniOfOurs: 0 }
   /** The stream of the last frame, which is as a rule that of the next. */
   #recent: Stream | undefined
-  #closed: Error | undefined
+  #closed: Error | 'unsaid' | undefined
   readonly #accounts = new StreamAccounts()
 
   constructor(options: StreamSetOptions) {
@@ -129,7 +129,7 @@ export class StreamSet implements FrameSource {
    * @throws StreamClosedError when the connection is over.
    */
   open(direction: StreamDirection): Stream | undefined {
-    if (this.#closed !== undefined) throw new StreamClosedError(undefined, 'connection', { cause: this.#closed })
+    if (this.#closed !== undefined) throw new StreamClosedError(undefined, 'connection', { cause: this.#closeError() })
     const limits = direction === 'bidirectional' ? this.#bidirectional : this.#unidirectional
     const index = limits.open()
     return index === undefined ? undefined : this.#create(streamId(index, this.#role, direction))
@@ -174,6 +174,11 @@ export class StreamSet implements FrameSource {
     this.#context.held = this.#beyondLimits()
     for (const stream of this.#streams.values()) stream.send?.rewind()
     this.onPeerParameters(parameters)
+  }
+
+  #closeError(): Error {
+    if (!(this.#closed instanceof Error)) this.#closed = new Error('The connection is closed')
+    return this.#closed
   }
 
   #dropAll(error: Error): void {
@@ -332,11 +337,12 @@ export class StreamSet implements FrameSource {
    */
   close(error?: Error): void {
     if (this.#closed !== undefined) return
-    const cause = error ?? new Error('The connection is closed')
-    this.#closed = cause
+    // A stack trace costs as much as all that follows: a closed set without streams makes its error when it is asked for one.
+    this.#closed = error ?? 'unsaid'
+    const cause = this.#streams.size === 0 ? undefined : this.#closeError()
     for (const stream of this.#streams.values()) {
       this.#accounts.onEnded(stream)
-      stream.close(cause)
+      if (cause !== undefined) stream.close(cause)
     }
     this.#streams.clear()
     this.#recent = undefined

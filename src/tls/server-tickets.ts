@@ -22,6 +22,7 @@ export function emitTickets(agreement: ServerAgreement, resumptionSecret: Uint8A
   const lifetime = Math.min(tickets.lifetime, MAX_TICKET_LIFETIME, rest)
   if (lifetime <= 0) return
   const allowsEarlyData = tickets.acceptEarlyData !== undefined
+  const ticketContext = tickets.context()
   for (let count = 0; count < tickets.count; count++) {
     const nonce = Uint8Array.of(count)
     const key = ticketPsk(suite.hash, resumptionSecret, nonce)
@@ -38,7 +39,7 @@ export function emitTickets(agreement: ServerAgreement, resumptionSecret: Uint8A
       authenticatedAt,
       ageAdd,
       allowsEarlyData,
-      context: tickets.context(),
+      context: ticketContext,
     })
     key.fill(0)
     const bytes = encodeNewSessionTicket({ lifetime, ageAdd, nonce, ticket, allowsEarlyData })

@@ -152,6 +152,14 @@ const PARAMETERS: Readonly<Record<number, Parameter>> = {
   4278509083: { kind: 'microseconds', name: 'minAckDelay' },
 }
 
+let known: ReadonlyMap<number, Parameter> | undefined
+
+/** {@link PARAMETERS} by id, made at the first use. Keys that are array indices come in ascending order, so the ids do. */
+function knownParameters(): ReadonlyMap<number, Parameter> {
+  known ??= new Map(Object.entries(PARAMETERS).map(([id, parameter]) => [Number(id), parameter]))
+  return known
+}
+
 /**
  * Decodes what `sender` declared.
  * @throws TransportError TRANSPORT_PARAMETER_ERROR, and nothing else: cut short, sent twice, not of its size, out of its
@@ -171,7 +179,7 @@ export function decodeTransportParameters(bytes: Uint8Array, sender: Role): Tran
     if (!reader.ok) throw parameterError('The transport parameters are cut short')
     if (seen.has(id)) throw parameterError(`Transport parameter 0x${id.toString(16)} is there twice`)
     seen.add(id)
-    const parameter = PARAMETERS[Number(id)]
+    const parameter = knownParameters().get(Number(id))
     if (parameter !== undefined) {
       if ('serverOnly' in parameter && parameter.serverOnly && sender === 'client') {
         throw parameterError(`Transport parameter ${parameter.name} came from a client`)
@@ -297,18 +305,16 @@ function parameterError(reason: string): TransportError {
 export function encodeTransportParameters(parameters: TransportParameters, sender: Role): Uint8Array {
   const writer = new Writer()
   const value = new Writer(64)
-  // Keys that are array indices come in ascending order, so the ids do.
-  for (const [key, parameter] of Object.entries(PARAMETERS)) {
+  for (const [id, parameter] of knownParameters()) {
     if (parameters[parameter.name] === DEFAULT_TRANSPORT_PARAMETERS[parameter.name]) continue
     if ('serverOnly' in parameter && parameter.serverOnly && sender === 'client') {
       throw new TypeError(`A client does not send the transport parameter ${parameter.name}`)
     }
     value.clear()
     encodeParameter(parameter, parameters, value)
-    const bytes = value.finish()
-    writer.varint(Number(key))
-    writer.varint(bytes.length)
-    writer.bytes(bytes)
+    writer.varint(id)
+    writer.varint(value.length)
+    writer.bytes(value.buffer.subarray(0, value.length))
   }
   for (const [id, bytes] of parameters.unknown) {
     writer.varint(id)
