@@ -35,14 +35,18 @@ export interface UdpOptions {
   readonly receiveBufferSize?: number
   /** Bytes asked of the kernel; 4 MiB by default. Less is accepted. */
   readonly sendBufferSize?: number
-  /** Bytes of the longest datagram that is sent; by default 65,507, which is more than most networks carry in one piece. */
+  /**
+   * Bytes of the longest datagram that is sent; by default what UDP carries: 65,507, and 65,527 from a socket of IPv6 alone. That is more
+   * than most networks carry in one piece: the kernel cuts what is above the link's MTU into fragments.
+   */
   readonly maxDatagramSize?: number
   /** Hears what a sink threw, which sinks should not. The datagram counts as delivered. */
   readonly onError?: (error: unknown) => void
 }
 
-/** The longest payload of IPv4; UDP over IPv6 could carry 20 bytes more. */
-const MAX_UDP_PAYLOAD = 65_507
+/** The longest payloads: the length of a packet of IPv4 counts its own header of 20 bytes, that of IPv6 does not. */
+const MAX_PAYLOAD_IPV4 = 65_507
+const MAX_PAYLOAD_IPV6 = 65_527
 const BUFFER_SIZE = 4 << 20
 /** Datagrams kept between binding and `open`. */
 const MAX_EARLY = 256
@@ -151,7 +155,7 @@ export class UdpTransport implements DatagramTransport {
     busyPeers?: (listener: UdpSocketListener) => BusyPeers,
   ) {
     const { address, port } = socket.local
-    this.maxDatagramSize = options.maxDatagramSize ?? MAX_UDP_PAYLOAD
+    this.maxDatagramSize = options.maxDatagramSize ?? (reach === 'ipv6' ? MAX_PAYLOAD_IPV6 : MAX_PAYLOAD_IPV4)
     this.localAddress = join(address, port)
     this.port = port
     this.#socket = socket

@@ -84,6 +84,8 @@ export class Transmitter {
   #slot = -1
   // The path whose packets have been sent since it became the active one.
   #usedPath: Path
+  // Data waits until window and pacer let an MTU probe leave.
+  #isSaving = false
   /** When the pacer lets the next datagram go; NEVER where pacing holds nothing back. */
   nextSendTime: Time = NEVER
 
@@ -110,6 +112,7 @@ export class Transmitter {
   poll(now: Time): OutgoingDatagram | undefined {
     this.release()
     this.nextSendTime = NEVER
+    this.#isSaving = false
     const { paths, closing } = this.#parts
     const isFull = paths.isFull(paths.active)
     if (closing.state !== 'open') return closing.wantsToSend && !isFull ? this.#closeFlight(now) : undefined
@@ -348,7 +351,9 @@ export class Transmitter {
 
   /** What the state of path and space allows (RFC 9002 §7: acknowledgements and probes pass the congestion window). */
   #mode(space: PacketSpaceState, path: Path, size: number, now: Time): SendMode {
-    const mode = sendMode(path.recovery, false, size, this.#probes(space), now)
+    const probes = this.#probes(space)
+    if (this.#isSaving && path === this.#parts.paths.active) return probes > 0 ? SendMode.probe : SendMode.ack
+    const mode = sendMode(path.recovery, false, size, probes, now)
     if (mode === SendMode.paced) this.nextSendTime = path.recovery.pacer.nextTime(size, now)
     return mode
   }
@@ -390,7 +395,9 @@ export class Transmitter {
     if (blocked) return 0
     // RFC 9000 §8.2.1, §14.1: whatever the carrier would rather have, these fill 1,200 bytes.
     const needsBase = path.owesProbe || !spaces.initial.isDiscarded
-    const size = path.recovery.maxDatagramSize
+    // What the path has come to carry less of must not keep a probe from arriving that asks for an acknowledgement.
+    const size =
+      loss.ptoCount > 0 ? Math.min(path.recovery.maxDatagramSize, MIN_DATAGRAM_SIZE) : path.recovery.maxDatagramSize
     return Math.min(needsBase ? Math.max(size, MIN_DATAGRAM_SIZE) : size, room)
   }
 
@@ -418,7 +425,9 @@ export class Transmitter {
     if (!handshake.isConfirmed || spaces.oneRtt?.hasWrite !== true) return undefined
     const size = path.mtu?.probeSize(now)
     if (size === undefined || path.sendAllowance < size) return undefined
-    if (this.#mode(spaces.application, path, size, now) !== SendMode.any) return undefined
+    // Data that took each bit of window as it opens would never leave enough of it for a much larger datagram.
+    this.#isSaving = this.#mode(spaces.application, path, size, now) !== SendMode.any
+    if (this.#isSaving) return undefined
     const slot = arena.acquire()
     if (slot < 0) return undefined
     this.#slot = slot
@@ -433,7 +442,7 @@ export class Transmitter {
       this.#parts.ackFrequency.writeImmediateAck(builder)
       builder.endPacket()
       used = builder.endDatagram(size, this.#batch, now)
-      path.mtu?.onProbeSent(now)
+      path.mtu?.onProbeSent(size)
     }
     return this.#launch(used, used, path, now)
   }

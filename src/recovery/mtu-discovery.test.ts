@@ -4,8 +4,12 @@ import { NEVER } from '../base/time.ts'
 import { MtuDiscovery } from './mtu-discovery.ts'
 import { APP, Scenario } from './recovery.fixtures.ts'
 
-function discovery(max?: number): { sender: Scenario; mtu: MtuDiscovery; changes: number[] } {
-  const sender = new Scenario()
+/** The window is large enough for any probe, unless it is given. */
+function discovery(
+  max?: number,
+  initialWindow = 1_000_000,
+): { sender: Scenario; mtu: MtuDiscovery; changes: number[] } {
+  const sender = new Scenario({ path: { initialWindow } })
   const changes: number[] = []
   const mtu = new MtuDiscovery({
     path: sender.path,
@@ -15,13 +19,13 @@ function discovery(max?: number): { sender: Scenario; mtu: MtuDiscovery; changes
   return { sender, mtu, changes }
 }
 
-/** Searches on a link that carries `link` bytes; returns the probes. */
-function search(mtu: MtuDiscovery, link: number, now = 0): number[] {
+/** Searches on a link that carries `link` bytes, but for the probes (counted from 0) that `lost` names; returns the probes. */
+function search(mtu: MtuDiscovery, link: number, now = 0, lost: readonly number[] = []): number[] {
   const probes: number[] = []
   for (let size = mtu.probeSize(now); size !== undefined; size = mtu.probeSize(now)) {
+    mtu.onProbeSent(size)
     probes.push(size)
-    mtu.onProbeSent(now)
-    if (size <= link) mtu.onProbeAcked(size, now)
+    if (size <= link && !lost.includes(probes.length - 1)) mtu.onProbeAcked(size, now)
     else mtu.onProbeLost(size, now)
     if (probes.length > 200) throw new Error('The search does not end')
   }
@@ -55,30 +59,89 @@ describe('the search', () => {
   test('one probe at a time', () => {
     const { mtu } = discovery()
     mtu.start()
-    mtu.onProbeSent(0)
+    mtu.onProbeSent(1452)
     expect(mtu.probeSize(10)).toBeUndefined()
     mtu.onProbeLost(1452, 20)
-    expect(mtu.probeSize(20)).toBe(1452)
+    expect(mtu.probeSize(20)).toBe(1326)
   })
 
-  test('a size counts as too large after three losses, then the middle is tried', () => {
+  test('a loss turns it to less; where it ends, the size above counts as too large after three', () => {
     const { mtu } = discovery()
     mtu.start()
-    expect(search(mtu, 1399).slice(0, 5)).toEqual([1452, 1452, 1452, 1326, 1389])
-    expect(mtu.current).toBeGreaterThan(1399 - 16)
-    expect(mtu.current).toBeLessThanOrEqual(1399)
+    expect(search(mtu, 1399)).toEqual([1452, 1326, 1389, 1420, 1404, 1404, 1404])
+    expect(mtu.current).toBe(1389)
+  })
+
+  test('whichever probes chance takes, the size is found', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1452, max: 65_527 }), fc.array(fc.nat(30), { maxLength: 2 }), (max, lost) => {
+        const { mtu } = discovery(max)
+        mtu.start()
+        search(mtu, 65_527, 0, lost)
+        expect(mtu.current).toBe(max)
+      }),
+    )
+  })
+
+  test('of large sizes the common ones come first, and a gain of a sixty-fourth is not worth a probe', () => {
+    const found = (link: number): [number, number[]] => {
+      const { mtu } = discovery(65_527)
+      mtu.start()
+      const probes = search(mtu, link)
+      return [mtu.current, probes]
+    }
+    expect(found(65_527)).toEqual([65_527, [65_527]])
+    expect(found(65_507)).toEqual([65_507, [65_527, 65_507, 65_527, 65_527]])
+    expect(found(8972)[0]).toBe(8972)
+    expect(found(8972)[1].slice(0, 3)).toEqual([65_527, 65_507, 8972])
+    expect(found(8972)[1].length).toBeLessThan(16)
+    expect(found(1472)[1].slice(0, 5)).toEqual([65_527, 65_507, 8972, 8952, 1472])
+    expect(found(1452)[0]).toBe(1452)
+  })
+
+  test('a probe leaves room in the window for two datagrams; what does not fit is approached by steps to twice as much at least', () => {
+    const { mtu, sender } = discovery(65_527, 12_000)
+    mtu.start()
+    expect(search(mtu, 65_527)).toEqual([8972])
+    expect(sender.path.congestionWindow).toBe(2 * 8972)
+    expect(mtu.isSearching).toBe(true)
+    for (const { at, window, probe } of [
+      { at: 100, window: 35_000, probe: undefined },
+      { at: 200, window: 36_000, probe: 36_000 - 2 * 8972 },
+      { at: 300, window: 200_000, probe: 65_527 },
+    ]) {
+      const missing = window - sender.path.congestionWindow
+      const sent = sender.send(at, { size: missing })
+      sender.ack(at + 50, [sent, sent + 1])
+      expect(sender.path.congestionWindow).toBe(window)
+      expect(mtu.probeSize(at + 50)).toBe(probe)
+    }
+  })
+
+  test('the smallest of windows has room for a probe of common size', () => {
+    for (const [window, max, probe] of [
+      [2400, 1452, 1452],
+      [2400, 65_527, 1472],
+    ] as const) {
+      const { mtu } = discovery(max, window)
+      mtu.start()
+      expect(mtu.probeSize(0)).toBe(probe)
+      expect(mtu.isSearching).toBe(true)
+    }
   })
 
   //= rfc9000#14.2-p2-1
-  test('finds every link to within 16 bytes, and never more than it carries', () => {
+  test('finds every link to within 16 bytes or a sixty-fourth, in 17 probes, and never more than it carries', () => {
+    const size = fc.oneof(fc.integer({ min: 1200, max: 9000 }), fc.integer({ min: 1200, max: 65_527 }))
     fc.assert(
-      fc.property(fc.integer({ min: 1200, max: 9000 }), fc.integer({ min: 1200, max: 9000 }), (link, max) => {
+      fc.property(size, size, (link, max) => {
         const { mtu } = discovery(max)
         mtu.start()
         const probes = search(mtu, link)
-        expect(mtu.current).toBeLessThanOrEqual(Math.min(link, max))
-        expect(mtu.current).toBeGreaterThan(Math.min(link, max) - 16)
-        expect(probes.length).toBeLessThan(45)
+        const best = Math.min(link, max)
+        expect(mtu.current).toBeLessThanOrEqual(best)
+        expect(mtu.current).toBeGreaterThanOrEqual(best - Math.max(16, best / 64))
+        expect(probes.length).toBeLessThanOrEqual(17)
       }),
     )
   })
@@ -130,7 +193,7 @@ describe('with the loss detector', () => {
     const { mtu, sender } = discovery()
     mtu.start()
     sender.send(0, { isMtuProbe: true, size: 1452 })
-    mtu.onProbeSent(0)
+    mtu.onProbeSent(1452)
     sender.sendAt(1, 1, 1)
     const window = sender.path.congestionWindow
     sender.ack(50, [1, 4])
@@ -139,14 +202,14 @@ describe('with the loss detector', () => {
     expect(sender.path.isInRecovery).toBe(false)
     expect(sender.path.bytesInFlight).toBe(0)
     expect(sender.ledger.lostIn(APP)).toEqual([0])
-    expect(mtu.probeSize(50)).toBe(1452)
+    expect(mtu.probeSize(50)).toBe(1326)
   })
 
   test('an acknowledged probe raises the size of the path and of its controller', () => {
     const { mtu, sender } = discovery()
     mtu.start()
     sender.send(0, { isMtuProbe: true, size: 1452 })
-    mtu.onProbeSent(0)
+    mtu.onProbeSent(1452)
     sender.ack(50, [0, 1])
     expect(mtu.current).toBe(1452)
     expect(sender.path.maxDatagramSize).toBe(1452)
@@ -163,7 +226,7 @@ describe('black holes', () => {
     return all
   }
 
-  test('three rounds in which large packets are lost and none arrives lead back to 1200, and to a new search', () => {
+  test('three rounds in which large packets are lost and none arrives lead back to 1200, and to a search for less', () => {
     const { mtu, sender } = found()
     for (let round = 1; round <= 3; round++) {
       const now = 1000 * round
@@ -174,7 +237,7 @@ describe('black holes', () => {
     }
     expect(mtu.current).toBe(1200)
     expect(sender.path.maxDatagramSize).toBe(1200)
-    expect(search(mtu, 1300, 5000).slice(0, 3)).toEqual([1452, 1452, 1452])
+    expect(search(mtu, 1300, 5000)[0]).toBe(1326)
     expect(mtu.current).toBeGreaterThan(1284)
   })
 
@@ -223,6 +286,9 @@ describe('black holes', () => {
     expect(mtu.probeSize(2000)).toBeUndefined()
     const probe = sender.send(3000, { size: 1200 })
     sender.ack(3050, [probe, probe + 1])
-    expect(mtu.probeSize(3050)).toBe(1452)
+    expect(mtu.probeSize(3050)).toBe(1326)
+    // It was an outage: what was lost in it is not too large.
+    search(mtu, 1452, 4000)
+    expect(mtu.current).toBe(1452)
   })
 })

@@ -12,14 +12,24 @@ export const BASE_MTU = 1200
 /** The largest payload of a 1,500-byte link over IPv6. */
 export const DEFAULT_MAX_MTU = 1452
 
-/** MAX_PROBES: losses of one size after which it counts as too large (RFC 8899 §5.1.2). */
+/** MAX_PROBES: losses of the least size that is too large after which the search is over (RFC 8899 §5.1.2). */
 const MAX_PROBES = 3
+
+/**
+ * Sizes worth a probe before others (RFC 8899 §5.3.2): what Ethernet and jumbo frames leave of 1,500 and 9,000 bytes over IPv6
+ * and IPv4, and the longest payload of IPv4, whatever the link.
+ */
+const COMMON_SIZES = [65_507, 8972, 8952, 1472, 1452] as const
 
 /** PMTU_RAISE_TIMER (RFC 8899 §5.1.1), in ms. */
 const RAISE_INTERVAL: Duration = 600_000
 
-/** A gain that is not worth a probe (RFC 8899 §5.3.2), bytes. */
+/** A gain that is not worth a probe (RFC 8899 §5.3.2): so many bytes, and of large sizes this share. */
 const MIN_GAIN = 16
+const MIN_GAIN_SHARE = 1 / 64
+
+/** A step to a size that is not common, for lack of window, makes datagrams so many times as large at least. */
+const WORTHY_STEP = 2
 
 /** Rounds of losses of large packets, none of them acknowledged in between, that make a black hole (RFC 8899 §4.3). */
 const BLACK_HOLE_ROUNDS = 3
@@ -47,9 +57,9 @@ export class MtuDiscovery {
   #current = BASE_MTU
   // The least size known, or believed, to be too large; #max + 1 while nothing is.
   #tooLarge: number
+  // Losses of probes of that size.
+  #losses = 0
   #isRunning = false
-  // Losses of probes of #probed.
-  #failures = 0
   #probed = 0
   #isProbeInFlight = false
   #raiseAt: Time = NEVER
@@ -83,9 +93,9 @@ export class MtuDiscovery {
     return this.#max
   }
 
-  /** Whether the search goes on. */
+  /** Whether the search goes on, if only once the window has room for its next probe. */
   get isSearching(): boolean {
-    return this.#isRunning && this.#nextSize() !== undefined
+    return this.#isRunning && this.#raiseAt === NEVER && this.#nextSize() !== undefined
   }
 
   /** Begins to search: the handshake has shown that the path carries the base size (RFC 9000 §14.3.1). */
@@ -115,18 +125,20 @@ export class MtuDiscovery {
     if (this.#current > max) this.#setCurrent(max)
   }
 
-  /** The size of the probe to be sent now, or `undefined` where none is. Asking again gives the same answer. */
+  /**
+   * The size of the probe to be sent as soon as the congestion window has room for it, or `undefined` where none is. Where the
+   * window is too small for the size that is best tried next, it is a smaller one.
+   */
   probeSize(now: Time): number | undefined {
     if (!this.#isRunning || this.#isProbeInFlight || this.#awaitsBase) return undefined
     if (now >= this.#raiseAt) this.onTimeout(now)
-    return this.#nextSize()
+    if (this.#raiseAt !== NEVER) return undefined
+    const size = this.#nextSize()
+    return size === undefined ? undefined : this.#affordable(size)
   }
 
-  /** The probe that `probeSize` asked for has left. */
-  onProbeSent(_now: Time): void {
-    const size = this.#nextSize()
-    if (size === undefined) return
-    if (size !== this.#probed) this.#failures = 0
+  /** A probe of the size that `probeSize` asked for has left. */
+  onProbeSent(size: number): void {
     this.#probed = size
     this.#isProbeInFlight = true
   }
@@ -135,12 +147,12 @@ export class MtuDiscovery {
   onProbeAcked(size: number, now: Time): void {
     if (size === this.#probed) this.#isProbeInFlight = false
     this.onPacketAcked(size, now)
-    // A late acknowledgement refutes that the size is too large.
-    if (size >= this.#tooLarge) this.#tooLarge = this.#max + 1
-    if (size > this.#current && size <= this.#max) {
-      this.#failures = 0
-      this.#setCurrent(size)
+    // An acknowledgement, however late, refutes that the size is too large.
+    if (size >= this.#tooLarge) {
+      this.#tooLarge = this.#max + 1
+      this.#raiseAt = NEVER
     }
+    if (size > this.#current && size <= this.#max) this.#setCurrent(size)
     this.#endSearch(now)
   }
 
@@ -148,10 +160,7 @@ export class MtuDiscovery {
   onProbeLost(size: number, now: Time): void {
     if (size !== this.#probed || !this.#isProbeInFlight) return
     this.#isProbeInFlight = false
-    this.#failures += 1
-    if (this.#failures < MAX_PROBES) return
-    this.#failures = 0
-    this.#tooLarge = Math.min(this.#tooLarge, size)
+    this.#fail(size)
     this.#endSearch(now)
   }
 
@@ -187,25 +196,54 @@ export class MtuDiscovery {
     if (now < this.#raiseAt) return
     this.#raiseAt = NEVER
     this.#tooLarge = this.#max + 1
-    this.#failures = 0
   }
 
   #onBlackHole(): void {
     this.#lossRounds = 0
-    this.#failures = 0
     this.#isProbeInFlight = false
     this.#probed = 0
-    this.#tooLarge = this.#max + 1
     this.#raiseAt = NEVER
+    // The path carries less now; how much less is searched for from above and below.
+    this.#tooLarge = this.#max + 1
+    this.#fail(this.#current)
     this.#setCurrent(BASE_MTU)
   }
 
-  /** The largest size first, as most links are alike; where it fails, the middle. */
+  /** A probe of `size` was lost, or packets of that size were. */
+  #fail(size: number): void {
+    if (size > this.#tooLarge) return
+    if (size < this.#tooLarge) this.#losses = 0
+    this.#tooLarge = size
+    this.#losses += 1
+  }
+
+  /**
+   * The size to try next: the largest first, as most links are alike; then sizes that are common, then the middle. A single loss
+   * turns the search to less, since it costs more to wait for a second one. Where it ends the size above is tried again: what
+   * was lost by chance would cost for minutes.
+   */
   #nextSize(): number | undefined {
     if (this.#current >= this.#max) return undefined
     if (this.#tooLarge > this.#max) return this.#max
-    if (this.#tooLarge - this.#current <= MIN_GAIN) return undefined
-    return Math.floor((this.#current + this.#tooLarge) / 2)
+    if (this.#tooLarge - this.#current > this.#leastGain) {
+      return commonSize(this.#current, this.#tooLarge) ?? Math.floor((this.#current + this.#tooLarge) / 2)
+    }
+    return this.#losses < MAX_PROBES ? this.#tooLarge : undefined
+  }
+
+  /**
+   * `size`, or less if the window is small: behind a large probe there is room for two datagrams, whose acknowledgement tells of
+   * its loss long before a PTO would. `undefined`: what is left is not worth a probe, the window may grow.
+   */
+  #affordable(size: number): number | undefined {
+    const window = Math.floor(this.#path.congestionWindow)
+    const room = Math.max(window - 2 * this.#current, Math.min(window, 2 * BASE_MTU))
+    if (size <= room) return size
+    return commonSize(this.#current, room + 1) ?? (room >= this.#current * WORTHY_STEP ? room : undefined)
+  }
+
+  get #leastGain(): number {
+    return Math.max(MIN_GAIN, this.#current * MIN_GAIN_SHARE)
   }
 
   #endSearch(now: Time): void {
@@ -220,4 +258,9 @@ export class MtuDiscovery {
     this.#path.setMaxDatagramSize(bytes)
     this.#onChange?.(bytes)
   }
+}
+
+/** The largest common size between the two, neither of them included. */
+function commonSize(above: number, below: number): number | undefined {
+  return COMMON_SIZES.find((size) => size > above && size < below)
 }

@@ -92,6 +92,28 @@ describe('bursts', () => {
     expect(count).toBe(10)
   })
 
+  test('of large packets two may leave at once, as many as the initial window has', () => {
+    const pacer = new Pacer({ maxDatagramSize: 65_000 })
+    let count = 0
+    for (; pacer.canSend(65_000, 0); count++) pacer.onPacketSent(65_000, 0, fixed(1_000_000), rttOf(1000))
+    expect(count).toBe(2)
+  })
+
+  test('a packet larger than all others, such as a probe of the MTU, leaves where acknowledgements clock the others', () => {
+    const controller = Object.defineProperty(fixed(60_000), 'slowStartThreshold', { value: 30_000 })
+    const pacer = new Pacer({ maxDatagramSize: 1200 })
+    pacer.onPacketSent(1200, 0, controller, rttOf(50), true)
+    for (let index = 0; pacer.canSend(1200, 20); index++) {
+      expect(index).toBeLessThan(10)
+      pacer.onPacketSent(1200, 20, controller, rttOf(50), true)
+    }
+    let now = 20
+    while (!pacer.canSend(8952, now)) {
+      now = pacer.nextTime(8952, now)
+      expect(now).toBeLessThan(30)
+    }
+  })
+
   test('at a high rate a flight is what a granule earns, up to ten packets, so that it is worth its call', () => {
     const pacer = new Pacer({ maxDatagramSize: 1200 })
     const times = run(pacer, fixed(6_000_000), rttOf(50), 20)

@@ -1,12 +1,12 @@
 /**
- * A leaky bucket that spreads a window over a round trip (RFC 9002 §7.7). A burst is 10 packets, or what the rate earns while
- * the host's timer is asleep. It holds bytes, no packets: whoever sends asks first.
+ * A leaky bucket that spreads a window over a round trip (RFC 9002 §7.7). A burst is an initial window, or what the rate earns
+ * while the host's timer is asleep. It holds bytes, no packets: whoever sends asks first.
  */
 import { type Duration, NEVER, type Time } from '../base/time.ts'
-import type { CongestionController } from './congestion/controller.ts'
+import { type CongestionController, defaultInitialWindow } from './congestion/controller.ts'
 import type { RttEstimator } from './rtt.ts'
 
-/** Packets that may leave at once: the initial window (RFC 9002 §7.7). */
+/** Packets that leave at once after the pacer has waited, if the rate earns as many. */
 const BURST_PACKETS = 10
 
 /** Packets that may leave at once where acknowledgements have opened a full window. */
@@ -65,15 +65,16 @@ export class Pacer {
   }
 
   /**
-   * The most that may leave at once, in bytes. A wait is never shorter than the timer's granularity and may be late by as
-   * much again: what is earned in two granules must not be lost, or the rate is not reached.
+   * The most that may leave at once, in bytes: the initial window (RFC 9002 §7.7), ten packets or, of large ones, two. A wait is
+   * never shorter than the timer's granularity and may be late by as much again: what is earned in two granules must not be
+   * lost, or the rate is not reached.
    */
   get burst(): number {
     return this.#burst
   }
 
   #measureBurst(): void {
-    const packets = BURST_PACKETS * this.#maxDatagramSize
+    const packets = defaultInitialWindow(this.#maxDatagramSize)
     this.#burst = this.#rate === Infinity ? packets : Math.max(packets, 2 * this.#rate * this.#granularity)
   }
 
@@ -138,9 +139,9 @@ export class Pacer {
     this.#measureBurst()
   }
 
-  /** What the bucket must hold for a packet of `bytes`: after it ran dry, what a granule earns, up to a burst. */
+  /** What the bucket must hold for a packet of `bytes`: after it ran dry, what a granule earns; never more than it can hold. */
   #needed(bytes: number): number {
-    const burst = this.#burst
+    const burst = this.#isClocked ? this.#clockedBurst() : this.#burst
     if (!this.#isDry) return Math.min(bytes, burst)
     const quantum = Math.min(this.#rate * this.#granularity, BURST_PACKETS * this.#maxDatagramSize)
     return Math.min(Math.max(bytes, quantum), burst)
