@@ -9,6 +9,7 @@ import { runInPage } from '../e2e/smoke/page.ts'
 import { startWorkerd } from '../e2e/smoke/workerd.ts'
 import { launchOptions } from '../e2e/support/browsers.ts'
 import { table } from '../src/cli/table.ts'
+import type { Grid } from './section.ts'
 import { short } from './statistics.ts'
 
 const PACKETS = 32
@@ -72,6 +73,14 @@ export default {
 
 type Row = readonly [engine: string, suite: string, microseconds: number]
 
+/** µs of a packet sealed. */
+export interface HostSeal {
+  readonly host: 'chromium' | 'firefox' | 'workerd'
+  readonly engine: string
+  readonly suite: string
+  readonly microseconds: number
+}
+
 async function bundle(contents: string, condition: string): Promise<Bundle> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: process.cwd(), loader: 'js' },
@@ -111,17 +120,30 @@ async function inWorkerd(): Promise<Row[]> {
   }
 }
 
-const rows: string[][] = []
-const add = (host: string, measured: readonly Row[]): void => {
-  for (const [engine, suite, value] of measured) rows.push([host, engine, suite, short(value)])
+/** Measures the hosts that are there. */
+export async function measureCryptoHosts(): Promise<HostSeal[]> {
+  const seals: HostSeal[] = []
+  const add = (host: HostSeal['host'], measured: readonly Row[]): void => {
+    for (const [engine, suite, microseconds] of measured) seals.push({ host, engine, suite, microseconds })
+  }
+  for (const browser of ['chromium', 'firefox'] as const) {
+    if (launchOptions(browser) === undefined) continue
+    const { text } = await bundle(PAGE, 'browser')
+    const script = "import('/program.js').then(({ run }) => JSON.stringify(run()))"
+    const { result } = await runInPage(browser, () => text, script)
+    add(browser, JSON.parse(result) as Row[])
+  }
+  add('workerd', await inWorkerd())
+  return seals
 }
-for (const browser of ['chromium', 'firefox'] as const) {
-  if (launchOptions(browser) === undefined) continue
-  const { text } = await bundle(PAGE, 'browser')
-  const script = "import('/program.js').then(({ run }) => JSON.stringify(run()))"
-  const { result } = await runInPage(browser, () => text, script)
-  add(browser, JSON.parse(result) as Row[])
+
+/** The table. */
+export function cryptoHostsGrid(seals: readonly HostSeal[]): Grid {
+  const rows = seals.map(({ host, engine, suite, microseconds }) => [host, engine, suite, short(microseconds)])
+  return [['host', 'engine', 'suite', 'seal, µs'], ...rows]
 }
-add('workerd', await inWorkerd())
-console.log(`${PACKETS} packets of 1200 bytes at once, µs a packet sealed\n`)
-console.log(table([['host', 'engine', 'suite', 'seal'], ...rows]))
+
+if (import.meta.main) {
+  console.log(`${PACKETS} packets of 1200 bytes at once, µs a packet sealed\n`)
+  console.log(table(cryptoHostsGrid(await measureCryptoHosts())))
+}

@@ -10,10 +10,9 @@ import { nodePackets } from '../src/crypto/node/packets.ts'
 import { type CipherSuite, type PacketProtector, type PacketProvider, PacketStatus } from '../src/crypto/provider.ts'
 import { wasmPackets } from '../src/crypto/wasm/packets.ts'
 import { PacketBatchBuffer } from '../src/protection/packet-batch.ts'
+import type { Grid } from './section.ts'
 import { ratio, show } from './statistics.ts'
 
-const DATAGRAM = Number(process.argv[2] ?? 1200)
-const PACKETS = Number(process.argv[3] ?? 32)
 /** First byte, connection id. */
 const NUMBER_OFFSET = 9
 const TAG_LENGTH = 16
@@ -21,7 +20,6 @@ const TAG_LENGTH = 16
 const WARM_UP = 300
 /** ms for each of them in one round. */
 const DURATION = 150
-const ROUNDS = 5
 /** Batches of which the mean is one value. */
 const GROUP = 20
 
@@ -32,89 +30,118 @@ const ENGINES: readonly (readonly [name: string, provider: PacketProvider])[] = 
   ['noble', noblePackets],
 ]
 
+/** What is measured. */
+export interface CryptoPlan {
+  /** Bytes of a datagram, which a packet fills. */
+  readonly datagram: number
+  /** Packets of a batch. */
+  readonly packets: number
+  readonly rounds: number
+}
+
+/** µs a packet of one engine and suite, group by group. */
+export interface CryptoNumbers {
+  readonly name: string
+  readonly suite: string
+  readonly seals: readonly number[]
+  readonly opens: readonly number[]
+}
+
 /** Packets of one batch, for either direction. */
-function fill(batch: PacketBatchBuffer, first: number, isSealed: boolean): void {
+function fill(batch: PacketBatchBuffer, { datagram, packets }: CryptoPlan, first: number, isSealed: boolean): void {
   batch.clear(0)
-  for (let index = 0; index < PACKETS; index++) {
-    const start = index * DATAGRAM
+  for (let index = 0; index < packets; index++) {
+    const start = index * datagram
     const number = first + index
     if (!isSealed) {
       // A short header with a packet number of 4 bytes.
       batch.arena[start] = 0x43
       for (let byte = 0; byte < 4; byte++) batch.arena[start + NUMBER_OFFSET + byte] = number >>> (24 - 8 * byte)
     }
-    const end = start + DATAGRAM - (isSealed ? 0 : TAG_LENGTH)
+    const end = start + datagram - (isSealed ? 0 : TAG_LENGTH)
     batch.append(start, start + NUMBER_OFFSET, end, isSealed ? first - 1 : number)
   }
 }
 
 /** Means of `GROUP` batches, µs a packet. */
-function measure(protector: PacketProtector, batch: PacketBatchBuffer, duration: number): [number[], number[]] {
+function measure({ plan, protector, batch }: Candidate, duration: number): [number[], number[]] {
+  const { packets } = plan
   const seals: number[] = []
   const opens: number[] = []
   let number = 0
   for (const end = performance.now() + duration; performance.now() < end; ) {
     let seal = 0
     let open = 0
-    for (let count = 0; count < GROUP; count++, number += PACKETS) {
-      fill(batch, number, false)
+    for (let count = 0; count < GROUP; count++, number += packets) {
+      fill(batch, plan, number, false)
       const start = performance.now()
-      protector.seal(batch, 0, PACKETS)
+      protector.seal(batch, 0, packets)
       seal += performance.now() - start
-      fill(batch, number, true)
+      fill(batch, plan, number, true)
       const opening = performance.now()
-      protector.unmask(batch, 0, PACKETS)
-      protector.open(batch, 0, PACKETS)
+      protector.unmask(batch, 0, packets)
+      protector.open(batch, 0, packets)
       open += performance.now() - opening
-      if (batch.status.subarray(0, PACKETS).some((status) => status !== PacketStatus.done)) {
+      if (batch.status.subarray(0, packets).some((status) => status !== PacketStatus.done)) {
         throw new Error('A packet did not open')
       }
     }
-    seals.push((seal * 1000) / (GROUP * PACKETS))
-    opens.push((open * 1000) / (GROUP * PACKETS))
+    seals.push((seal * 1000) / (GROUP * packets))
+    opens.push((open * 1000) / (GROUP * packets))
   }
   return [seals, opens]
 }
 
 /** One engine with one suite, at work over all rounds. */
 interface Candidate {
+  readonly plan: CryptoPlan
   readonly name: string
-  readonly suite: CipherSuite
+  readonly suite: string
   readonly protector: PacketProtector
   readonly batch: PacketBatchBuffer
   readonly seals: number[]
   readonly opens: number[]
 }
 
-function candidateOf(name: string, provider: PacketProvider, suite: CipherSuite): Candidate {
-  const engine = provider.createEngine(PACKETS * DATAGRAM)
+function candidateOf(plan: CryptoPlan, name: string, provider: PacketProvider, suite: CipherSuite): Candidate {
+  const engine = provider.createEngine(plan.packets * plan.datagram)
   const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7)
   const protector = engine.createProtector(suite, bytes(suite.keyLength), bytes(12), bytes(suite.keyLength))
-  const batch = new PacketBatchBuffer(engine.arena, PACKETS)
-  measure(protector, batch, WARM_UP)
-  return { name, suite, protector, batch, seals: [], opens: [] }
+  const batch = new PacketBatchBuffer(engine.arena, plan.packets)
+  const candidate = { plan, name, suite: suite.name, protector, batch, seals: [], opens: [] }
+  measure(candidate, WARM_UP)
+  return candidate
 }
 
-const candidates = ENGINES.flatMap(([name, provider]) =>
-  provider.suites.map((suite) => candidateOf(name, provider, suite)),
-)
-for (let round = 0; round < ROUNDS; round++) {
-  for (const { protector, batch, seals, opens } of candidates) {
-    const [sealing, opening] = measure(protector, batch, DURATION)
-    seals.push(...sealing)
-    opens.push(...opening)
+/** Measures all engines, round by round. */
+export function measureCrypto(plan: CryptoPlan): CryptoNumbers[] {
+  const candidates = ENGINES.flatMap(([name, provider]) =>
+    provider.suites.map((suite) => candidateOf(plan, name, provider, suite)),
+  )
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const candidate of candidates) {
+      const [seals, opens] = measure(candidate, DURATION)
+      candidate.seals.push(...seals)
+      candidate.opens.push(...opens)
+    }
   }
+  return candidates.map(({ name, suite, seals, opens }) => ({ name, suite, seals, opens }))
 }
 
-/** µs for both, batch by batch. */
-const costsOf = ({ seals, opens }: Candidate): number[] => seals.map((seal, i) => seal + (opens[i] ?? 0))
-
-function rowOf(candidate: Candidate): string[] {
-  const { name, suite, seals, opens } = candidate
-  const reference = candidates.find((other) => other.name === 'noble' && other.suite === suite)
-  const faster = reference === undefined ? '' : ratio(costsOf(reference), costsOf(candidate))
-  return [name, suite.name, show(seals), show(opens), faster]
+/** The table, all engines beside noble. */
+export function cryptoGrid(all: readonly CryptoNumbers[]): Grid {
+  const costsOf = ({ seals, opens }: CryptoNumbers): number[] => seals.map((seal, i) => seal + (opens[i] ?? 0))
+  const rows = all.map((numbers) => {
+    const { name, suite, seals, opens } = numbers
+    const reference = all.find((other) => other.name === 'noble' && other.suite === suite)
+    const faster = reference === undefined ? '' : ratio(costsOf(reference), costsOf(numbers))
+    return [name, suite, show(seals), show(opens), faster]
+  })
+  return [['engine', 'suite', 'seal, µs', 'unmask and open, µs', 'beside noble'], ...rows]
 }
 
-console.log(`${PACKETS} packets of ${DATAGRAM} bytes at once, µs a packet: median (lowest–highest)\n`)
-console.log(table([['engine', 'suite', 'seal', 'unmask and open', 'beside noble'], ...candidates.map(rowOf)]))
+if (import.meta.main) {
+  const [datagram = 1200, packets = 32] = process.argv.slice(2).map(Number)
+  console.log(`${packets} packets of ${datagram} bytes at once, µs a packet: median (lowest–highest)\n`)
+  console.log(table(cryptoGrid(measureCrypto({ datagram, packets, rounds: 5 }))))
+}

@@ -1,6 +1,8 @@
 /** One stack measured: its two processes, and what a round of each kind brings. */
 import { PeerProcess } from './peer-process.ts'
-import type { Counters, Direction } from './peers/harness.ts'
+import type { Counters } from './peers/harness.ts'
+import type { Beside, LatencyTimes } from './peers/requests.ts'
+import { type Direction, hashOfTransfer } from './peers/transfers.ts'
 import type { FunctionTime } from './profile.ts'
 import type { PeerProgram } from './programs.ts'
 
@@ -8,6 +10,8 @@ import type { PeerProgram } from './programs.ts'
 export interface Transfer {
   readonly direction: Direction
   readonly bytes: number
+  /** That share the bytes, all at once. */
+  readonly streams: number
   readonly milliseconds: number
   readonly sender: End
   readonly receiver: End
@@ -17,6 +21,8 @@ export interface Transfer {
 export interface End {
   /** User and system time of its process, µs. */
   readonly cpu: number
+  /** What the garbage collector took of it, µs; `undefined` where the runtime does not tell. */
+  readonly collector?: number | undefined
   readonly counters: Counters
 }
 
@@ -58,26 +64,21 @@ export class Subject {
   readonly program: PeerProgram
   readonly #server: PeerProcess
   readonly #client: PeerProcess
-  readonly #hashOf: (bytes: number) => string
 
-  private constructor(
-    program: PeerProgram,
-    server: PeerProcess,
-    client: PeerProcess,
-    hashOf: (bytes: number) => string,
-  ) {
+  private constructor(program: PeerProgram, server: PeerProcess, client: PeerProcess) {
     this.program = program
     this.#server = server
     this.#client = client
-    this.#hashOf = hashOf
   }
 
-  /** Starts both. `hashOf` tells the SHA-256 of a transfer. @throws Error with what a process complains of */
-  static async start(program: PeerProgram, folder: string, hashOf: (bytes: number) => string): Promise<Subject> {
-    const server = new PeerProcess(program.command, ['server', folder])
+  /** Starts both. @throws Error with what a process complains of */
+  static async start(program: PeerProgram, folder: string): Promise<Subject> {
+    const { command, options = [] } = program
+    const server = new PeerProcess(command, ['server', folder, ...options])
     try {
       const { port } = await server.next<{ port: number }>()
-      return new Subject(program, server, new PeerProcess(program.command, ['client', folder, String(port)]), hashOf)
+      const client = new PeerProcess(command, ['client', folder, String(port), ...options])
+      return new Subject(program, server, client)
     } catch (error) {
       await server.stop()
       throw error
@@ -93,15 +94,15 @@ export class Subject {
   }
 
   /** Moves `bytes` over the connection. @throws Error where not all of them arrive as they were sent */
-  transfer(direction: Direction, bytes: number): Promise<Transfer> {
-    return this.#transfer(direction, bytes, async (move) => move())
+  transfer(direction: Direction, bytes: number, streams: number = 1): Promise<Transfer> {
+    return this.#transfer(direction, bytes, streams, async (move) => move())
   }
 
   /** The same under the profiler, in both processes; in Node alone. */
   async profile(direction: Direction, bytes: number): Promise<Profiles> {
     const [sender, receiver] = this.#ends(direction)
     const times: FunctionTime[][] = []
-    const transfer = await this.#transfer(direction, bytes, async (move) => {
+    const transfer = await this.#transfer(direction, bytes, 1, async (move) => {
       for (const end of [sender, receiver]) await end.ask({ do: 'profile', on: true })
       const milliseconds = await move()
       for (const end of [sender, receiver]) {
@@ -115,6 +116,7 @@ export class Subject {
   async #transfer(
     direction: Direction,
     bytes: number,
+    streams: number,
     during: (move: () => Promise<number>) => Promise<number>,
   ): Promise<Transfer> {
     const [sender, receiver] = this.#ends(direction)
@@ -125,16 +127,16 @@ export class Subject {
     await receiver.ask({ do: 'prepare', bytes })
     const before = await report()
     const milliseconds = await during(
-      async () => (await this.#client.ask<{ milliseconds: number }>({ do: direction, bytes })).milliseconds,
+      async () => (await this.#client.ask<{ milliseconds: number }>({ do: direction, bytes, streams })).milliseconds,
     )
     const after = await report()
     const arrived = await receiver.ask<{ bytes: number; hash: string }>({ do: 'hash' })
     await receiver.ask({ do: 'prepare', bytes: 0 })
-    if (arrived.bytes !== bytes || arrived.hash !== this.#hashOf(bytes)) {
+    if (arrived.bytes !== bytes || arrived.hash !== hashOfTransfer(bytes, streams)) {
       throw new Error(`${arrived.bytes} bytes with SHA-256 ${arrived.hash} arrived in place of ${bytes}`)
     }
     const ends = { sender: difference(before[0], after[0]), receiver: difference(before[1], after[1]) }
-    return { direction, bytes, milliseconds, ...ends }
+    return { direction, bytes, streams, milliseconds, ...ends }
   }
 
   /** Makes connections and closes them again. */
@@ -153,6 +155,12 @@ export class Subject {
     return { count, milliseconds, cpu: (await cpu()) - before }
   }
 
+  /** Small requests for so many ms, with downloads of `bytes` after each other beside them. */
+  latency(beside: Beside, milliseconds: number, bytes: number): Promise<LatencyTimes> {
+    const on = this.program.hasOneStream === true ? 'connection' : 'streams'
+    return this.#client.ask<LatencyTimes>({ do: 'latency', beside, milliseconds, bytes, on })
+  }
+
   async stop(): Promise<void> {
     await this.#client.stop()
     await this.#server.stop()
@@ -168,7 +176,9 @@ function difference(before: End, after: End): End {
   for (const [key, value] of Object.entries(after.counters)) {
     counters[key] = LEVELS.has(key) ? value : value - (before.counters[key] ?? 0)
   }
-  return { cpu: after.cpu - before.cpu, counters }
+  const { collector: past = 0 } = before
+  const collector = after.collector === undefined ? undefined : after.collector - past
+  return { cpu: after.cpu - before.cpu, collector, counters }
 }
 
 /** Packets with data of a transfer, as its sender counts them or their size tells; `undefined` where it does neither. */

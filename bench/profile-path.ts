@@ -5,7 +5,6 @@
  *   --megabytes N   each way, 200 if left out
  *   --print         prints the page in place of writing it
  */
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +13,6 @@ import { table } from '../src/cli/table.ts'
 import { writeCredentials } from './credentials.ts'
 import { type Profiles, Subject } from './measure.ts'
 import { measurePath, type Site } from './path-costs.ts'
-import { pieces } from './peers/harness.ts'
 import { PROGRAMS, ROOT } from './programs.ts'
 import { whereTheTimeGoes } from './report.ts'
 import { short } from './statistics.ts'
@@ -29,7 +27,11 @@ const page = `${introduction()}
 
 ## Over UDP
 
-${code(whereTheTimeGoes(await profile()))}
+${code(
+  whereTheTimeGoes(await profile())
+    .map(table)
+    .join('\n\n'),
+)}
 
 ## Without sockets
 
@@ -45,7 +47,7 @@ async function profile(): Promise<Profiles[]> {
   let subject: Subject | undefined
   try {
     await writeCredentials(folder)
-    subject = await Subject.start(program, folder, hashOf)
+    subject = await Subject.start(program, folder)
     await subject.connect()
     const profiles: Profiles[] = []
     await subject.transfer('download', BYTES / 4)
@@ -57,13 +59,6 @@ async function profile(): Promise<Profiles[]> {
     await subject?.stop()
     rmSync(folder, { recursive: true })
   }
-}
-
-/** SHA-256 of a transfer. */
-function hashOf(bytes: number): string {
-  const hash = createHash('sha256')
-  for (const piece of pieces(bytes)) hash.update(piece)
-  return hash.digest('hex')
 }
 
 function introduction(): string {

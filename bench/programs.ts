@@ -17,6 +17,12 @@ export interface PeerProgram {
   readonly command: readonly [string, ...string[]]
   /** The part of the bytes and handshakes of the others that it is given, where it would take minutes for all. */
   readonly share: number
+  /** Arguments behind the role. */
+  readonly options?: readonly string[]
+  /** Whether its handshakes are measured; they are where it is left out. */
+  readonly hasHandshakes?: boolean
+  /** Whether a connection carries one stream only. */
+  readonly hasOneStream?: boolean
   /** A file without which it cannot run. */
   readonly needs: string
 }
@@ -62,6 +68,7 @@ export const PROGRAMS: readonly PeerProgram[] = [
     name: 'Node TLS over TCP',
     command: [process.execPath, script('tls')],
     share: 1,
+    hasOneStream: true,
     needs: script('tls'),
   },
 ]

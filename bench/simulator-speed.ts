@@ -1,23 +1,50 @@
-/** How fast the simulator is, as a table. */
+/** How fast the simulator is, in rounds of all its kinds. */
+import { type Speed, speeds } from '../e2e/simulation/speed.ts'
+import type { Grid } from './section.ts'
+import { show } from './statistics.ts'
 
-import { speeds } from '../e2e/simulation/speed.ts'
-import { table } from '../src/cli/table.ts'
+/** The speeds of each round. */
+export type SimulatorNumbers = readonly (readonly Speed[])[]
 
-/** The table of `minutes` virtual minutes. @throws RangeError for minutes that are not positive */
-export async function simulatorSpeed(minutes: number): Promise<string> {
+/** Measures `minutes` virtual minutes of each kind in each round. @throws RangeError for minutes that are not positive */
+export async function simulatorSpeeds(
+  minutes: number,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<SimulatorNumbers> {
   if (!(minutes > 0)) throw new RangeError(`minutes must be positive, got ${minutes}`)
-  const rows: string[][] = []
-  for await (const { what, protection, datagrams, goodput, cpu, factor } of speeds(minutes)) {
-    rows.push([
+  const all: Speed[][] = []
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round} of ${rounds}`)
+    const found: Speed[] = []
+    for await (const speed of speeds(minutes)) found.push(speed)
+    all.push(found)
+  }
+  return all
+}
+
+/** The table: median (lowest–highest). */
+export function simulatorGrid(rounds: SimulatorNumbers): Grid {
+  const kinds = rounds[0] ?? []
+  const rows = kinds.map(({ what, protection, datagrams, goodput }, kind) => {
+    const of = (value: (speed: Speed) => number): string =>
+      show(rounds.flatMap((speeds) => speeds.slice(kind, kind + 1)).map(value))
+    return [
       what,
       protection,
-      `${datagrams}`,
+      String(datagrams),
       `${(goodput / 1e6).toFixed(2)} Mbit/s`,
-      `${(cpu / 1000).toFixed(1)} s`,
-      `${((cpu * 1000) / datagrams).toFixed(1)} µs`,
-      `${factor.toFixed(0)} times`,
-    ])
-  }
-  const head = ['what runs', 'protection', 'datagrams', 'goodput', 'CPU', 'CPU a datagram', 'faster than real time']
-  return `${minutes} virtual minutes of a 10 Mbit/s link, 40 ms of round trip, 0.1 % loss, one bulk transfer, Node ${process.versions.node}\n${table([head, ...rows])}`
+      of((speed) => (speed.cpu * 1000) / speed.datagrams),
+      of(({ factor }) => factor),
+    ]
+  })
+  const head = [
+    'what runs',
+    'protection',
+    'datagrams',
+    'goodput',
+    'µs of CPU a datagram',
+    'times faster than real time',
+  ]
+  return [head, ...rows]
 }

@@ -21,9 +21,10 @@ export interface Tunnel {
   readonly gatewayCpu: number
 }
 
-/** All of it; a list has a number for each round. */
+/** All of it; a list has a number for each round, in Mbit/s. */
 export interface HostNumbers {
   readonly tunnels: readonly Tunnel[]
+  readonly withinNode: readonly number[]
   readonly withinPage: readonly number[]
   readonly withinWorker: readonly number[]
 }
@@ -50,6 +51,8 @@ export async function measureHosts(rounds: number, bytes: number): Promise<HostN
     const count = Math.round(bytes / CARRIER_SIZE)
     const facts = { gateway: address, target: server.address, hash: server.hash, bytes }
     const tunnels: Tunnel[] = []
+    const [pair] = await start('within-process.ts')
+    const withinNode: number[] = []
     const withinPage: number[] = []
     const withinWorker: number[] = []
     for (let round = 0; round <= rounds; round++) {
@@ -63,11 +66,14 @@ export async function measureHosts(rounds: number, bytes: number): Promise<HostN
       const within = await page.evaluate<number, number>((size) => Reflect.get(globalThis, 'within')(size), bytes)
       const response = await fetch(`${worker.url}?bytes=${bytes}`)
       const inWorker = Number(await response.text())
+      pair.send(bytes)
+      const { rate } = await answerOf<{ rate: number }>(pair)
       if (round === 0) continue
+      withinNode.push(rate)
       withinPage.push(within)
       withinWorker.push(inWorker)
     }
-    return { tunnels, withinPage, withinWorker }
+    return { tunnels, withinNode, withinPage, withinWorker }
   } finally {
     worker.stop()
     await browser?.close()

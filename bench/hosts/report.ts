@@ -1,10 +1,10 @@
 /** The section of hosts without UDP. */
-import { table } from '../../src/cli/table.ts'
+import type { Section } from '../section.ts'
 import { ratio, show } from '../statistics.ts'
 import { BATCHES, type HostNumbers, type Tunnel } from './measure.ts'
 
 /** The tables. */
-export function hostsTable({ tunnels, withinPage, withinWorker }: HostNumbers): string {
+export function hostsSection({ tunnels, withinNode, withinPage, withinWorker }: HostNumbers): Section {
   const of = (most: number, key: Exclude<keyof Tunnel, 'datagramsPerMessage'>): number[] =>
     tunnels.filter(({ datagramsPerMessage }) => datagramsPerMessage === most).map((each) => each[key])
   const rows = BATCHES.map((most) => [
@@ -25,9 +25,14 @@ export function hostsTable({ tunnels, withinPage, withinWorker }: HostNumbers): 
     'server to page',
     'gateway CPU, µs a datagram',
   ]
+  const megabytes = (rates: readonly number[]): string => show(rates.map((megabits) => megabits / 8))
   const within = [
-    ['two endpoints in one page, Mbit/s', show(withinPage)],
-    ['two endpoints in workerd, Mbit/s', show(withinWorker)],
+    ['two endpoints over the pipe', 'MB/s'],
+    ['in Node', megabytes(withinNode)],
+    ['in one page of Chromium', megabytes(withinPage)],
+    ['in workerd', megabytes(withinWorker)],
   ]
-  return `Chromium, through the gateway to a UDP server on loopback\n${table([head, ...rows])}\n\n${table(within)}`
+  const text =
+    'Two endpoints in one place, joined in memory; and a page of Chromium that reaches a UDP server on loopback through the gateway, by WebSocket.'
+  return { title: 'Hosts without UDP', text, grids: [within, [head, ...rows]] }
 }

@@ -1,5 +1,5 @@
 /** Both ends for the runtimes that speak in `Request` and `Response`. */
-import { pieces, type Sink } from '../peers/harness.ts'
+import { pieces, type Sink } from '../peers/transfers.ts'
 import type { HttpClient, Served } from './harness.ts'
 
 /** The handler of a server. */

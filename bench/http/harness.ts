@@ -6,7 +6,8 @@
  * arrives is looked at: what is small at once, byte by byte, and bodies by their hash when the clock has stopped.
  */
 import process from 'node:process'
-import { type Credentials, type Direction, obeyLines, readArguments, Sink, tell } from '../peers/harness.ts'
+import { type Credentials, obeyLines, readArguments, tell } from '../peers/harness.ts'
+import { type Direction, Sink } from '../peers/transfers.ts'
 
 /** Text, so that a Caddyfile can hold it. */
 export const SMALL: string = 'isoquic '.repeat(128)

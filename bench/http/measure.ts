@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeCredentials } from '../credentials.ts'
 import { PeerProcess } from '../peer-process.ts'
-import type { Direction } from '../peers/harness.ts'
+import { type Direction, hashOfTransfer } from '../peers/transfers.ts'
 import type { FunctionTime } from '../profile.ts'
 import { installPeers, isInstalled } from '../programs.ts'
 import type { HttpCommand, RequestTimes } from './harness.ts'
@@ -25,8 +25,6 @@ export interface HttpPlan {
   readonly requests: { readonly alone: number; readonly atOnce: number }
   /** Programs that may take part; all where it is `undefined`. */
   readonly wanted: readonly string[] | undefined
-  /** SHA-256 of a body. */
-  hashOf(bytes: number): string
   say(line: string): void
 }
 
@@ -106,7 +104,7 @@ export async function measureHttp(plan: HttpPlan): Promise<HttpNumbers> {
     await writeCredentials(folder)
     for (const pair of HTTP_PAIRS.filter((one) => isWanted(one, plan.wanted))) {
       try {
-        entries.set(await start(pair, folder, plan), emptyResults(pair))
+        entries.set(await start(pair, folder), emptyResults(pair))
       } catch (error) {
         drop(pair, error)
       }
@@ -139,7 +137,7 @@ function emptyResults({ server, client }: HttpPair): HttpResults {
   return { server: server.name, client: client.name, alone: [], atOnce: [], download: [], upload: [] }
 }
 
-async function start(pair: HttpPair, folder: string, { hashOf }: HttpPlan): Promise<HttpSubject> {
+async function start(pair: HttpPair, folder: string): Promise<HttpSubject> {
   const needed = neededOf(pair)
   if (needed !== undefined) {
     const complaint = installPeers([needed])
@@ -147,7 +145,7 @@ async function start(pair: HttpPair, folder: string, { hashOf }: HttpPlan): Prom
   }
   const lack = lackOf(pair)
   if (lack !== undefined) throw new Error(lack)
-  return await HttpSubject.start(pair, folder, hashOf)
+  return await HttpSubject.start(pair, folder)
 }
 
 async function round(subject: HttpSubject, plan: HttpPlan, share: number, into?: HttpResults): Promise<void> {
@@ -190,28 +188,21 @@ class HttpSubject {
   readonly pair: HttpPair
   readonly #server: PeerProcess<HttpCommand>
   readonly #client: PeerProcess<HttpCommand>
-  readonly #hashOf: (bytes: number) => string
 
-  private constructor(
-    pair: HttpPair,
-    server: PeerProcess<HttpCommand>,
-    client: PeerProcess<HttpCommand>,
-    hashOf: (bytes: number) => string,
-  ) {
+  private constructor(pair: HttpPair, server: PeerProcess<HttpCommand>, client: PeerProcess<HttpCommand>) {
     this.pair = pair
     this.#server = server
     this.#client = client
-    this.#hashOf = hashOf
   }
 
   /** Starts both. @throws Error with what a process complains of */
-  static async start(pair: HttpPair, folder: string, hashOf: (bytes: number) => string): Promise<HttpSubject> {
+  static async start(pair: HttpPair, folder: string): Promise<HttpSubject> {
     const server = new PeerProcess<HttpCommand>(pair.server.command, ['server', folder])
     try {
       const { port } = await server.next<{ port: number }>()
       const role = ['client', folder, String(port)]
       const trust = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
-      return new HttpSubject(pair, server, new PeerProcess<HttpCommand>(pair.client.command, role, trust), hashOf)
+      return new HttpSubject(pair, server, new PeerProcess<HttpCommand>(pair.client.command, role, trust))
     } catch (error) {
       await server.stop()
       throw error
@@ -245,7 +236,7 @@ class HttpSubject {
     const after = await this.#report()
     const arrived = await receiver.ask<{ bytes: number; hash: string }>({ do: 'hash' })
     await receiver.ask({ do: 'prepare', bytes: 0 })
-    if (arrived.bytes !== bytes || arrived.hash !== this.#hashOf(bytes)) {
+    if (arrived.bytes !== bytes || arrived.hash !== hashOfTransfer(bytes, 1)) {
       throw new Error(`${arrived.bytes} bytes with SHA-256 ${arrived.hash} arrived in place of ${bytes}`)
     }
     return { bytes, milliseconds, cpu: spent(before, after) }

@@ -1,6 +1,6 @@
 /** The section of HTTP. */
-import { table } from '../../src/cli/table.ts'
 import { timesOf } from '../report.ts'
+import type { Grid, Section } from '../section.ts'
 import { ratio, show } from '../statistics.ts'
 import {
   AT_ONCE,
@@ -35,9 +35,9 @@ const FACTS: readonly Column[] = [
 ]
 
 /** The tables, and who is missing. */
-export function httpTables({ results, profiles, missing }: HttpNumbers): string {
+export function httpSection({ results, profiles, missing }: HttpNumbers, text: string): Section {
   const [base] = results
-  const parts: string[] = []
+  const grids: Grid[] = []
   if (base !== undefined) {
     const head = (columns: readonly string[]): string[] => ['server', 'client', ...columns]
     const rates = results.map((each) => [
@@ -45,17 +45,21 @@ export function httpTables({ results, profiles, missing }: HttpNumbers): string 
       each.client,
       ...RATES.flatMap(([, values]) => [show(values(each)), ratio(values(each), values(base))]),
     ])
-    parts.push(table([head(RATES.flatMap(([title]) => [title, ''])), ...rates]))
+    grids.push([head(RATES.flatMap(([title]) => [title, ''])), ...rates])
     const facts = results.map((each) => [
       each.server,
       each.client,
       ...FACTS.map(([, values]) => show(values(each).filter((value) => !Number.isNaN(value)))),
       connections(each),
     ])
-    parts.push(table([head([...FACTS.map(([title]) => title), 'connections']), ...facts]))
+    grids.push([head([...FACTS.map(([title]) => title), 'connections']), ...facts])
   }
-  for (const profile of profiles) parts.push(`isoquic, ${profile.title}\n${whereItGoes(profile)}`)
-  return [...parts, ...missing].join('\n\n')
+  for (const profile of profiles) {
+    const [categories = [], ...functions] = whereItGoes(profile)
+    const [[, ...head] = [], ...rows] = categories
+    grids.push([[`isoquic, ${profile.title}: where the time goes`, ...head], ...rows], ...functions)
+  }
+  return { title: 'HTTP', text, grids, notes: missing }
 }
 
 /** The most that there were with many requests in flight. */
@@ -64,7 +68,7 @@ function connections({ atOnce }: HttpResults): string {
   return told.length === 0 ? '–' : String(Math.max(...told))
 }
 
-function whereItGoes({ unit, count, cpu, server, client }: HttpProfile): string {
+function whereItGoes({ unit, count, cpu, server, client }: HttpProfile): Grid[] {
   return timesOf([
     { name: 'server', unit, times: server, cpu: cpu.server / count },
     { name: 'client', unit, times: client, cpu: cpu.client / count },

@@ -1,16 +1,15 @@
 /**
  * What every peer's process shares: it is a server or a client, told by lines of JSON on stdin what to do, and answers each
  * with one line on stdout. It runs in Node, Deno and Bun.
- *
- * On the wire a stream begins with a request: its direction and size in 9 bytes. To a download the server answers with that
- * many bytes; of an upload it receives as many and answers with one. What is received is kept, and hashed after the clock
- * has stopped.
  */
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PerformanceObserver } from 'node:perf_hooks'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { type LatencyCommand, type LatencyTimes, requestsUnderLoad } from './requests.ts'
+import { answer, type Direction, Sink, transferAll } from './transfers.ts'
 
 /** The name of the protocol for ALPN. */
 export const ALPN = 'bench'
@@ -52,120 +51,19 @@ export interface Peer {
   serverCounters?(): Promise<Counters> | Counters
 }
 
-/** Bytes of a piece that is written at once. */
-const CHUNK = 262_144
-
-/** Bytes of the request. */
-const REQUEST_LENGTH = 9
-
-/** The piece that all transfers are made of: the same bytes in every process, hard to compress. */
-function piece(): Uint8Array {
-  const bytes = new Uint8Array(CHUNK)
-  let state = 0x9e3779b9
-  for (let index = 0; index < bytes.length; index++) {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x6d2b79f5
-    bytes[index] = state >>> 24
-  }
-  return bytes
-}
-
-let whole: Uint8Array | undefined
-
-/** The pieces of a transfer of `size` bytes. */
-export function* pieces(size: number): Generator<Uint8Array> {
-  whole ??= piece()
-  for (let left = size; left > 0; left -= whole.length) yield left < whole.length ? whole.subarray(0, left) : whole
-}
-
-/** Keeps what a transfer brings in memory that is there before the clock starts. */
-export class Sink {
-  #bytes = new Uint8Array(0)
-  #length = 0
-
-  /** Makes room, touched already, for `size` bytes. */
-  prepare(size: number): void {
-    this.#length = 0
-    if (this.#bytes.length !== size) this.#bytes = new Uint8Array(size)
-    this.#bytes.fill(1)
-  }
-
-  get length(): number {
-    return this.#length
-  }
-
-  add(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#length)
-    this.#length += bytes.length
-  }
-
-  /** SHA-256 of all that came, in hexadecimal. */
-  hash(): string {
-    return createHash('sha256').update(this.#bytes.subarray(0, this.#length)).digest('hex')
-  }
-}
-
-/** Sends a transfer of `size` bytes. */
-async function send(stream: ByteStream, size: number): Promise<void> {
-  for (const bytes of pieces(size)) await stream.write(bytes)
-}
-
-/** Keeps what comes until `size` bytes are there, or the stream ends. */
-async function receive(stream: ByteStream, size: number, sink: Sink): Promise<void> {
-  while (sink.length < size) {
-    const bytes = await stream.read()
-    if (bytes === undefined) return
-    sink.add(bytes)
-  }
-}
-
-/** The client's side of a transfer. */
-async function transfer(kind: Direction, stream: ByteStream, size: number, sink: Sink): Promise<void> {
-  const request = new Uint8Array(REQUEST_LENGTH)
-  request[0] = kind === 'download' ? 1 : 0
-  new DataView(request.buffer).setFloat64(1, size)
-  await stream.write(request)
-  if (kind === 'upload') await send(stream, size)
-  await stream.finish()
-  if (kind === 'download') await receive(stream, size, sink)
-  while ((await stream.read()) !== undefined);
-}
-
-/** The server's side. */
-async function answer(stream: ByteStream, sink: Sink): Promise<void> {
-  const request = new Uint8Array(REQUEST_LENGTH)
-  let length = 0
-  while (length < request.length) {
-    const bytes = await stream.read()
-    if (bytes === undefined) return
-    const wanted = Math.min(bytes.length, request.length - length)
-    request.set(bytes.subarray(0, wanted), length)
-    length += wanted
-    if (wanted < bytes.length) sink.add(bytes.subarray(wanted))
-  }
-  const size = new DataView(request.buffer).getFloat64(1)
-  if (request[0] === 1) await send(stream, size)
-  else {
-    await receive(stream, size, sink)
-    await stream.write(Uint8Array.of(1))
-  }
-  await stream.finish()
-}
-
-/** Which way the bytes go, as the client sees it. */
-export type Direction = 'download' | 'upload'
-
 /** What a process is asked. */
 export type Command =
   | { readonly do: 'prepare'; readonly bytes: number }
   | { readonly do: 'connect' }
-  | { readonly do: Direction; readonly bytes: number }
+  | { readonly do: Direction; readonly bytes: number; readonly streams?: number }
+  | LatencyCommand
   | { readonly do: 'handshakes'; readonly count: number; readonly atOnce: number }
   | { readonly do: 'report' }
   | { readonly do: 'hash' }
   | { readonly do: 'profile'; readonly on: boolean }
   | { readonly do: 'close' }
 
-/** Lets this process be what its arguments say: `server FOLDER` or `client FOLDER PORT`. */
+/** Lets this process be what its arguments say, {@link readArguments}. */
 export async function runPeer(peer: Peer): Promise<void> {
   const { role, credentials, port } = readArguments()
   const sink = new Sink()
@@ -181,14 +79,24 @@ export interface Arguments {
   readonly credentials: Credentials
   /** Of the server; not a number for the server itself. */
   readonly port: number
+  /** The largest UDP payload to find, bytes; `undefined`: what the stack does by itself. */
+  readonly mtu: number | undefined
+  /** Whether the kernel is to cut and join datagrams. */
+  readonly offload: boolean
 }
 
-/** Reads `server FOLDER` or `client FOLDER PORT`. */
+/** Reads `server FOLDER` or `client FOLDER PORT`, with `--mtu BYTES` and `--offload` anywhere. */
 export function readArguments(): Arguments {
-  const [role, folder = '.', port] = process.argv.slice(2)
+  const { positionals, values } = parseArgs({
+    args: process.argv.slice(2),
+    allowPositionals: true,
+    options: { mtu: { type: 'string' }, offload: { type: 'boolean', default: false } },
+  })
+  const [role, folder = '.', port] = positionals
   const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
   const credentials = { certificate: read('leaf.pem'), privateKey: read('leaf.key'), ca: read('ca.pem') }
-  return { role, folder, credentials, port: Number(port) }
+  const mtu = values.mtu === undefined ? undefined : Number(values.mtu)
+  return { role, folder, credentials, port: Number(port), mtu, offload: values.offload }
 }
 
 /** A line to the orchestrator. */
@@ -208,6 +116,31 @@ export async function obeyLines<C>(obey: (command: C) => unknown): Promise<void>
   process.exit(0)
 }
 
+/** Adds up how long the garbage collector has stopped this process. */
+class CollectorClock {
+  readonly #observer: PerformanceObserver
+  #milliseconds = 0
+
+  private constructor() {
+    this.#observer = new PerformanceObserver((list) => this.#add(list.getEntries()))
+    this.#observer.observe({ entryTypes: ['gc'] })
+  }
+
+  /** `undefined` in a runtime that tells nothing of it. */
+  static start(): CollectorClock | undefined {
+    return 'Bun' in globalThis || 'Deno' in globalThis ? undefined : new CollectorClock()
+  }
+
+  get microseconds(): number {
+    this.#add(this.#observer.takeRecords())
+    return this.#milliseconds * 1000
+  }
+
+  #add(entries: readonly { readonly duration: number }[]): void {
+    for (const { duration } of entries) this.#milliseconds += duration
+  }
+}
+
 function answerWith(sink: Sink): (stream: ByteStream) => void {
   return (stream) => void answer(stream, sink).catch((error: unknown) => console.error('Error while answering:', error))
 }
@@ -217,6 +150,7 @@ class Worker {
   readonly #port: number
   readonly #credentials: Credentials
   readonly #sink: Sink
+  readonly #collector = CollectorClock.start()
   #client: Client | undefined
   #endProfile: (() => Promise<unknown>) | undefined
 
@@ -237,7 +171,9 @@ class Worker {
         return
       case 'download':
       case 'upload':
-        return { milliseconds: await this.#transfer(command.do, command.bytes) }
+        return { milliseconds: await this.#transfer(command.do, command.bytes, command.streams ?? 1) }
+      case 'latency':
+        return this.#latency(command)
       case 'handshakes':
         return { milliseconds: await this.#handshakes(command.count, command.atOnce) }
       case 'report':
@@ -257,12 +193,25 @@ class Worker {
     return this.#peer.connect(this.#port, this.#credentials)
   }
 
-  async #transfer(kind: Direction, size: number): Promise<number> {
-    const client = this.#client
-    if (client === undefined) throw new Error('Not connected')
+  async #transfer(kind: Direction, size: number, streams: number): Promise<number> {
+    const client = this.#connected()
     const start = performance.now()
-    await transfer(kind, await client.open(), size, this.#sink)
+    await transferAll(kind, client, size, streams, this.#sink)
     return performance.now() - start
+  }
+
+  async #latency(command: LatencyCommand): Promise<LatencyTimes> {
+    const other = command.beside === 'other' ? await this.#connect() : undefined
+    try {
+      return await requestsUnderLoad(command, this.#connected(), other ?? this.#connected())
+    } finally {
+      await other?.close()
+    }
+  }
+
+  #connected(): Client {
+    if (this.#client === undefined) throw new Error('Not connected')
+    return this.#client
   }
 
   async #handshakes(count: number, atOnce: number): Promise<number> {
@@ -278,10 +227,10 @@ class Worker {
     return performance.now() - start
   }
 
-  async #report(): Promise<{ cpu: number; counters: Counters }> {
+  async #report(): Promise<{ cpu: number; collector: number | undefined; counters: Counters }> {
     const { user, system } = process.cpuUsage()
     const counters = (await (this.#client?.counters?.() ?? this.#peer.serverCounters?.())) ?? {}
-    return { cpu: user + system, counters }
+    return { cpu: user + system, collector: this.#collector?.microseconds, counters }
   }
 
   async #profile(on: boolean): Promise<unknown> {

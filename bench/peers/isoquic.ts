@@ -1,13 +1,20 @@
-/** isoquic itself, with its default options: Node's engine, path validation by `ca`, congestion control and pacing. */
+/**
+ * isoquic itself, with its default options: Node's engine, path validation by `ca`, congestion control and pacing. `--mtu BYTES`: the
+ * option `mtu.max` of both ends.
+ */
 import { connect } from '../../src/api/client.ts'
 import type { QuicConnection } from '../../src/api/connection.ts'
 import { listen } from '../../src/api/server.ts'
 import type { QuicStream } from '../../src/api/stream.ts'
 import { udp } from '../../transports/udp.ts'
-import { ALPN, type ByteStream, type Counters, runPeer } from './harness.ts'
+import { ALPN, type ByteStream, type Counters, readArguments, runPeer } from './harness.ts'
 
 /** Bytes that are read at once. */
 const READ = 65_536
+
+const { mtu, offload } = readArguments()
+if (offload) throw new Error('UDP without the kernel’s segmentation is all there is')
+const ALL = { alpn: [ALPN], ...(mtu !== undefined && { mtu: { max: mtu } }) }
 
 let latest: QuicConnection | undefined
 
@@ -47,7 +54,7 @@ async function answerAll(connection: QuicConnection, answer: (stream: ByteStream
 await runPeer({
   async serve(certificate, answer) {
     const transport = await udp({ host: '127.0.0.1' })
-    const server = await listen(transport, { alpn: [ALPN], certificate })
+    const server = await listen(transport, { ...ALL, certificate })
     void (async () => {
       for await (const connection of server) {
         latest = connection
@@ -59,7 +66,7 @@ await runPeer({
   async connect(port, { ca }) {
     const transport = await udp({ host: '127.0.0.1' })
     const address = `127.0.0.1:${port}`
-    const connection = await connect(transport, { address, serverName: 'localhost', alpn: [ALPN], ca })
+    const connection = await connect(transport, { ...ALL, address, serverName: 'localhost', ca })
     return {
       open: async () => byteStream(await connection.createBidirectionalStream()),
       close: () => connection.close(),

@@ -1,16 +1,19 @@
 /** The section of many streams and connections. */
 import { table } from '../../src/cli/table.ts'
+import type { Grid } from '../section.ts'
 import { ratio, short, show } from '../statistics.ts'
 import type { IdleMemory, ScaleCost, ScaleNumbers } from './measure.ts'
 
 /** The tables. */
 export function scaleTables({ costs, idle }: ScaleNumbers): string {
-  return [costTable(costs), idleTable(idle)].filter((text) => text !== '').join('\n\n')
+  return [costGrid(costs), idleGrid(idle)]
+    .filter(({ length }) => length > 1)
+    .map((grid) => table(grid))
+    .join('\n\n')
 }
 
 /** Of packets. */
-export function costTable(costs: readonly ScaleCost[]): string {
-  if (costs.length === 0) return ''
+export function costGrid(costs: readonly ScaleCost[]): Grid {
   const rows = costs.map(({ dimension, activity, many, ofOne, ofMany }) => [
     `${dimension}, ${activity === 'one' ? 'one of them sends' : 'all send in turn'}`,
     show(ofOne),
@@ -18,16 +21,15 @@ export function costTable(costs: readonly ScaleCost[]): string {
     show(ofMany),
     ratio(ofMany, ofOne),
   ])
-  return table([['both ends of the core, µs of CPU a packet', 'one open', 'many', 'many open', ''], ...rows])
+  return [['both ends of the core, µs of CPU a packet', 'one open', 'many', 'many open', ''], ...rows]
 }
 
 /** Of memory. */
-export function idleTable(idle: readonly IdleMemory[]): string {
-  if (idle.length === 0) return ''
+export function idleGrid(idle: readonly IdleMemory[]): Grid {
   const kilobytes = (bytes: number): string => `${short(bytes / 1000)} KB`
   const rows = idle.map(({ role, connections, heap, buffers, resident }) => [
     `${role}, ${connections} connections`,
     ...[heap, buffers, resident].map(kilobytes),
   ])
-  return table([['one idle connection', 'heap', 'buffers', 'resident'], ...rows])
+  return [['one idle connection', 'heap', 'buffers', 'resident'], ...rows]
 }

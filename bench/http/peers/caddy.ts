@@ -9,7 +9,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { pieces } from '../../peers/harness.ts'
+import { pieces } from '../../peers/transfers.ts'
 import { runHttpPeer, type Served, SMALL } from '../harness.ts'
 
 /** ms of CPU time that Linux counts at a time. */

@@ -4,7 +4,7 @@ import { connect, createSecureServer, type OutgoingHttpHeaders } from 'node:http
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { pieces } from '../../peers/harness.ts'
+import { pieces } from '../../peers/transfers.ts'
 import { runHttpPeer } from '../harness.ts'
 
 /** Bytes of a stream and of a connection that may be under way: with the 64 KiB that are Node's default bodies would crawl. */

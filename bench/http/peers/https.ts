@@ -4,7 +4,7 @@ import { Agent, createServer, type RequestOptions, request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { pieces } from '../../peers/harness.ts'
+import { pieces } from '../../peers/transfers.ts'
 import { runHttpPeer } from '../harness.ts'
 
 /** ms a socket waits for the next request: longer than anything else takes here. */
