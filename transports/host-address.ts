@@ -2,13 +2,19 @@
 import { lookup } from 'node:dns/promises'
 import type { PathAddress } from '../src/transport.ts'
 
+/** The halves of `host:port`; IPv6 without brackets. */
+export interface HostAddress {
+  readonly host: string
+  readonly port: number
+}
+
 /** `host:port`, IPv6 in brackets. */
 export function joinAddress(host: string, port: number): PathAddress {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /** The halves of `host:port`; `undefined` where it is none. */
-export function splitAddress(address: PathAddress): { readonly host: string; readonly port: number } | undefined {
+export function splitAddress(address: PathAddress): HostAddress | undefined {
   const colon = address.lastIndexOf(':')
   const port = Number(address.slice(colon + 1))
   if (colon < 1 || !(Number.isInteger(port) && port > 0 && port <= 0xffff)) return undefined
