@@ -21,6 +21,8 @@ const ABSENT = [
     ),
   ),
 ]
+// Programs that others start, as threads.
+const SCRIPTS = ['./src/cli/serve-worker.ts']
 const COMMANDS = Object.values(manifest.bin).map((path) => path.replace('./dist/', './').replace(/\.js$/, '.ts'))
 // A condition may have conditions of its own.
 const ENGINES = [
@@ -121,7 +123,15 @@ rmSync('dist', { recursive: true, force: true })
 
 export default [
   {
-    input: [...DOORS, ...ABSENT, ...COMMANDS, ...ENGINES, './src/page-client.ts', './src/page-webtransport.ts'],
+    input: [
+      ...DOORS,
+      ...ABSENT,
+      ...COMMANDS,
+      ...SCRIPTS,
+      ...ENGINES,
+      './src/page-client.ts',
+      './src/page-webtransport.ts',
+    ],
     external: /^(node:|@noble\/|#|ws$)/,
     plugins: [typescript(), kernels(), types()],
     output: {

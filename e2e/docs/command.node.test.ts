@@ -103,6 +103,25 @@ test('get takes several files over one connection, with fields of its own, and s
   expect(readdirSync(join(folder, 'logs'))).toHaveLength(3)
 })
 
+test('serve has several workers at one port, with one certificate and a log of each connection', {
+  timeout: 120_000,
+}, async () => {
+  mkdirSync(join(folder, 'shared'))
+  writeFileSync(join(folder, 'shared/a.txt'), 'alpha')
+  const server = new Command('serve', './shared', '--port', '0', '--workers', '2', '--qlog', 'worker-logs')
+  const address = await server.says(/ with 2 workers on (\S+) \(UDP\)/)
+  const pin = await server.says(/--pin ([0-9a-f]{64})/)
+  const gets = Array.from({ length: 3 }, () => new Command('get', `https://${address}/a.txt`, '--pin', pin, '-o', '-'))
+  for (const get of gets) {
+    expect({ exitCode: await get.ends(), error: get.error }).toMatchObject({ exitCode: 0 })
+    expect(get.output).toBe('alpha')
+  }
+  expect(await server.stop()).toBe(0)
+  expect(server.output.match(/127\.0\.0\.1:\d+ {2}GET \S+ {2}200 {2}5 B\n/g)).toHaveLength(3)
+  expect(server.error).toBe('')
+  expect(readdirSync(join(folder, 'worker-logs'))).toHaveLength(3)
+})
+
 test('serve stands in front of another server, and has files of its own', async () => {
   mkdirSync(join(folder, 'front'))
   writeFileSync(join(folder, 'front/own.txt'), 'a file')

@@ -12,6 +12,8 @@ test.each([
   [serveCommand, ['.', '--hq', '--proxy', 'http://x'], '--hq serves a folder alone'],
   [serveCommand, ['--hq', '--proxy', 'http://x'], '--hq serves a folder alone'],
   [serveCommand, ['.', '--port', 'x'], '--port must be a number from 0 to 65535, got x'],
+  [serveCommand, ['.', '--workers', '0'], '--workers must be a number from 1 to 1024, got 0'],
+  [serveCommand, ['.', '--workers', 'all'], '--workers must be a number from 1 to 1024, got all'],
   [getCommand, [], 'Say what to get: isoquic get https://HOST:PORT/PATH'],
   [getCommand, ['https://x', 'https://y', '-o', 'z'], '--output goes with a single URL'],
   [getCommand, ['https://x', '-H', 'a b'], '--header must be "NAME: VALUE", got "a b"'],
