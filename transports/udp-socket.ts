@@ -4,6 +4,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from 'node:dgram'
 import { freeBytes } from '../src/base/bytes.ts'
+import type { Ecn } from '../src/transport.ts'
 import type { ConnectableSocket } from './busy-peers.ts'
 
 /** A remote end: a literal address as the socket's family writes it, and a port. */
@@ -15,25 +16,32 @@ export interface SocketAddress {
 /** Hears what a socket has to tell. Its methods do not throw. */
 export interface UdpSocketListener {
   /** `bytes` belong to the listener during the call alone. With `segmentSize`, several datagrams back to back. */
-  onMessage(bytes: Uint8Array, from: SocketAddress, segmentSize?: number): void
+  onMessage(bytes: Uint8Array, from: SocketAddress, ecn: Ecn, segmentSize?: number): void
   /** There is room again after a `false`; all bytes have been let go of. */
   onDrain(): void
   /** The kernel tells of a datagram that it has not sent, or that got nowhere (ICMP): a loss. */
   onError?(): void
-  /** The socket is closed. Once; nothing is told any more. */
-  onClose(): void
+  /** The socket is closed, on purpose or for the error. Once; nothing is told any more. */
+  onClose(error?: Error): void
 }
+
+/** Which ways many datagrams pass the kernel in one piece: segmentation offload of sending, of receiving. */
+export type Offload = 'none' | 'send' | 'receive' | 'both'
 
 /** A bound UDP socket. */
 export interface UdpSocket {
   /** The local end. */
   readonly local: SocketAddress
+  /** Whether the ECN bits are sent and shown; else they count as 0. */
+  readonly ecn: boolean
+  /** What the kernel takes and gives in trains; less than before, once it has refused. */
+  readonly offload: Offload
   /** Whom the socket tells from now on; to be called in the turn in which the socket was bound. */
   listen(listener: UdpSocketListener): void
   /** Sends one datagram, or loses it. `false`: full; `bytes` stay untouched, and nothing more is sent, until `onDrain`. */
-  send(bytes: Uint8Array, to: SocketAddress): boolean
+  send(bytes: Uint8Array, to: SocketAddress, ecn: Ecn): boolean
   /** As `send`, for datagrams of `segmentSize` bytes back to back, the last of which may be shorter. */
-  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress): boolean
+  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress, ecn: Ecn): boolean
   /** Closes it, once what was sent has left. */
   close(): void
 }
@@ -142,6 +150,9 @@ function askForBuffer(size: number, set: (size: number) => void): void {
 /** A bound socket of `dgram`. */
 export class NodeSocket implements ConnectableSocket {
   readonly local: SocketAddress
+  // `dgram` neither shows nor sets the two bits.
+  readonly ecn = false
+  readonly offload = 'none'
   readonly #socket: Socket
   readonly #countsQueue: boolean
   #listener: UdpSocketListener | undefined
@@ -164,7 +175,7 @@ export class NodeSocket implements ConnectableSocket {
     this.#listener = listener
     this.#socket.on('message', (message: Uint8Array, from: RemoteInfo) => {
       if (this.#isClosed) return
-      listener.onMessage(message, from)
+      listener.onMessage(message, from, 0)
       freeBytes(message)
     })
   }
@@ -187,7 +198,7 @@ export class NodeSocket implements ConnectableSocket {
     return this.#isConnected
   }
 
-  send(bytes: Uint8Array, { address, port }: SocketAddress): boolean {
+  send(bytes: Uint8Array, { address, port }: SocketAddress, _ecn: Ecn): boolean {
     // While the kernel has no room, bytes would have to be kept that are not ours: the datagram is lost.
     if (this.#isBlocked) return false
     if (this.#isClosed) return true
@@ -196,7 +207,7 @@ export class NodeSocket implements ConnectableSocket {
     return this.#hasRoom()
   }
 
-  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress): boolean {
+  sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress, ecn: Ecn): boolean {
     if (this.#isBlocked) return false
     if (this.#isClosed) return true
     const last = bytes.length - segmentSize
@@ -211,7 +222,7 @@ export class NodeSocket implements ConnectableSocket {
     }
     // If the kernel is full midway, `dgram` queues the rest in order, so the last one's callback (each costs 0.1 µs) tells
     // when all are gone. The bytes stay untouched until then.
-    return this.send(start === 0 ? bytes : bytes.subarray(start), to)
+    return this.send(start === 0 ? bytes : bytes.subarray(start), to, ecn)
   }
 
   close(): void {
@@ -245,4 +256,5 @@ export class NodeSocket implements ConnectableSocket {
     listener?.onClose()
   }
 }
+
 function ignore(): void {}

@@ -10,7 +10,9 @@ import {
   bindBeside,
   bindNodeSocket,
   bindShareable,
+  type Offload,
   type SocketAddress,
+  type SocketSettings,
   type UdpSocket,
   type UdpSocketListener,
 } from './udp-socket.ts'
@@ -35,6 +37,12 @@ export interface UdpOptions {
   readonly receiveBufferSize?: number
   /** Bytes asked of the kernel; 4 MiB by default. Less is accepted. */
   readonly sendBufferSize?: number
+  /**
+   * Linux takes a flight in one call and gives a train of datagrams in one piece (UDP GSO and GRO), through the host's foreign
+   * function interface: `node:ffi` of Node 26, on its main thread. Where that is not to be had, the socket is as without; the
+   * transport's `offload` tells. By default `false`.
+   */
+  readonly offload?: boolean
   /**
    * Bytes of the longest datagram that is sent; by default what UDP carries: 65,507, and 65,527 from a socket of IPv6 alone. That is more
    * than most networks carry in one piece: the kernel cuts what is above the link's MTU into fragments.
@@ -104,6 +112,8 @@ async function bind(options: UdpOptions, family: 4 | 6, address: string): Promis
   const { receiveBufferSize = BUFFER_SIZE, sendBufferSize = BUFFER_SIZE } = options
   const settings = { family, address, port, ipv6Only, reusePort, receiveBufferSize, sendBufferSize }
   const reach = family === 4 ? 'ipv4' : address === '::' && !ipv6Only ? 'both' : 'ipv6'
+  const offloading = options.offload === true ? await offloadSocket(settings) : undefined
+  if (offloading !== undefined) return new UdpTransport(offloading, reach, options)
   const { connectedPeers = port === 0 && !reusePort ? CONNECTED_PEERS : 0 } = options
   const shareable = connectedPeers > 0 ? bindShareable(settings) : undefined
   if (shareable === undefined) return new UdpTransport(await bindNodeSocket(settings), reach, options)
@@ -113,27 +123,26 @@ async function bind(options: UdpOptions, family: 4 | 6, address: string): Promis
   })
 }
 
+/** `undefined` where offload is not to be had. */
+async function offloadSocket(settings: SocketSettings): Promise<UdpSocket | undefined> {
+  const { hostSocket } = await import('./offload/host.ts')
+  return hostSocket(settings)
+}
+
 /** A bound UDP socket. Made by {@link udp}. */
 export class UdpTransport implements DatagramTransport {
   readonly maxDatagramSize: number
   readonly localAddress: PathAddress
   /** The local port. */
   readonly port: number
-  readonly properties: TransportProperties = {
-    reliable: false,
-    ordered: false,
-    congestionControlled: false,
-    addressValidated: false,
-    // `dgram` neither shows nor sets the two bits.
-    ecn: false,
-  }
+  readonly properties: TransportProperties
   readonly #socket: UdpSocket
   readonly #isIpv6: boolean
   /** The socket takes IPv4 as mapped addresses of IPv6. */
   readonly #isDual: boolean
   readonly #onError: (error: unknown) => void
   #sink: DatagramSink | undefined
-  #early: { bytes: Uint8Array; from: PathAddress; segmentSize: number | undefined }[] = []
+  #early: { bytes: Uint8Array; from: PathAddress; ecn: Ecn; segmentSize: number | undefined }[] = []
   #isClosed = false
   readonly #busyPeers: BusyPeers | undefined
   /** A socket was full, and a `drain` is owed. */
@@ -158,14 +167,21 @@ export class UdpTransport implements DatagramTransport {
     this.maxDatagramSize = options.maxDatagramSize ?? (reach === 'ipv6' ? MAX_PAYLOAD_IPV6 : MAX_PAYLOAD_IPV4)
     this.localAddress = join(address, port)
     this.port = port
+    this.properties = {
+      reliable: false,
+      ordered: false,
+      congestionControlled: false,
+      addressValidated: false,
+      ecn: socket.ecn,
+    }
     this.#socket = socket
     this.#isIpv6 = reach !== 'ipv4'
     this.#isDual = reach === 'both'
     this.#onError = options.onError ?? (() => undefined)
     const listener: UdpSocketListener = {
-      onMessage: (bytes, from, segmentSize) => this.#receive(bytes, from, segmentSize),
+      onMessage: (bytes, from, ecn, segmentSize) => this.#receive(bytes, from, ecn, segmentSize),
       onDrain: () => this.#drain(),
-      onClose: () => this.#afterClose(),
+      onClose: (error) => this.#afterClose(error),
     }
     const peers = busyPeers?.(listener)
     this.#busyPeers = peers
@@ -174,9 +190,9 @@ export class UdpTransport implements DatagramTransport {
         ? listener
         : {
             ...listener,
-            onMessage: (bytes, from, segmentSize) => {
+            onMessage: (bytes, from, ecn, segmentSize) => {
               peers.onHeard()
-              this.#receive(bytes, from, segmentSize)
+              this.#receive(bytes, from, ecn, segmentSize)
             },
           },
     )
@@ -187,13 +203,18 @@ export class UdpTransport implements DatagramTransport {
     return this.#busyPeers?.size ?? 0
   }
 
+  /** What the kernel takes and gives in trains: {@link UdpOptions.offload}. Less than before, once it has refused. */
+  get offload(): Offload {
+    return this.#socket.offload
+  }
+
   open(sink: DatagramSink): void {
     if (this.#isClosed) throw invalidState('The socket is closed')
     if (this.#sink !== undefined) throw invalidState('The socket has a sink already')
     this.#sink = sink
     const early = this.#early
     this.#early = []
-    for (const { bytes, from, segmentSize } of early) this.#deliver(bytes, from, segmentSize)
+    for (const { bytes, from, ecn, segmentSize } of early) this.#deliver(bytes, from, ecn, segmentSize)
   }
 
   /**
@@ -214,20 +235,20 @@ export class UdpTransport implements DatagramTransport {
     return reachable.map(({ address }) => join(address, port))
   }
 
-  send(bytes: Uint8Array, to: PathAddress, _ecn: Ecn): boolean {
+  send(bytes: Uint8Array, to: PathAddress, ecn: Ecn): boolean {
     if (this.#isFull) return false
     const peer = to === this.#lastTo ? this.#lastPeer : this.#peer(to)
     if (peer === undefined || this.#isClosed || bytes.length > this.maxDatagramSize) return true
-    this.#isFull = !peer.socket.send(bytes, peer)
+    this.#isFull = !peer.socket.send(bytes, peer, ecn)
     this.#busyPeers?.onSent(peer, 1)
     return !this.#isFull
   }
 
-  sendBatch(bytes: Uint8Array, segmentSize: number, to: PathAddress, _ecn: Ecn): boolean {
+  sendBatch(bytes: Uint8Array, segmentSize: number, to: PathAddress, ecn: Ecn): boolean {
     if (this.#isFull) return false
     const peer = to === this.#lastTo ? this.#lastPeer : this.#peer(to)
     if (peer === undefined || this.#isClosed || segmentSize > this.maxDatagramSize || !(segmentSize > 0)) return true
-    this.#isFull = !peer.socket.sendBatch(bytes, segmentSize, peer)
+    this.#isFull = !peer.socket.sendBatch(bytes, segmentSize, peer, ecn)
     this.#busyPeers?.onSent(peer, Math.ceil(bytes.length / segmentSize))
     return !this.#isFull
   }
@@ -250,28 +271,28 @@ export class UdpTransport implements DatagramTransport {
     }
   }
 
-  #afterClose(): void {
+  #afterClose(error: Error | undefined): void {
     this.#isClosed = true
     const sink = this.#sink
     this.#sink = undefined
     try {
-      sink?.closed()
-    } catch (error) {
-      this.#onError(error)
+      sink?.closed(error)
+    } catch (thrown) {
+      this.#onError(thrown)
     }
   }
 
-  #receive(bytes: Uint8Array, remote: SocketAddress, segmentSize: number | undefined): void {
+  #receive(bytes: Uint8Array, remote: SocketAddress, ecn: Ecn, segmentSize: number | undefined): void {
     // An empty datagram carries no packet.
     if (bytes.length === 0) return
     const from = this.#source(remote)
-    if (this.#sink !== undefined) this.#deliver(bytes, from, segmentSize)
-    else if (this.#early.length < MAX_EARLY) this.#early.push({ bytes: Uint8Array.from(bytes), from, segmentSize })
+    if (this.#sink !== undefined) this.#deliver(bytes, from, ecn, segmentSize)
+    else if (this.#early.length < MAX_EARLY) this.#early.push({ bytes: Uint8Array.from(bytes), from, ecn, segmentSize })
   }
 
-  #deliver(bytes: Uint8Array, from: PathAddress, segmentSize: number | undefined): void {
+  #deliver(bytes: Uint8Array, from: PathAddress, ecn: Ecn, segmentSize: number | undefined): void {
     try {
-      this.#sink?.datagram(bytes, from, 0, segmentSize)
+      this.#sink?.datagram(bytes, from, ecn, segmentSize)
     } catch (error) {
       this.#onError(error)
     }

@@ -1,20 +1,25 @@
 /**
  * isoquic itself, with its default options: Node's engine, path validation by `ca`, congestion control and pacing. `--mtu BYTES`: the
- * option `mtu.max` of both ends.
+ * option `mtu.max` of both ends. `--offload`: the option of `udp`.
  */
 import { connect } from '../../src/api/client.ts'
 import type { QuicConnection } from '../../src/api/connection.ts'
 import { listen } from '../../src/api/server.ts'
 import type { QuicStream } from '../../src/api/stream.ts'
-import { udp } from '../../transports/udp.ts'
+import { type UdpTransport, udp } from '../../transports/udp.ts'
 import { ALPN, type ByteStream, type Counters, readArguments, runPeer } from './harness.ts'
 
 /** Bytes that are read at once. */
 const READ = 65_536
 
 const { mtu, offload } = readArguments()
-if (offload) throw new Error('UDP without the kernel’s segmentation is all there is')
 const ALL = { alpn: [ALPN], ...(mtu !== undefined && { mtu: { max: mtu } }) }
+
+async function bound(): Promise<UdpTransport> {
+  const transport = await udp({ host: '127.0.0.1', offload })
+  if (offload && transport.offload === 'none') throw new Error('There is no segmentation offload here')
+  return transport
+}
 
 let latest: QuicConnection | undefined
 
@@ -53,7 +58,7 @@ async function answerAll(connection: QuicConnection, answer: (stream: ByteStream
 
 await runPeer({
   async serve(certificate, answer) {
-    const transport = await udp({ host: '127.0.0.1' })
+    const transport = await bound()
     const server = await listen(transport, { ...ALL, certificate })
     void (async () => {
       for await (const connection of server) {
@@ -64,7 +69,7 @@ await runPeer({
     return transport.port
   },
   async connect(port, { ca }) {
-    const transport = await udp({ host: '127.0.0.1' })
+    const transport = await bound()
     const address = `127.0.0.1:${port}`
     const connection = await connect(transport, { ...ALL, address, serverName: 'localhost', ca })
     return {
