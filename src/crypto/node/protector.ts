@@ -15,6 +15,7 @@ import {
   createSecretKey,
   type KeyObject,
 } from 'node:crypto'
+import { freeBytes } from '../../base/bytes.ts'
 import { ChaCha20Block } from '../chacha20-block.ts'
 import {
   checkSealable,
@@ -107,7 +108,9 @@ export class NodeProtector implements PacketProtector {
     this.#nonce.set(batch.packetNumber[index] ?? 0)
     const cipher: CipherGCM = createCipheriv(this.#algorithm, key, this.#nonce.bytes, AEAD_OPTIONS)
     cipher.setAAD(arena.subarray(batch.start[index] ?? 0, payload))
-    arena.set(cipher.update(arena.subarray(payload, end)), payload)
+    const ciphertext = cipher.update(arena.subarray(payload, end))
+    arena.set(ciphertext, payload)
+    freeBytes(ciphertext)
     cipher.final()
     arena.set(cipher.getAuthTag(), end)
   }
@@ -121,9 +124,10 @@ export class NodeProtector implements PacketProtector {
     decipher.setAAD(arena.subarray(batch.start[index] ?? 0, payload))
     decipher.setAuthTag(arena.subarray(end, end + TAG_LENGTH))
     const plaintext = decipher.update(arena.subarray(payload, end))
-    if (!isAuthentic(decipher)) return false
-    arena.set(plaintext, payload)
-    return true
+    const authentic = isAuthentic(decipher)
+    if (authentic) arena.set(plaintext, payload)
+    freeBytes(plaintext)
+    return authentic
   }
 }
 
