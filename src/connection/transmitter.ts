@@ -1,6 +1,6 @@
 /**
  * What leaves the connection, and when: chooses the path, asks loss recovery, congestion, pacing and amplification what may
- * be sent, and lets the frame sources fill a flight of up to 64 datagrams of one size, which is sealed at once.
+ * be sent, and lets the frame sources fill a flight of datagrams of one size, which is sealed at once.
  * RFC 9000 §12.2, §13, §14; RFC 9002 §7. It owns no frame but the PING of a probe.
  *
  * The order in which sources are asked stands in {@link Transmitter.#writeFrames}.
@@ -61,6 +61,9 @@ export interface TransmitterParts {
 
 /** Datagrams of one flight. */
 const MAX_FLIGHT = 64
+
+/** Bytes of one flight over UDP, which one send with segmentation offload takes whole. */
+const MAX_UDP_FLIGHT = 65_536
 
 /** Room that a STREAM frame cannot use well; padded, so that a flight stays of one size. */
 const SLACK = 24
@@ -180,7 +183,7 @@ export class Transmitter {
     let used = 0
     let segmentSize = limit
     // RFC 9000 §8: the flight counts as a whole, not its first datagram alone.
-    const room = Math.min(arena.slotSize, path.sendAllowance)
+    const room = Math.min(path.carrier.properties.reliable ? arena.slotSize : MAX_UDP_FLIGHT, path.sendAllowance)
     for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= room; count++) {
       const size = segmentSize < MIN_USEFUL ? 0 : this.#writeDatagram(slot + used, segmentSize, path, now)
       if (size === 0) break
@@ -191,8 +194,7 @@ export class Transmitter {
     }
     // RFC 9002 §7.8: the flight ended for lack of data, not of window.
     const { datagrams, streams } = this.#parts
-    if (used < MAX_FLIGHT * segmentSize && !streams.wantsToSendData && !datagrams.wantsToSend)
-      path.recovery.onAppLimited()
+    if (used + segmentSize <= room && !streams.wantsToSendData && !datagrams.wantsToSend) path.recovery.onAppLimited()
     return this.#launch(used, segmentSize, path, now)
   }
 
