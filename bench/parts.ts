@@ -42,6 +42,7 @@ export const PARTS: readonly Part[] = [
   { name: 'latency', patience: 6, load: async () => (await import('./parts/latency.ts')).run },
   { name: 'handshakes', patience: 6, load: async () => (await import('./parts/handshakes.ts')).run },
   { name: 'path', patience: 6, load: async () => (await import('./parts/path.ts')).run },
+  { name: 'udp', patience: 6, load: async () => (await import('./parts/udp.ts')).run },
   { name: 'crypto', patience: 6, load: async () => (await import('./parts/crypto.ts')).run },
   { name: 'scale', patience: 12, load: async () => (await import('./parts/scale.ts')).run },
   { name: 'hosts', patience: 6, load: async () => (await import('./parts/hosts.ts')).run },

@@ -129,10 +129,14 @@ export function isIdle({ name, url }: FunctionTime): boolean {
   return name === '(idle)' || url.startsWith('node:inspector')
 }
 
+/** Of the repository, whose folder may have any name. */
+const HERE = new URL('../', import.meta.url).href
+
 /** What a function's time is spent on. */
 export function categoryOf({ url, name }: FunctionTime): string {
   if (url === '') return name === '(garbage collector)' ? 'garbage collection' : 'event loop, UDP receive (native)'
-  const room = /\/(src\/(?:api\/[^/]*|[^/]+)|transports|bench)\//.exec(url)?.[1]
+  const path = url.startsWith(HERE) ? url.slice(HERE.length) : url
+  const room = /(?:^|\/)(src\/(?:api\/[^/]*|[^/]+)|transports|bench)\//.exec(path)?.[1]
   if (room !== undefined) return room.replace(/^src\/api\/(?!http3).*/, 'src/api')
   if (/^node:(internal\/)?crypto/.test(url)) return 'node:crypto'
   if (/^node:(internal\/)?dgram/.test(url)) return 'dgram, UDP send (kernel)'

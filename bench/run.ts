@@ -6,7 +6,7 @@
  *
  *   --quick         one round of 20 MB in place of five of 200 MB, and less of everything else
  *   --rounds N      --megabytes N
- *   --only A,B      parts: stacks, latency, handshakes, path, crypto, scale, hosts, http, simulator
+ *   --only A,B      parts: stacks, latency, handshakes, path, udp, crypto, scale, hosts, http, simulator
  *   --peers A,B     programs: isoquic and its variants such as isoquic-26 or isoquic-offload, matrixai, bun, deno, tls; of HTTP
  *                   isoquic, bun, caddy, https, http2
  *   --json          the numbers of every round on stdout, in place of tables

@@ -65,6 +65,7 @@ function allSteps(): [string, Command][] {
     ['build', [node, 'node_modules/rollup/dist/bin/rollup', '--config', '--silent']],
     [`Node ${process.versions.node}, browsers and workerd`, vitest(node)],
   ]
+  steps.push(['costs within their bounds', [node, 'bench/check.ts']])
   const [bun, deno] = [findOther('Bun'), findOther('Deno')]
   const users = [findNode(PACKAGE_NODE), bun, deno].filter((program) => program !== undefined)
   if (users.length > 0)
