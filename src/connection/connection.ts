@@ -88,7 +88,7 @@ export class Connection {
       onUnprotectedPacket: (bytes, start, end, header, at) =>
         establishment.onUnprotectedPacket(bytes, start, end, header, at),
       isStatelessReset: (bytes, end, path) => peerIds.isResetToken(bytes, end, path.id),
-      onStatelessReset: (at) => this.onStatelessReset(at),
+      onStatelessReset: (at) => this.#parts.closing.onStatelessReset(at, this.#parts.pto()),
       onError: (error, at) => this.#onError(error, at),
     })
   }
@@ -303,16 +303,16 @@ export class Connection {
     return inspect(this.#parts, { alpn: this.completion?.alpn, isHandshakeComplete, isHandshakeConfirmed }, now)
   }
 
-  /** A datagram that ends in a token of the peer's arrived (RFC 9000 §10.3.1). */
+  /** A datagram that ends in a token of the peer's arrived (RFC 9000 §10.3.1). What came before it is heard before. */
   onStatelessReset(now: Time): void {
-    this.#parts.context.events.now = now
+    this.#catchUp(now)
     this.#parts.closing.onStatelessReset(now, this.#parts.pto())
   }
 
-  /** The carrier below is gone: so is the connection, unless it lives on another. */
+  /** The carrier below is gone: so is the connection, unless it lives on another. What has come by it is heard before. */
   onCarrierClosed(via: Carrier, cause: unknown, now: Time): void {
-    const { closing, context } = this.#parts
-    context.events.now = now
+    const { closing } = this.#parts
+    this.#catchUp(now)
     if (closing.state === 'open') this.paths.onCarrierClosed(via, cause, now)
     else if (this.paths.active.carrier === via) closing.end({ kind: 'carrier-closed', cause })
   }
