@@ -1,7 +1,6 @@
 /** What a datagram costs at a UDP socket, without QUIC: sent in runs of one size as a flight is, received on loopback in the same thread. */
-import { BusyPeers } from '../transports/busy-peers.ts'
-import { UdpTransport, udp } from '../transports/udp.ts'
-import { bindBeside, bindShareable, type SocketSettings } from '../transports/udp-socket.ts'
+import { busyTransport, isPossible, LOCAL } from '../transports/busy-peers.fixtures.ts'
+import { type UdpTransport, udp } from '../transports/udp.ts'
 
 /** What is measured. */
 export interface UdpCostsOptions {
@@ -33,16 +32,6 @@ export interface UdpCosts {
 /** Turns of the event loop without a datagram after which those that are missing are lost. */
 const PATIENCE = 50
 
-const LOCAL: SocketSettings = {
-  family: 4,
-  address: '127.0.0.1',
-  port: 0,
-  ipv6Only: false,
-  reusePort: false,
-  receiveBufferSize: 4 << 20,
-  sendBufferSize: 4 << 20,
-}
-
 /** Measures all cases in turn, round by round. */
 export async function measureUdp(options: UdpCostsOptions = {}): Promise<readonly UdpCosts[]> {
   const { sizes = [1_452, 8_900, 65_000], runs = [1, 10, 40], rounds = 7, bytes = 8_000_000 } = options
@@ -51,7 +40,7 @@ export async function measureUdp(options: UdpCostsOptions = {}): Promise<readonl
     await connectedTo(receiver.address),
     await udp({ host: LOCAL.address, connectedPeers: 0 }),
   ]
-  unconnected.open(silent)
+  for (const transport of [connected, unconnected]) transport.open(silent)
   try {
     const cases = sizes.flatMap((size) =>
       runs.flatMap((run) => [connected, unconnected].map((transport) => new Case(transport, receiver, size, run))),
@@ -66,13 +55,8 @@ export async function measureUdp(options: UdpCostsOptions = {}): Promise<readonl
 
 /** A transport that sends to `address` from a connected socket, if the system has such a thing. */
 async function connectedTo(address: string): Promise<UdpTransport> {
-  const main = bindShareable(LOCAL)
-  if (main === undefined) return udp({ host: LOCAL.address, connectedPeers: 0 })
-  const open = (): ReturnType<typeof bindBeside> => bindBeside(LOCAL, main.local.port)
-  const transport = new UdpTransport(main, 'ipv4', {}, (listener) => {
-    return new BusyPeers(main, open, listener, { limit: 1, busy: 1, period: 600_000 })
-  })
-  transport.open(silent)
+  if (!isPossible(LOCAL)) return udp({ host: LOCAL.address })
+  const transport = busyTransport()
   transport.send(new Uint8Array(1), address, 0)
   for (let turns = 0; turns < 10; turns++) await turn()
   return transport

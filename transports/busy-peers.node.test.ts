@@ -1,51 +1,14 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { EventEmitter, once } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { BusyPeers, type BusyPeersSettings, type ConnectableSocket } from './busy-peers.ts'
+import { busyTransport, EVERYWHERE, isPossible, LOCAL } from './busy-peers.fixtures.ts'
+import { BusyPeers, type ConnectableSocket } from './busy-peers.ts'
 import { type TransportPair, transportSuite } from './conformance.ts'
 import { UdpTransport, udp } from './udp.ts'
-import { bindBeside, bindShareable, NodeSocket, type SocketAddress, type SocketSettings } from './udp-socket.ts'
+import { bindShareable, NodeSocket, type SocketAddress, type SocketSettings } from './udp-socket.ts'
 
 const runner = { describe, test }
 const EMPTY = new Uint8Array()
-const LOCAL: SocketSettings = {
-  family: 4,
-  address: '127.0.0.1',
-  port: 0,
-  ipv6Only: false,
-  reusePort: false,
-  receiveBufferSize: 1 << 20,
-  sendBufferSize: 1 << 20,
-}
-const EVERYWHERE: SocketSettings = { ...LOCAL, family: 6, address: '::' }
-
-/** Linux with Node 22.12 can. */
-function isPossible(settings: SocketSettings): boolean {
-  const main = bindShareable(settings)
-  const beside = main && bindBeside(settings, main.local.port)
-  main?.close()
-  beside?.close()
-  return beside !== undefined
-}
-
-/** A transport on which a peer is busy with its first datagram, unless `settings` say otherwise. */
-function transportOf(
-  local: SocketSettings = LOCAL,
-  settings: Partial<BusyPeersSettings> = {},
-  wrap: (socket: ConnectableSocket) => ConnectableSocket = (socket) => socket,
-): UdpTransport {
-  const main = bindShareable(local)
-  if (main === undefined) throw new Error('The system shares no ports')
-  const reach = local.family === 4 ? 'ipv4' : 'both'
-  const open = (): ConnectableSocket | undefined => {
-    const socket = bindBeside(local, main.local.port)
-    return socket && wrap(socket)
-  }
-  return new UdpTransport(main, reach, {}, (listener) => {
-    return new BusyPeers(main, open, listener, { limit: 8, busy: 1, period: 60_000, ...settings })
-  })
-}
-
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
@@ -95,7 +58,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   if (isPossible(EVERYWHERE)) names.push(['UDP with connected sockets, from every address to IPv4', EVERYWHERE])
   for (const [name, settings] of names) {
     const makePair = async (): Promise<TransportPair> => {
-      const [near, far] = [transportOf(settings), transportOf(LOCAL)]
+      const [near, far] = [busyTransport(settings), busyTransport(LOCAL)]
       const [toFar, toNear] = [far.localAddress, `127.0.0.1:${near.port}`]
       await connected(near, toFar)
       await connected(far, toNear)
@@ -105,7 +68,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   }
 
   test('a thousand datagrams in a second earn one, fewer do not', async () => {
-    const [near, busy, calm] = [transportOf(LOCAL, { busy: 1_000 }), await udp({ host: '127.0.0.1' }), await udp()]
+    const [near, busy, calm] = [busyTransport(LOCAL, { busy: 1_000 }), await udp({ host: '127.0.0.1' }), await udp()]
     near.sendBatch(new Uint8Array(999), 1, `127.0.0.1:${calm.port}`, 0)
     near.sendBatch(new Uint8Array(999), 1, busy.localAddress, 0)
     await turn()
@@ -118,7 +81,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   test('datagrams of others that come before the socket is connected, and after, are heard with their own source', async () => {
     const [peer, ...others] = await Promise.all(Array.from({ length: 17 }, () => udp({ host: '127.0.0.1' })))
     let inBetween = 0
-    const near = transportOf(LOCAL, {}, (socket) => {
+    const near = busyTransport(LOCAL, {}, (socket) => {
       for (const other of others) other.send(Uint8Array.of(1), near.localAddress, 0)
       const listen = socket.listen.bind(socket)
       socket.listen = (listener) =>
@@ -143,7 +106,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   })
 
   test('peers beyond the limit, and none twice, are sent to by the socket of all', async () => {
-    const near = transportOf(LOCAL, { limit: 2 })
+    const near = busyTransport(LOCAL, { limit: 2 })
     const peers = await Promise.all([1, 2, 3].map(() => udp({ host: '127.0.0.1' })))
     const heard = peers.map((peer) => new Heard(peer))
     for (const [index, peer] of peers.entries()) await connected(near, peer.localAddress, Math.min(index + 1, 2))
@@ -158,7 +121,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   test('a peer that falls silent, or moves, goes back to the socket of all, and what it had sent is heard', async () => {
     const peer = await udp({ host: '127.0.0.1' })
     let lastWords = (): void => {}
-    const near = transportOf(LOCAL, { period: 5 }, (socket) => {
+    const near = busyTransport(LOCAL, { period: 5 }, (socket) => {
       const connect = socket.connect.bind(socket)
       let isFirst = true
       socket.connect = (to: SocketAddress) => {
@@ -183,7 +146,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   })
 
   test('a peer that is sent to and answers keeps its socket', async () => {
-    const [near, peer] = [transportOf(LOCAL, { period: 5 }), await udp({ host: '127.0.0.1' })]
+    const [near, peer] = [busyTransport(LOCAL, { period: 5 }), await udp({ host: '127.0.0.1' })]
     const heard = new Heard(near)
     await connected(near, peer.localAddress)
     for (let begin = performance.now(), count = 0; performance.now() < begin + 40; ) {
@@ -197,29 +160,30 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
     peer.close()
   })
 
-  test('a peer that is gone for the kernel is one to be sent to all the same, once it is back', async () => {
-    const near = transportOf()
+  test('a peer that is gone for the kernel is sent to all the same, and after three such failures by the socket of all alone', async () => {
+    const near = busyTransport()
     const heard = new Heard(near)
-    const gone = await udp({ host: '127.0.0.1' })
-    await connected(near, gone.localAddress)
-    gone.close()
-    near.send(Uint8Array.of(1), gone.localAddress, 0)
-    // The ICMP message comes back at once; it is heard by the next datagram that is sent, or while the socket is read.
-    near.send(Uint8Array.of(2), gone.localAddress, 0)
-    await until(() => near.connectedPeers === 0)
-    const back = await udp({ host: '127.0.0.1', port: gone.port })
-    const atPeer = new Heard(back)
-    near.send(Uint8Array.of(3), back.localAddress, 0)
-    expect(await atPeer.count(1)).toEqual([`3 ${near.localAddress}`])
-    back.send(Uint8Array.of(4), near.localAddress, 0)
-    expect(await heard.count(1)).toEqual([`4 ${back.localAddress}`])
-    // One failure is enough.
-    near.sendBatch(new Uint8Array(5000), 1, back.localAddress, 0)
-    await turn()
-    await turn()
+    let peer = await udp({ host: '127.0.0.1' })
+    const { port, localAddress: address } = peer
+    for (let failures = 1; failures <= 3; failures++) {
+      await connected(near, address)
+      peer.close()
+      // The ICMP message is back within the call; it is heard by the next datagram, or by who reads the socket.
+      near.send(Uint8Array.of(1), address, 0)
+      near.send(Uint8Array.of(2), address, 0)
+      await until(() => near.connectedPeers === 0)
+      peer = await udp({ host: '127.0.0.1', port })
+      const atPeer = new Heard(peer)
+      near.send(Uint8Array.of(3), address, 0)
+      expect(await atPeer.count(1)).toEqual([`3 ${near.localAddress}`])
+      peer.send(Uint8Array.of(failures), near.localAddress, 0)
+      expect((await heard.count(failures)).at(-1)).toBe(`${failures} ${address}`)
+    }
+    near.sendBatch(new Uint8Array(5000), 1, address, 0)
+    for (let turns = 0; turns < 5; turns++) await turn()
     expect(near.connectedPeers).toBe(0)
     near.close()
-    back.close()
+    peer.close()
   })
 
   test('a socket that the system refuses is done without', async () => {
@@ -251,7 +215,7 @@ describe.runIf(isPossible(LOCAL))('connected sockets of busy peers', () => {
   })
 
   test('close closes them all, also one that is about to be', async () => {
-    const [near, peer] = [transportOf(), await udp({ host: '127.0.0.1' })]
+    const [near, peer] = [busyTransport(), await udp({ host: '127.0.0.1' })]
     await connected(near, peer.localAddress)
     near.send(EMPTY, '127.0.0.1:9', 0)
     near.close()

@@ -17,8 +17,8 @@ export interface Peer extends SocketAddress {
   sent: number
   /** ms, of the clock `performance.now` */
   since: number
-  /** Its own socket has failed: it has none any more. */
-  isBarred: boolean
+  /** How often a socket of its own has failed. */
+  failures: number
 }
 
 /** A socket that can be connected, and so be turned to another peer. */
@@ -51,6 +51,8 @@ const BUSY = 1_000
 const IDLE = 100
 /** Periods of silence after which it is taken away: a probe timeout or two have passed in vain (RFC 9002 §6.2). */
 const QUIET_PERIODS = 2
+/** Failures after which a peer has no socket of its own any more. Each has cost a datagram. */
+const MAX_FAILURES = 3
 /** Datagrams that libuv reads from one socket before it turns to the next one. */
 const READ_AT_ONCE = 32
 /** The port of the discard service (RFC 863), from which nothing comes. */
@@ -131,7 +133,7 @@ export class BusyPeers {
     const now = performance.now()
     const isBusy = now - peer.since <= this.#period
     startPeriod(peer, now)
-    if (!isBusy || peer.isBarred || this.#next !== undefined || this.#own.size >= this.#limit) return
+    if (!isBusy || peer.failures >= MAX_FAILURES || this.#next !== undefined || this.#own.size >= this.#limit) return
     this.#next = peer
     this.#openWhenCalm(peer, -Infinity)
   }
@@ -150,7 +152,7 @@ export class BusyPeers {
   #openFor(peer: Peer): void {
     const socket = this.#open()
     if (socket === undefined) {
-      peer.isBarred = true
+      peer.failures = MAX_FAILURES
       return
     }
     const own: OwnSocket = { peer, socket, heard: 0, heardBefore: 0, quietPeriods: 0, isLeaving: false }
@@ -165,15 +167,15 @@ export class BusyPeers {
         listener.onDrain()
       },
       onError: () => {
-        // A datagram was lost with it, be it for an ICMP message that anybody may have sent. It shall not happen again.
-        peer.isBarred = true
+        // A datagram was lost with it, be it for an ICMP message that anybody may have sent.
+        if (!own.isLeaving) peer.failures += 1
         this.#retire(own)
       },
       onClose() {},
     })
     this.#own.add(own)
     if (!socket.connect(peer)) {
-      peer.isBarred = true
+      peer.failures = MAX_FAILURES
       return this.#retire(own)
     }
     peer.socket = socket

@@ -316,7 +316,7 @@ export class UdpTransport implements DatagramTransport {
       if (this.#peers.size >= MAX_ADDRESSES) this.#forgetPeers()
       const socket = this.#socket
       const target = this.#parse(to)
-      if (target !== undefined) peer = { ...target, socket, sent: 0, since: performance.now(), isBarred: false }
+      if (target !== undefined) peer = { ...target, socket, sent: 0, since: performance.now(), failures: 0 }
       this.#peers.set(to, peer)
     }
     this.#lastTo = to
