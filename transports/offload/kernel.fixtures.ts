@@ -75,7 +75,7 @@ export class FakeKernel implements Kernel {
   /** Segments are refused with this error. */
   segmentError = 0
   /** Datagrams longer than this are refused. */
-  mtu = 65_507
+  mtu = 65_527
   /** Nothing has room. */
   isFull = false
   /** Watching is refused. */
@@ -152,7 +152,7 @@ export class FakeKernel implements Kernel {
     const sent = this.#parse(message)
     if (sent.segmentSize > 0 && this.segmentError > 0) return -this.segmentError
     if ((sent.segmentSize || sent.bytes.length) > this.mtu) return -Errno.EMSGSIZE
-    if (sent.bytes.length > 65_507 || sent.bytes.length > sent.segmentSize * 64 === sent.segmentSize > 0)
+    if (sent.bytes.length > 65_527 || sent.bytes.length > sent.segmentSize * 64 === sent.segmentSize > 0)
       return -Errno.EINVAL
     this.sent.push(sent)
     const target = [...this.#sockets.values()].find((other) => reaches(sent.to, other.name))
