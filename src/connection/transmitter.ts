@@ -12,6 +12,7 @@ import type { AckFrequency } from '../recovery/ack-frequency.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import { SendMode, sendMode } from '../recovery/send-mode.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
+import { PAGE_SIZE } from '../streams/paged-buffer.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { FrameType, type PingFrame } from '../wire/frame.ts'
@@ -182,18 +183,21 @@ export class Transmitter {
     if (!this.#prepare(path, now)) return this.#launch(0, 0, path, now)
     let used = 0
     let segmentSize = limit
+    const { datagrams, streams } = this.#parts
+    const most = path.carrier.properties.reliable ? arena.slotSize : MAX_UDP_FLIGHT
+    if (arena.slotSize - most >= PAGE_SIZE) streams.beginFlight(arena.bytes, slot + most)
     // RFC 9000 §8: the flight counts as a whole, not its first datagram alone.
-    const room = Math.min(path.carrier.properties.reliable ? arena.slotSize : MAX_UDP_FLIGHT, path.sendAllowance)
+    const room = Math.min(most, path.sendAllowance)
     for (let count = 0; count < MAX_FLIGHT && used + segmentSize <= room; count++) {
       const size = segmentSize < MIN_USEFUL ? 0 : this.#writeDatagram(slot + used, segmentSize, path, now)
       if (size === 0) break
       used += size
       if (count === 0) segmentSize = size
       // A packet that streams do not fill up may be as long as the next datagram is.
-      if (size < (this.#parts.datagrams.wantsToSend ? segmentSize : limit)) break
+      if (size < (datagrams.wantsToSend ? segmentSize : limit)) break
     }
+    streams.endFlight()
     // RFC 9002 §7.8: the flight ended for lack of data, not of window.
-    const { datagrams, streams } = this.#parts
     if (used + segmentSize <= room && !streams.wantsToSendData && !datagrams.wantsToSend) path.recovery.onAppLimited()
     return this.#launch(used, segmentSize, path, now)
   }

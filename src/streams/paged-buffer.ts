@@ -4,6 +4,8 @@
  * there is for the owner to know (`send-buffer.ts`, `reassembler.ts`): what was never written reads as anything.
  */
 
+import { PageDesk } from './page-desk.ts'
+
 /** Bytes of a page. A power of two. */
 export const PAGE_SIZE = 16_384
 
@@ -15,6 +17,8 @@ const KEPT_PAGES = 64
 
 /** Pages that are used again: a fresh one must be zeroed and collected, which costs more than filling it. May serve many connections. */
 export class PagePool {
+  /** Where the pages are cut up into packets. */
+  readonly desk: PageDesk = new PageDesk()
   readonly #pages: Uint8Array[] = []
   readonly #smallPages: Uint8Array[] = []
 
@@ -67,7 +71,7 @@ export class PagedBuffer {
       const count = Math.min(length, PAGE_SIZE - inPage)
       const page = this.#pages[Math.floor(offset / PAGE_SIZE) - this.#first]
       if (page === undefined) throw new RangeError(`The bytes at offset ${offset} were released or never written`)
-      target.set(page.subarray(inPage, inPage + count), at)
+      this.#pool.desk.copy(page, inPage, count, target, at)
       offset += count
       at += count
       length -= count

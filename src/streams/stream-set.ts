@@ -294,6 +294,15 @@ export class StreamSet implements FrameSource {
     }
   }
 
+  /** A flight is being built in `array`, of which a page of bytes from `room` on is free until {@link endFlight}. */
+  beginFlight(array: Uint8Array, room: number): void {
+    this.#context.pages.desk.begin(array, room)
+  }
+
+  endFlight(): void {
+    this.#context.pages.desk.end()
+  }
+
   /** Writes STREAM frames as `scheduler.ts` says, and among the equally urgent what is lost before what is new (RFC 9000 §13.3). */
   writeFrames(packet: PacketWriter, _now: Time): void {
     const { repairs, fresh, credit } = this.#context
