@@ -98,7 +98,8 @@ export class CorePair {
     this.#identity = pairIdentity(this.#crypto)
     this.client = new End(this.#crypto, 1, '192.0.2.1:1000', maxDatagramSize)
     this.server = new End(this.#crypto, 2, '192.0.2.2:443', maxDatagramSize)
-    this.server.endpoint.listen({ versions: [VERSION_1] }, createReception)
+    const limits = { maxConnections: Infinity, maxConnectionsPerAddress: Infinity }
+    this.server.endpoint.listen({ versions: [VERSION_1], limits }, createReception)
   }
 
   /** Packets that the sender has sent: in the transfers here each fills a datagram. */

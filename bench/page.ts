@@ -12,9 +12,9 @@ export interface PageFacts {
   readonly sections: readonly Section[]
 }
 
-/** What must be shown, from the figures there are. */
-export function goalsSection(figures: Figures): Section {
-  const { grid, notes } = goalsGrid(figures)
+/** What must be shown, from the figures there are; or, of `some` parts, what these measure. */
+export function goalsSection(figures: Figures, some: boolean): Section {
+  const { grid, notes } = goalsGrid(figures, some)
   const text =
     notes.length === 0
       ? undefined

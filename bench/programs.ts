@@ -46,7 +46,7 @@ export const PROGRAMS: readonly PeerProgram[] = [
     key: 'matrixai',
     name: '@matrixai/quic (quiche)',
     command: [process.execPath, script('matrixai')],
-    share: 0.025,
+    share: 0.01,
     needs: join(ROOT, PEERS, 'node_modules/@matrixai/quic/dist/index.js'),
   },
   {

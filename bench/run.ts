@@ -60,6 +60,11 @@ const settings: Settings = {
   peers,
 }
 
+if (values.write && only !== undefined) {
+  console.error('--write wants all parts, so it goes without --only')
+  process.exit(2)
+}
+
 const machine = describeMachine(loadavg()[0] ?? 0)
 const began = performance.now()
 const results = new Map<string, PartResult>()
@@ -85,7 +90,7 @@ for (const part of PARTS) {
 }
 const minutes = (performance.now() - began) / 60_000
 const figures = Object.assign({}, ...[...results.values()].map((result) => result.figures ?? {}))
-const goals = goalsSection(figures)
+const goals = goalsSection(figures, only !== undefined)
 if (values.json) {
   const numbers = Object.fromEntries([...results].map(([name, result]) => [name, result.numbers]))
   console.log(JSON.stringify({ machine, settings, minutes, figures, numbers }, undefined, 2))

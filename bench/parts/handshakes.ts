@@ -1,4 +1,5 @@
 /** Handshakes with both ends in one process: full, resumed, with early data. */
+import { handshakeReference } from '../check/reference.ts'
 import { type HandshakeKind, type HandshakeWay, measureHandshakes } from '../handshakes.ts'
 import type { Figures, PartResult, Settings } from '../parts.ts'
 import { show } from '../statistics.ts'
@@ -22,9 +23,14 @@ export async function run({ rounds, quick }: Settings, say: (line: string) => vo
     show(perSecond),
     show(cpu.map((microseconds) => microseconds / 1000)),
   ])
-  const figures: Figures = Object.fromEntries(
-    numbers.map(({ kind, way, atOnce, perSecond }) => [`handshakes ${kind} ${way} ${atOnce}`, perSecond]),
-  )
+  handshakeReference(100)
+  const figures: Figures = {
+    ...Object.fromEntries(
+      numbers.map(({ kind, way, atOnce, perSecond }) => [`handshakes ${kind} ${way} ${atOnce}`, perSecond]),
+    ),
+    'handshake keys': Array.from({ length: rounds }, () => handshakeReference(200)),
+    'handshake cpu': numbers.find(({ kind, way }) => kind === 'full' && way === 'pipe')?.cpu ?? [],
+  }
   const text =
     'Both ends in one process, on one thread; each connection is closed as soon as it is ready. ECDSA P-256, X25519, a chain of one certificate below its authority, which the client verifies.'
   const grid = [['handshake', 'over', 'at once', 'a second', 'ms of CPU, both ends'], ...rows]

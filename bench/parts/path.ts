@@ -20,9 +20,9 @@ export async function run({ rounds, quick }: Settings, say: (line: string) => vo
   const text = `Two endpoints of the sans-IO core in one process, packet protection included, nothing of sockets: bulk transfer on one stream, datagrams of 1,452 bytes. ${short(packetsPerSeal)} packets a seal, ${short(packets / answers)} packets for each datagram that comes back.`
   const grid = [['per packet', 'CPU µs', 'bytes on the heap', 'bytes of buffers'], ...rows]
   const figures = Object.fromEntries(
-    Object.entries(ends).map(([name, { allocated, external }]) => [
-      `${name} allocations`,
-      allocated === undefined ? [] : [allocated + (external ?? 0)],
+    Object.entries(ends).flatMap(([name, { cpu, allocated, external }]) => [
+      [`${name} allocations`, allocated === undefined ? [] : [allocated + (external ?? 0)]],
+      [`${name} core`, cpu],
     ]),
   )
   return { sections: [{ title: 'A packet in the core', text, grids: [grid] }], figures, numbers: costs }

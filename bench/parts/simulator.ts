@@ -3,7 +3,7 @@ import type { PartResult, Settings } from '../parts.ts'
 import { simulatorGrid, simulatorSpeeds } from '../simulator-speed.ts'
 
 /** Virtual minutes of each kind. */
-const MINUTES = { quick: 1, full: 5 }
+const MINUTES = { quick: 1, full: 2 }
 
 /** Measures. */
 export async function run({ rounds, quick }: Settings, say: (line: string) => void): Promise<PartResult> {

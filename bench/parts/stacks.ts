@@ -12,6 +12,7 @@ import {
   collectorShare,
   comparison,
   costs,
+  cpuPerPacket,
   goodput,
   handshakeRates,
   handshakes,
@@ -192,6 +193,9 @@ function figuresOf(all: readonly Results[]): Figures {
     }
     figures[`${key} handshakes`] = handshakeRates(results)
     figures[`${key} gc`] = collectorShare(results)
+    for (const end of ['sender', 'receiver'] as const) {
+      figures[`${key} ${end} cpu`] = cpuPerPacket(results, (transfer) => transfer[end])
+    }
   }
   return figures
 }
