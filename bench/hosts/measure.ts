@@ -1,11 +1,9 @@
 /** Goodput where there is no UDP: a page through the gateway, two endpoints in a page and in workerd; and what the gateway costs. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright'
 import { startWorkerd } from '../../e2e/smoke/workerd.ts'
 import { launchOptions } from '../../e2e/support/browsers.ts'
+import { BarePage } from './bare-page.ts'
 import { program } from './programs.ts'
 
 /** Datagrams of a message that are compared. */
@@ -39,13 +37,12 @@ export async function measureHosts(rounds: number, bytes: number): Promise<HostN
     processes.push(child)
     return [child, await answerOf<T>(child)]
   }
-  let browser: Browser | undefined
+  let page: BarePage | undefined
   const worker = await startWorkerd(new Map([['worker.mjs', await program('worker')]]))
   try {
     const [, server] = await start<{ address: string; hash: number[] }>('server-process.ts')
     const [gateway, { address }] = await start<{ address: string }>('gateway-process.ts', server.address)
-    browser = await chromium.launch({ ...options, args: [...(options.args ?? []), ...FOREGROUND] })
-    const page = await openPage(browser)
+    page = await BarePage.open(options, await program('page'))
     const [sink, { address: target }] = await start<{ address: string }>('sink-process.ts')
     const [, { address: open }] = await start<{ address: string }>('gateway-process.ts', target, 'any')
     const count = Math.round(bytes / CARRIER_SIZE)
@@ -63,7 +60,7 @@ export async function measureHosts(rounds: number, bytes: number): Promise<HostN
         // The first round is for the compilers.
         if (round > 0) tunnels.push(numbers)
       }
-      const within = await page.evaluate<number, number>((size) => Reflect.get(globalThis, 'within')(size), bytes)
+      const within = await page.call<number>('within', bytes)
       const response = await fetch(`${worker.url}?bytes=${bytes}`)
       const inWorker = Number(await response.text())
       pair.send(bytes)
@@ -76,16 +73,13 @@ export async function measureHosts(rounds: number, bytes: number): Promise<HostN
     return { tunnels, withinNode, withinPage, withinWorker }
   } finally {
     worker.stop()
-    await browser?.close()
+    await page?.close()
     for (const child of processes) child.kill()
   }
 }
 
 /** Bytes of a datagram of the carrier alone. */
 const CARRIER_SIZE = 1200
-
-/** A headless page counts as one in the background, which waits for all others. */
-const FOREGROUND = ['--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows']
 
 interface Facts {
   readonly gateway: string
@@ -95,43 +89,24 @@ interface Facts {
   readonly datagramsPerMessage: number
 }
 
-async function throughGateway(page: Page, gateway: ChildProcess, facts: Facts): Promise<Omit<Tunnel, 'carrier'>> {
+async function throughGateway(page: BarePage, gateway: ChildProcess, facts: Facts): Promise<Omit<Tunnel, 'carrier'>> {
   const count = async (): Promise<{ microseconds: number; datagramsUp: number; datagramsDown: number }> => {
     gateway.send('numbers')
     return await answerOf(gateway)
   }
   const before = await count()
-  const rates = await page.evaluate<{ up: number; down: number }, Facts>(
-    (given) => Reflect.get(globalThis, 'tunnel')(given),
-    facts,
-  )
+  const rates = await page.call<{ up: number; down: number }>('tunnel', facts)
   const after = await count()
   const datagrams = after.datagramsUp + after.datagramsDown - before.datagramsUp - before.datagramsDown
   const gatewayCpu = (after.microseconds - before.microseconds) / datagrams
   return { ...rates, datagramsPerMessage: facts.datagramsPerMessage, gatewayCpu }
 }
 
-async function carrierAlone(page: Page, sink: ChildProcess, facts: object): Promise<number> {
-  const began = await page.evaluate<number, object>((given) => Reflect.get(globalThis, 'flood')(given), facts)
+async function carrierAlone(page: BarePage, sink: ChildProcess, facts: object): Promise<number> {
+  const began = await page.call<number>('flood', facts)
   sink.send('numbers')
   const { bytes, last } = await answerOf<{ bytes: number; last: number }>(sink)
   return (bytes * 8) / 1000 / (last - began)
-}
-
-async function openPage(browser: Browser): Promise<Page> {
-  const code = await program('page')
-  const server = createServer((request, response) => {
-    const isCode = request.url === '/program.js'
-    response.setHeader('content-type', isCode ? 'text/javascript' : 'text/html')
-    response.end(
-      isCode ? code : '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/program.js"></script>',
-    )
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const page = await browser.newPage()
-  page.on('close', () => server.close())
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
-  return page
 }
 
 function answerOf<T>(child: ChildProcess): Promise<T> {
