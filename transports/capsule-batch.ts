@@ -52,7 +52,7 @@ export class CapsuleBatch {
   /** Hands over what there is. */
   flush(): void {
     if (this.#writer.length === 0) return
-    const message = Uint8Array.from(this.#writer.finish())
+    const message = this.#writer.finish()
     this.#writer.clear()
     this.#count = 0
     this.#send(message)

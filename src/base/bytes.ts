@@ -23,7 +23,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
  * A copy of the bytes from `start` up to `end`, as a plain `Uint8Array`. Unlike `bytes.slice()` it copies in Node too,
  * where `bytes` may be a `Buffer`, whose own `slice` shares memory.
  */
-export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(end - start)
   copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
   return copy

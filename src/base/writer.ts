@@ -52,7 +52,7 @@ export class Writer {
   }
 
   /** A copy of all that was written. */
-  finish(): Uint8Array {
+  finish(): Uint8Array<ArrayBuffer> {
     return copyBytes(this.buffer, this.#start, this.offset)
   }
 

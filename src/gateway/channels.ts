@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { CapsuleBatch } from '../../transports/capsule-batch.ts'
 import { udpCapsules } from '../../transports/connect-udp.ts'
+import { freeBytes } from '../base/bytes.ts'
 import type { GatewayChannel } from './flow.ts'
 import type { GatewayFlow } from './gateway.ts'
 import { closeCode, refusalResponse } from './refusal.ts'
@@ -13,7 +14,8 @@ const FRAMING_BROKEN = 4002
 /** What of a server's WebSocket is used; that of `ws` is one. */
 export interface ServerWebSocket {
   readonly bufferedAmount: number
-  send(data: Uint8Array): void
+  /** `done` is called once, when the bytes have left or never will. */
+  send(data: Uint8Array, done?: () => void): void
   close(code?: number, reason?: string): void
   terminate(): void
   on(type: 'message', listener: (data: unknown, isBinary: boolean) => void): unknown
@@ -29,7 +31,7 @@ export function webSocketChannel(
   isRaw: boolean,
   open: (channel: GatewayChannel) => GatewayFlow,
 ): void {
-  const outbox = new CapsuleBatch((message) => socket.send(message), afterReading)
+  const outbox = new CapsuleBatch((message) => socket.send(message, () => freeBytes(message)), afterReading)
   const end = (code: number, reason: string): void => {
     socket.close(code, reason)
     setTimeout(() => socket.terminate(), CLOSE_TIMEOUT).unref()
@@ -68,7 +70,7 @@ export function webSocketChannel(
 /** Connects an upgraded TCP connection with the flow that `open` begins; `head` are the bytes that came with the request. */
 export function streamChannel(socket: Duplex, head: Uint8Array, open: (channel: GatewayChannel) => GatewayFlow): void {
   const outbox = new CapsuleBatch((message) => {
-    if (!socket.destroyed) socket.write(message)
+    if (!socket.destroyed) socket.write(message, () => freeBytes(message))
   }, afterReading)
   let isAccepted = false
   const flow = open({

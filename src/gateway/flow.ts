@@ -4,6 +4,7 @@
  * take is dropped.
  */
 import type { Socket } from 'node:dgram'
+import { EMPTY, freeBytes } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import { PacketType } from '../wire/packet-type.ts'
@@ -76,6 +77,9 @@ export interface FlowParts {
 /** Payloads that may wait in the socket while the kernel is busy. */
 const MAX_UDP_QUEUE = 256
 
+/** Bytes kept to send from: what networks carry, as a rule. */
+const OUTGOING_SIZE = 1500
+
 /** One flow. */
 export class Flow {
   readonly #parts: FlowParts
@@ -83,6 +87,8 @@ export class Flow {
   readonly #counters: FlowCounters = newCounters()
   readonly #header = new LongHeader()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** Where the payload that is sent lies meanwhile. */
+  #outgoing = EMPTY
   #hasBegun = false
   #isAnswered = false
   #isEnded = false
@@ -95,7 +101,10 @@ export class Flow {
     this.#header.anyFixedBit = true
     this.#lastActive = options.now()
     const { socket } = parts
-    socket.on('message', (message: Uint8Array) => this.#onAnswer(message))
+    socket.on('message', (message: Uint8Array) => {
+      this.#onAnswer(message)
+      freeBytes(message)
+    })
     // ICMP says that nobody listens, or that there is no way: what QUIC makes of it is silence, until the target answers.
     socket.on('error', () => undefined)
     this.#arm(options.idleTimeout)
@@ -120,8 +129,16 @@ export class Flow {
     this.#lastActive = now
     this.#counters.datagramsUp += 1
     this.#counters.bytesUp += payload.length
-    // A copy: the kernel may be busy, and the bytes are the caller's.
-    socket.send(Uint8Array.from(payload))
+    this.#send(payload)
+  }
+
+  /** The bytes are the caller's, and where the kernel is busy `dgram` keeps a reference: those of such a datagram are left alone. */
+  #send(payload: Uint8Array): void {
+    const { socket } = this.#parts
+    if (this.#outgoing.length < payload.length) this.#outgoing = new Uint8Array(Math.max(payload.length, OUTGOING_SIZE))
+    this.#outgoing.set(payload)
+    socket.send(this.#outgoing.subarray(0, payload.length))
+    if (socket.getSendQueueCount() > 0) this.#outgoing = EMPTY
   }
 
   /** Ends the flow; `reason` goes to the client and into the log. Harmless when repeated. */
