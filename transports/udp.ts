@@ -39,7 +39,7 @@ export interface UdpOptions {
   readonly sendBufferSize?: number
   /**
    * Linux takes a flight in one call and gives a train of datagrams in one piece (UDP GSO and GRO), through the host's foreign
-   * function interface: `node:ffi` of Node 26, on its main thread. Where that is not to be had, the socket is as without; the
+   * function interface, on its main thread: `node:ffi` of Node 26, `bun:ffi`, Deno's. Where that is not to be had, the socket is as without; the
    * transport's `offload` tells. By default `false`.
    */
   readonly offload?: boolean

@@ -4,6 +4,7 @@ import type { DatagramTransport } from '../../src/transport.ts'
 import { bunUdp } from '../../transports/bun.ts'
 import { type TestRunner, type TransportPair, transportSuite } from '../../transports/conformance.ts'
 import { denoUdp } from '../../transports/deno.ts'
+import { udp } from '../../transports/udp.ts'
 
 const isBun = 'Bun' in globalThis
 const bind: () => Promise<DatagramTransport> = isBun
@@ -29,6 +30,40 @@ if (isBun) {
     return { near, far, toFar: far.localAddress, toNear: near.localAddress }
   }
   transportSuite('connected sockets of Bun', connectedPair, runner)
+}
+
+const offloading = { host: '127.0.0.1', offload: true }
+
+if (process.platform === 'linux') {
+  const offloadingPair = async (): Promise<TransportPair> => {
+    const [near, far] = [await udp(offloading), await udp(offloading)]
+    return { near, far, toFar: far.localAddress, toNear: near.localAddress }
+  }
+  transportSuite('segmentation offload', offloadingPair, runner)
+  runner.test('segmentation offload is there, moves a flight in few pieces, and lets go of its sockets', async () => {
+    for (let round = 0; round < 20; round++) {
+      const [near, far] = [await udp(offloading), await udp(offloading)]
+      if (near.offload !== 'both' || !near.properties.ecn) throw new Error(`Offload is ${near.offload}`)
+      let [bytes, pieces] = [0, 0]
+      await new Promise<void>((resolve, reject) => {
+        far.open({
+          datagram(piece, from, ecn, segmentSize) {
+            bytes += piece.length
+            pieces += 1
+            if (ecn !== 2 || segmentSize !== 1_452 || from !== near.localAddress)
+              reject(new Error(`Got ${ecn} ${segmentSize} ${from}`))
+            if (bytes === 92_928) resolve()
+          },
+          drain() {},
+          closed() {},
+        })
+        near.sendBatch(new Uint8Array(92_928), 1_452, far.localAddress, 2)
+      })
+      if (pieces > 4) throw new Error(`${pieces} pieces`)
+      near.close()
+      far.close()
+    }
+  })
 }
 
 /** The first bytes of what a transport hears. */

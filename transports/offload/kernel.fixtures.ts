@@ -152,8 +152,8 @@ export class FakeKernel implements Kernel {
     const sent = this.#parse(message)
     if (sent.segmentSize > 0 && this.segmentError > 0) return -this.segmentError
     if ((sent.segmentSize || sent.bytes.length) > this.mtu) return -Errno.EMSGSIZE
-    if (sent.bytes.length > 65_527 || sent.bytes.length > sent.segmentSize * 64 === sent.segmentSize > 0)
-      return -Errno.EINVAL
+    const isRun = sent.segmentSize > 0
+    if (isRun && (sent.bytes.length > 65_507 || sent.bytes.length > sent.segmentSize * 64)) return -Errno.EINVAL
     this.sent.push(sent)
     const target = [...this.#sockets.values()].find((other) => reaches(sent.to, other.name))
     if (target !== undefined) this.#queue(target, { ...sent, from: socket.name })

@@ -3,9 +3,10 @@
  * addons have. Every pointer that is handed out belongs to memory that outlives its use: the loop frees a handle when it has closed it.
  */
 import type { Kernel, Watch, Watcher } from './kernel.ts'
+import { type CLibrary, kernelOf } from './system-calls.ts'
 
 /** What is used of the module; `pointer` of a function is its address. */
-interface NodeFfi {
+export interface NodeFfi {
   readonly DynamicLibrary: new (path: string | undefined | null) => NodeLibrary
   getCurrentEventLoop(): bigint
   getRawPointer(source: ArrayBuffer): bigint
@@ -57,11 +58,6 @@ const LOOP = {
   uv_close: { arguments: [POINTER, POINTER], return: 'void' },
 } as const
 
-const SOCK_DGRAM = 2
-const SOCK_NONBLOCK = 0x800
-const SOCK_CLOEXEC = 0x80000
-const MSG_DONTWAIT = 0x40
-
 const UV_POLL = 8
 const READABLE = 1
 const WRITABLE = 2
@@ -79,27 +75,13 @@ export function nodeKernel(ffi: NodeFfi): Kernel {
     () => addresses.calloc(1n, addresses.uv_handle_size(UV_POLL)),
     calls.free.pointer,
   )
-  const option = new Int32Array(new ArrayBuffer(4))
-  const optionBytes = new Uint8Array(option.buffer)
-  const orErrno = (result: number): number => (result < 0 ? -ffi.getInt32(errno) : result)
-  return {
-    socket: (family) => orErrno(calls.socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
-    setOption(fd, level, name, value) {
-      option[0] = value
-      return orErrno(calls.setsockopt(fd, level, name, optionBytes, 4))
-    },
-    bind: (fd, address) => orErrno(calls.bind(fd, address, address.length)),
-    localName(fd, into) {
-      option[0] = into.length
-      return orErrno(calls.getsockname(fd, into, optionBytes))
-    },
-    send: (fd, message) => orErrno(calls.sendmsg(fd, message, MSG_DONTWAIT)),
-    receive: (fd, messages, count) => orErrno(calls.recvmmsg(fd, messages, count, MSG_DONTWAIT, 0n)),
-    close: (fd) => void calls.close(fd),
+  const cLibrary: CLibrary = {
+    ...calls,
+    recvmmsg: (fd, messages, count, flags) => calls.recvmmsg(fd, messages, count, flags, 0n),
+    errno: () => ffi.getInt32(errno),
     addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
-    watch: (fd, watcher) => polls.add(fd, watcher),
-    defer: (task) => void setImmediate(task),
   }
+  return kernelOf(cLibrary, (fd, watcher) => polls.add(fd, watcher))
 }
 
 /** Functions whose results are addresses or sizes of 64 bits. */
