@@ -17,7 +17,7 @@ export interface JoinOptions {
   /** What it talks to the primary over. Default: what it was started with by `threads` or `processes`. */
   readonly port?: ClusterPort | undefined
   /** How its socket is bound. */
-  readonly udp?: Omit<UdpOptions, 'host' | 'port' | 'reusePort'> | undefined
+  readonly udp?: Omit<UdpOptions, 'host' | 'port' | 'reusePort' | 'connectedPeers'> | undefined
 }
 
 /** Options of a server that {@link ClusterMember.share} looks at. */
@@ -180,7 +180,7 @@ export async function joinCluster(options: JoinOptions = {}): Promise<ClusterMem
   const { handOversPerSecond, host, id, keys } = welcome
   const where = host === undefined ? {} : { host }
   handOver = new HandOver({
-    transport: await udp({ host: '127.0.0.1' }),
+    transport: await udp({ host: '127.0.0.1', connectedPeers: 0 }),
     secret: randomBytes(random, HAND_OVER_SECRET_LENGTH),
     perSecond: handOversPerSecond,
     now: () => performance.now(),

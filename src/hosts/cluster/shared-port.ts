@@ -14,7 +14,7 @@ export class SharedPortError extends Error {
 export async function holdPort(host: string | undefined, port: number): Promise<UdpTransport> {
   const where = host === undefined ? {} : { host }
   // Another cluster of the same user would share its port without a word.
-  const alone = await udp({ ...where, port })
+  const alone = await udp({ ...where, port, connectedPeers: 0 })
   alone.close()
   const shared = { ...where, port: alone.port, reusePort: true }
   let hold: UdpTransport | undefined
