@@ -1,5 +1,4 @@
 /** The parts of one connection and what each is told of the others, put together once (`connection.ts` says what they do in concert). */
-import type { Arena } from '../base/arena.ts'
 import type { Duration } from '../base/time.ts'
 import { IntegrityCounter } from '../protection/packet-keys.ts'
 import { AckFrequency } from '../recovery/ack-frequency.ts'
@@ -32,6 +31,7 @@ import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
 import { Pings } from './pings.ts'
 import type { RestartableTls } from './restartable-tls.ts'
+import type { Workspace } from './workspace.ts'
 
 /** Everything that a connection consists of before its handshake. */
 export interface ConnectionParts {
@@ -50,7 +50,7 @@ export interface ConnectionParts {
   /** Of a client. */
   readonly negotiation: Negotiation | undefined
   readonly tls: RestartableTls
-  readonly arena: Arena
+  readonly workspace: Workspace
   /** The PTO of the active path, with the delay of the peer's acknowledgements (RFC 9002 §6.2.1). */
   pto(): Duration
 }
@@ -117,7 +117,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     pings: new Pings({ onPong: (id, rtt) => events.push({ type: 'pong', id, rtt }) }),
     negotiation: role === 'client' ? createNegotiation(init) : undefined,
     tls: createTls(init, context, (bytes) => listener.onClientParameters(bytes)),
-    arena: init.arena,
+    workspace: init.workspace,
     pto,
   }
 }

@@ -81,7 +81,7 @@ export class Connection {
     const { context, handshake, paths, peerIds, spaces } = this.#parts
     const establishment = this.#establishment
     const dispatcher = new Dispatcher(this.#parts)
-    return new PacketReceiver(context, spaces, handshake, dispatcher, init.arena, init.host.idGenerator, {
+    return new PacketReceiver(context, spaces, handshake, dispatcher, init.workspace, init.host.idGenerator, {
       pathOf: (from, via, size, at) => paths.onDatagram(from, via, size, at),
       onPacketOpened: (packet, header) => establishment.onPacketOpened(packet, header),
       onPacketProcessed: (packet, at) => this.#onPacketProcessed(packet, at),

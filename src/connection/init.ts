@@ -1,5 +1,4 @@
 /** What a connection is made of: given once, by the endpoint. */
-import type { Arena } from '../base/arena.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { Duration, Time } from '../base/time.ts'
 import type { PacketEngine } from '../crypto/provider.ts'
@@ -15,6 +14,7 @@ import type { ConnectionConfig } from './config.ts'
 import type { ConnectionIdGenerator } from './local-ids.ts'
 import type { StoredSession } from './stored-session.ts'
 import type { TicketTerms } from './ticket-terms.ts'
+import type { Workspace } from './workspace.ts'
 
 /** What the endpoint does for its connections. */
 export interface ConnectionHost {
@@ -42,7 +42,7 @@ export interface ConnectionInit {
   readonly version: number
   readonly config: ConnectionConfig
   readonly engine: PacketEngine
-  readonly arena: Arena
+  readonly workspace: Workspace
   readonly random: RandomSource
   readonly observer?: Observer | undefined
   readonly host: ConnectionHost

@@ -26,6 +26,7 @@ import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../w
 import { FIXED_BIT } from '../wire/short-header.ts'
 import type { FixedBit } from './fixed-bit.ts'
 import type { Path } from './path.ts'
+import { MAX_PACKETS_PER_DATAGRAM } from './workspace.ts'
 
 /** Bytes of an AEAD tag, for every suite of QUIC. */
 export const TAG_LENGTH = 16
@@ -54,8 +55,6 @@ interface OpenPacket {
   /** Bytes of padding behind the frames. */
   padding: number
 }
-
-const MAX_PACKETS_PER_DATAGRAM = 4
 
 const PADDING = 0
 

@@ -5,15 +5,13 @@
  *
  * A peer's violation is caught here and only here; what anyone could have forged is dropped.
  */
-import type { Arena } from '../base/arena.ts'
 import { Deque } from '../base/deque.ts'
 import type { Time } from '../base/time.ts'
 import { PacketStatus } from '../crypto/provider.ts'
-import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import type { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import { TlsAlert } from '../tls/alert.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { FrameType, isAckEliciting, isProbing } from '../wire/frame.ts'
-import { FrameDecoder } from '../wire/frame-decode.ts'
 import { LongHeader } from '../wire/long-header.ts'
 import type { DropReason } from '../wire/observer.ts'
 import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
@@ -27,6 +25,7 @@ import { observeKeyUpdate, ReceivedPackets } from './observation.ts'
 import { TAG_LENGTH } from './packet-builder.ts'
 import type { PacketSpaces } from './packet-space.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
+import type { Workspace } from './workspace.ts'
 
 /** What the receiver tells the connection, during a call into it. */
 export interface ReceiverListener {
@@ -67,27 +66,24 @@ export class PacketReceiver {
   readonly #handshake: Handshake
   readonly #dispatcher: Dispatcher
   readonly #listener: ReceiverListener
-  readonly #arena: Arena
+  readonly #workspace: Workspace
   readonly #ids: ConnectionIdGenerator
-  readonly #batch: PacketBatchBuffer
-  readonly #single: PacketBatchBuffer
+  /** The burst that waits, in a slot of its own. */
+  #batch: PacketBatchBuffer | undefined
   readonly #header = new LongHeader()
-  readonly #decoder = new FrameDecoder()
   readonly #packet: ReceivedPacket
   readonly #observed: ReceivedPackets | undefined
   readonly #early = new Deque<EarlyPacket>()
   /** Of the packets of the batch. */
   readonly #paths: (Path | undefined)[] = []
   #earlyBytes = 0
-  #slot = -1
-  #used = 0
 
   constructor(
     context: ConnectionContext,
     spaces: PacketSpaces,
     handshake: Handshake,
     dispatcher: Dispatcher,
-    arena: Arena,
+    workspace: Workspace,
     ids: ConnectionIdGenerator,
     listener: ReceiverListener,
   ) {
@@ -95,11 +91,9 @@ export class PacketReceiver {
     this.#spaces = spaces
     this.#handshake = handshake
     this.#dispatcher = dispatcher
-    this.#arena = arena
+    this.#workspace = workspace
     this.#ids = ids
     this.#listener = listener
-    this.#batch = new PacketBatchBuffer(arena.bytes, 192)
-    this.#single = new PacketBatchBuffer(arena.bytes, 1)
     // RFC 9287 §3: who says so takes packets without the bit.
     this.#header.anyFixedBit = context.config.greaseQuicBit
     this.#observed = context.observer === undefined ? undefined : new ReceivedPackets(context.observer)
@@ -115,7 +109,7 @@ export class PacketReceiver {
       frameType: 0,
       frameSize: 0,
       probing: true,
-      buffer: arena.bytes,
+      buffer: workspace.arena.bytes,
       start: 0,
       destinationLength: 0,
     }
@@ -130,21 +124,15 @@ export class PacketReceiver {
     const start = this.#copy(bytes, now)
     if (start < 0) return this.#drop('no_buffer', bytes.length, undefined, now)
     this.#split(start, start + bytes.length, path, from, via, ecn, now)
-    if (this.#batch.isFull) this.flush(now)
+    if (this.#batch?.isFull === true) this.flush(now)
   }
 
   /** Opens and processes the 1-RTT packets of the burst, in order, and gives the slot back. */
   flush(now: Time): void {
     const batch = this.#batch
-    if (batch.count > 0) {
-      this.#openOneRtt(now)
-      batch.count = 0
-    }
-    if (this.#slot >= 0) {
-      this.#arena.release(this.#slot)
-      this.#slot = -1
-      this.#used = 0
-    }
+    if (batch === undefined) return
+    if (batch.count > 0) this.#openOneRtt(batch, now)
+    this.#release()
   }
 
   /** Tries the packets that came before their keys once more. */
@@ -157,7 +145,7 @@ export class PacketReceiver {
       const start = path === undefined ? -1 : this.#copy(packet.bytes, now)
       if (path === undefined || start < 0) continue
       this.#split(start, start + packet.bytes.length, path, packet.from, packet.via, packet.ecn, now)
-      if (this.#batch.isFull) this.flush(now)
+      if (this.#batch?.isFull === true) this.flush(now)
     }
   }
 
@@ -165,32 +153,39 @@ export class PacketReceiver {
   close(): void {
     this.#early.clear()
     this.#earlyBytes = 0
-    this.#batch.count = 0
-    if (this.#slot >= 0) this.#arena.release(this.#slot)
-    this.#slot = -1
-    this.#used = 0
+    this.#release()
     this.#paths.length = 0
+  }
+
+  #release(): void {
+    if (this.#batch !== undefined) this.#workspace.arena.release(this.#batch.slotStart)
+    this.#batch = undefined
   }
 
   /** Copies the datagram behind those of the burst; -1 where no slot is free. */
   #copy(bytes: Uint8Array, now: Time): number {
-    if (bytes.length > this.#arena.slotSize) return -1
-    if (this.#slot >= 0 && this.#used + bytes.length > this.#arena.slotSize) this.flush(now)
-    if (this.#slot < 0) {
-      this.#slot = this.#arena.acquire()
-      if (this.#slot < 0) return -1
-      this.#used = 0
-      this.#batch.clear(this.#slot)
-    }
-    const start = this.#slot + this.#used
-    this.#arena.bytes.set(bytes, start)
-    this.#used += bytes.length
+    const { arena } = this.#workspace
+    if (bytes.length > arena.slotSize) return -1
+    const waiting = this.#batch
+    if (waiting !== undefined && waiting.used + bytes.length > waiting.slotStart + arena.slotSize) this.flush(now)
+    const batch = this.#batch ?? this.#begin()
+    if (batch === undefined) return -1
+    const start = batch.used
+    arena.bytes.set(bytes, start)
+    batch.used += bytes.length
     return start
+  }
+
+  /** A burst in a slot that is free. */
+  #begin(): PacketBatchBuffer | undefined {
+    const slot = this.#workspace.arena.acquire()
+    this.#batch = slot < 0 ? undefined : this.#workspace.burstIn(slot)
+    return this.#batch
   }
 
   /** Cuts a datagram into its packets (RFC 9000 §12.2). */
   #split(start: number, end: number, path: Path, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#workspace.arena.bytes
     const header = this.#header
     let at = start
     while (at < end) {
@@ -241,7 +236,7 @@ export class PacketReceiver {
     const current = isOther ? this.#handshake.initialKeysFor(header.version) : space.read
     const keys = type === PacketType.zeroRtt ? early.read : current
     if (keys === undefined) return this.#keep(at, end, type, from, via, ecn, now)
-    const batch = this.#single
+    const batch = this.#workspace.single
     batch.clear(at)
     batch.append(at, header.numberOffset, end, space.acks.largestReceived)
     batch.type[0] = type
@@ -269,7 +264,7 @@ export class PacketReceiver {
     ecn: Ecn,
     now: Time,
   ): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#workspace.arena.bytes
     const idLength = idLengthAt(this.#ids, bytes, at, end)
     const numberOffset = idLength < 0 ? -1 : parseShortHeader(bytes, at, end, idLength, this.#header.anyFixedBit)
     // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
@@ -283,6 +278,7 @@ export class PacketReceiver {
       return this.#keep(at, end, PacketType.oneRtt, from, via, ecn, now)
     }
     const batch = this.#batch
+    if (batch === undefined) return
     const index = batch.append(at, numberOffset, end, this.#spaces.application.acks.largestReceived)
     batch.type[index] = PacketType.oneRtt
     batch.datagram[index] = datagramStart
@@ -292,8 +288,7 @@ export class PacketReceiver {
     this.#paths[index] = path
   }
 
-  #openOneRtt(now: Time): void {
-    const batch = this.#batch
+  #openOneRtt(batch: PacketBatchBuffer, now: Time): void {
     const keys = this.#spaces.oneRtt
     if (keys === undefined) return
     const counters = this.#context.counters
@@ -307,10 +302,10 @@ export class PacketReceiver {
         if (batch.status[index] === PacketStatus.done) {
           counters.openedPackets += 1
           this.#process(batch, index, path, undefined, now)
-        } else if (this.#isReset(index, path)) {
+        } else if (this.#isReset(batch, index, path)) {
           this.#dispatcher.endRun(now)
           return this.#listener.onStatelessReset(now)
-        } else this.#dropOneRtt(index, now)
+        } else this.#dropOneRtt(batch, index, now)
       }
       this.#dispatcher.endRun(now)
     } catch (error) {
@@ -318,15 +313,14 @@ export class PacketReceiver {
     }
   }
 
-  #isReset(index: number, path: Path): boolean {
-    const batch = this.#batch
+  #isReset(batch: PacketBatchBuffer, index: number, path: Path): boolean {
     if (batch.start[index] !== batch.datagram[index]) return false
-    return this.#listener.isStatelessReset(this.#arena.bytes, batch.datagramEnd[index] ?? 0, path)
+    return this.#listener.isStatelessReset(this.#workspace.arena.bytes, batch.datagramEnd[index] ?? 0, path)
   }
 
   /** Processes one opened packet. @throws TransportError, TlsAlert */
   #process(batch: PacketBatchBuffer, index: number, path: Path, header: LongHeader | undefined, now: Time): void {
-    const bytes = this.#arena.bytes
+    const bytes = this.#workspace.arena.bytes
     const packet = this.#packet
     const start = batch.start[index] ?? 0
     const first = bytes[start] ?? 0
@@ -376,8 +370,8 @@ export class PacketReceiver {
   #processFrames(packet: ReceivedPacket, start: number, end: number, now: Time): void {
     // RFC 9000 §12.4: a packet without frames is a violation.
     if (start >= end) throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'A packet holds no frames')
-    const decoder = this.#decoder
-    decoder.reset(this.#arena.bytes, start, end, packet.type)
+    const { arena, decoder } = this.#workspace
+    decoder.reset(arena.bytes, start, end, packet.type)
     let sawCrypto = false
     try {
       for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
@@ -408,12 +402,12 @@ export class PacketReceiver {
     if (this.#early.length === MAX_EARLY_PACKETS || this.#earlyBytes + size > MAX_EARLY_BYTES)
       return this.#drop('key_unavailable', size, type, now)
     this.#earlyBytes += size
-    this.#early.push({ bytes: this.#arena.bytes.slice(at, end), from, via, ecn, type })
+    this.#early.push({ bytes: this.#workspace.arena.bytes.slice(at, end), from, via, ecn, type })
     this.#context.observer?.packetBuffered?.(type, size, now)
   }
 
-  #dropOneRtt(index: number, now: Time): void {
-    const size = (this.#batch.end[index] ?? 0) - (this.#batch.start[index] ?? 0)
+  #dropOneRtt(batch: PacketBatchBuffer, index: number, now: Time): void {
+    const size = (batch.end[index] ?? 0) - (batch.start[index] ?? 0)
     this.#drop('payload_decrypt_error', size, PacketType.oneRtt, now)
   }
 

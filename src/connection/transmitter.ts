@@ -5,9 +5,8 @@
  *
  * The order in which sources are asked stands in {@link Transmitter.#writeFrames}.
  */
-import type { Arena } from '../base/arena.ts'
 import { NEVER, type Time } from '../base/time.ts'
-import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import type { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import type { AckFrequency } from '../recovery/ack-frequency.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import { SendMode, sendMode } from '../recovery/send-mode.ts'
@@ -31,6 +30,7 @@ import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
 import type { Pings } from './pings.ts'
+import { MAX_FLIGHT, type Workspace } from './workspace.ts'
 
 /** A flight of datagrams; one reused object, valid until the next poll. */
 export interface OutgoingDatagram {
@@ -57,11 +57,8 @@ export interface TransmitterParts {
   readonly idle: Idle
   readonly pings: Pings
   readonly negotiation: Negotiation | undefined
-  readonly arena: Arena
+  readonly workspace: Workspace
 }
-
-/** Datagrams of one flight. */
-const MAX_FLIGHT = 64
 
 /** Bytes of one flight over UDP, which one send with segmentation offload takes whole. */
 const MAX_UDP_FLIGHT = 65_536
@@ -97,10 +94,11 @@ export class Transmitter {
     this.#context = context
     this.#parts = parts
     this.#builder = new PacketBuilder(parts.loss, context.observer, context.fixedBit)
-    this.#batch = new PacketBatchBuffer(parts.arena.bytes, MAX_FLIGHT * 4)
+    const { arena, flight } = parts.workspace
+    this.#batch = flight
     const path = parts.paths.active
     this.#usedPath = path
-    this.#outgoing = { bytes: parts.arena.bytes, segmentSize: 0, to: path.remoteAddress, via: path.carrier, ecn: 0 }
+    this.#outgoing = { bytes: arena.bytes, segmentSize: 0, to: path.remoteAddress, via: path.carrier, ecn: 0 }
     this.#header = {
       version: context.version,
       destination: parts.localIds.initial,
@@ -133,7 +131,8 @@ export class Transmitter {
 
   /** CONNECTION_CLOSE in a packet of every level that the peer may be able to read (RFC 9000 §10.2.3). */
   #closeFlight(now: Time): OutgoingDatagram | undefined {
-    const { arena, closing, handshake, paths, spaces } = this.#parts
+    const { closing, handshake, paths, spaces } = this.#parts
+    const { arena } = this.#parts.workspace
     const path = paths.active
     const limit = this.#sizeLimit(path)
     const slot = limit < MIN_USEFUL ? -1 : arena.acquire()
@@ -161,7 +160,7 @@ export class Transmitter {
   /** Gives the slot of the last flight back. */
   release(): void {
     if (this.#slot < 0) return
-    this.#parts.arena.release(this.#slot)
+    this.#parts.workspace.arena.release(this.#slot)
     this.#slot = -1
   }
 
@@ -173,7 +172,7 @@ export class Transmitter {
   }
 
   #flight(path: Path, now: Time): OutgoingDatagram | undefined {
-    const { arena } = this.#parts
+    const { arena } = this.#parts.workspace
     const limit = this.#sizeLimit(path)
     if (!this.#wantsToSend(path, limit, now)) return undefined
     const slot = arena.acquire()
@@ -204,7 +203,7 @@ export class Transmitter {
 
   /** Seals what was written and describes it to the driver. */
   #launch(used: number, segmentSize: number, path: Path, now: Time): OutgoingDatagram | undefined {
-    const { arena, handshake, loss, spaces } = this.#parts
+    const { handshake, loss, spaces, workspace } = this.#parts
     const { counters, observer } = this.#context
     if (used === 0) {
       this.release()
@@ -220,7 +219,7 @@ export class Transmitter {
     }
     if (observer?.metricsUpdated !== undefined) observer.metricsUpdated(path.recovery.metrics(loss.ptoCount), now)
     const outgoing = this.#outgoing
-    outgoing.bytes = arena.bytes.subarray(this.#slot, this.#slot + used)
+    outgoing.bytes = workspace.arena.bytes.subarray(this.#slot, this.#slot + used)
     outgoing.segmentSize = segmentSize
     outgoing.to = path.remoteAddress
     outgoing.via = path.carrier
@@ -230,9 +229,9 @@ export class Transmitter {
 
   /** One datagram of at most `limit` bytes at `start`; its size, 0 where nothing is to be sent. */
   #writeDatagram(start: number, limit: number, path: Path, now: Time): number {
-    const { arena, spaces } = this.#parts
+    const { spaces, workspace } = this.#parts
     const builder = this.#builder
-    builder.beginDatagram(arena.bytes, start, limit, path)
+    builder.beginDatagram(workspace.arena.bytes, start, limit, path)
     let minimum = 0
     const { all } = spaces
     for (let index = 0; index < all.length; index++) {
@@ -427,7 +426,8 @@ export class Transmitter {
 
   /** A datagram larger than any before, to learn whether it arrives (RFC 8899). */
   #probeMtu(path: Path, now: Time): OutgoingDatagram | undefined {
-    const { arena, handshake, spaces } = this.#parts
+    const { handshake, spaces } = this.#parts
+    const { arena } = this.#parts.workspace
     if (!handshake.isConfirmed || spaces.oneRtt?.hasWrite !== true) return undefined
     const size = path.mtu?.probeSize(now)
     if (size === undefined || path.sendAllowance < size) return undefined

@@ -12,6 +12,7 @@ import type { ConnectionEvent } from '../connection/events.ts'
 import type { ConnectionHost, ConnectionInit } from '../connection/init.ts'
 import { type ConnectionIdGenerator, idLengthAt } from '../connection/local-ids.ts'
 import type { OutgoingDatagram } from '../connection/transmitter.ts'
+import { Workspace } from '../connection/workspace.ts'
 import { PagePool } from '../streams/paged-buffer.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
@@ -54,6 +55,7 @@ export class Endpoint {
   readonly #options: EndpointOptions
   readonly #ids: ConnectionIdGenerator
   readonly #arena: Arena
+  readonly #workspace: Workspace
   readonly #pages = new PagePool()
   readonly #routing: Routing<Entry>
   readonly #timers = new TimerQueue<Entry>()
@@ -78,6 +80,7 @@ export class Endpoint {
     const { random, engine } = options
     this.#ids = options.idGenerator ?? randomConnectionIds(random)
     this.#arena = new Arena(engine.arena, SLOT_SIZE)
+    this.#workspace = new Workspace(this.#arena)
     this.#full = new FullCarriers(this.#arena)
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
     this.#tokenKey = options.tokenKey
@@ -379,9 +382,9 @@ export class Endpoint {
 
   // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #common(now: Time): Pick<ConnectionInit, 'engine' | 'arena' | 'pages' | 'random' | 'timerGranularity' | 'now'> {
+  #common(now: Time): Pick<ConnectionInit, 'engine' | 'pages' | 'workspace' | 'random' | 'timerGranularity' | 'now'> {
     const { engine, random, timerGranularity } = this.#options
-    return { engine, arena: this.#arena, pages: this.#pages, random, timerGranularity, now }
+    return { engine, workspace: this.#workspace, pages: this.#pages, random, timerGranularity, now }
   }
 
   #open(
