@@ -170,6 +170,9 @@ export class ConnectionStreams {
   #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
     const adopted: QuicStream = new QuicStream(stream, {
       wake: () => this.#host.wake(connection),
+      onRead: () => {
+        if (connection.wantsPollAfterRead) this.#host.wake(connection)
+      },
       now: () => this.#host.now(),
       isOwnGroup: (group) => this.#isOwnGroup(group),
       onEnded: () => {

@@ -20,6 +20,8 @@ import { createWritable, type QuicWritable } from './stream-writer.ts'
 export interface StreamHost {
   /** The stream has something for the connection to do. */
   wake(): void
+  /** Bytes were read: the connection may have something to do. */
+  onRead(): void
   now(): Time
   /** Whether the group was made by this stream's connection. */
   isOwnGroup(group: QuicSendGroup): boolean
@@ -170,8 +172,11 @@ export class QuicStream {
     if (half.resetCode !== undefined && this.#receiveError === undefined) this.onReset(half.resetCode)
     if (this.#receiveError !== undefined) throw this.#receiveError
     const length = half.read(into)
-    if (length !== 0) this.#host.wake()
-    if (length < 0 || half.isFinished) this.#onReceiveEnd(undefined)
+    if (length > 0) this.#host.onRead()
+    if (length < 0 || half.isFinished) {
+      this.#host.wake()
+      this.#onReceiveEnd(undefined)
+    }
     return length
   }
 

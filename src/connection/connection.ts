@@ -166,6 +166,11 @@ export class Connection {
     return this.#parts.context.events.shift()
   }
 
+  /** Whether what the application has read left something for a poll: credit to grant, an event. As a rule it did not. */
+  get wantsPollAfterRead(): boolean {
+    return this.streams.wantsToSendControl || !this.#parts.context.events.isEmpty
+  }
+
   /** When to call {@link onTimeout}; {@link NEVER}: not by itself. */
   nextTimeout(): Time {
     if (this.#parts.closing.state !== 'open') return this.#parts.closing.nextTimeout()

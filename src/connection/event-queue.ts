@@ -22,6 +22,11 @@ export class EventQueue {
     if (this.#observer !== undefined) tell(this.#observer, event, this.now)
   }
 
+  /** Whether there is none. */
+  get isEmpty(): boolean {
+    return this.#events.length === 0
+  }
+
   /** Removes and returns the first event; `undefined` if there is none. */
   shift(): ConnectionEvent | undefined {
     return this.#events.shift()

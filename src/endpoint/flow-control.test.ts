@@ -52,6 +52,22 @@ describe('A window of 64 KiB', () => {
     })
   })
 
+  test('wants a poll after a read where the read earned credit, and else does not', () => {
+    const pair = new Pair({ crypto, server: NARROW })
+    const { client, server } = pair.handshake()
+    client.streams.open('unidirectional')?.send?.write(new Uint8Array(40_000))
+    pair.client.endpoint.wake(client)
+    pair.run(() => [...server.streams.values()][0]?.receive?.bytesReceived === 40_000, 5000)
+    const [incoming] = [...server.streams.values()]
+    const read = (size: number): number | undefined => incoming?.receive?.read(new Uint8Array(size))
+    expect([read(30_000), server.wantsPollAfterRead]).toEqual([30_000, false])
+    // Half of the window.
+    expect([read(10_000), server.wantsPollAfterRead]).toEqual([10_000, true])
+    pair.server.endpoint.wake(server)
+    pair.settle()
+    expect(server.wantsPollAfterRead).toBe(false)
+  })
+
   test('stops the writer while the reader stops, holds nothing beyond it, and goes on when the reader does', () => {
     const { pair, traffic, client, server } = connected({ server: NARROW, client: { maxStreamSendBuffer: 100_000 } })
     traffic.reads = false
