@@ -103,7 +103,8 @@ export class PacketBuilder implements PacketWriter {
 
   /** Bytes that the datagram has so far, tags of finished packets included. */
   get datagramSize(): number {
-    const last = this.#packets[this.#count - 1]
+    // An index below 0 is a name to the engine, and takes it a hundred times as long.
+    const last = this.#count === 0 ? undefined : this.#packets[this.#count - 1]
     return last === undefined ? 0 : last.end + TAG_LENGTH - this.#datagramStart
   }
 
