@@ -60,6 +60,10 @@ test('QUIC over a WebSocket: handshake, a megabyte there and back, and an end th
   const heard = new Uint8Array(await new Response(stream.readable).arrayBuffer())
   await writing
   expect(heard).toEqual(sent)
+  const { quic } = await connection.getStats()
+  expect(quic).toMatchObject({ mtu: 16_384, packetsLost: 0 })
+  // A megabyte, in packets of 16 KiB.
+  expect(quic.packetsSent).toBeLessThan(200)
   await connection.close()
   await expect(connection.closed).resolves.toEqual({ closeCode: 0n, reason: '' })
 }, 20_000)
