@@ -101,6 +101,7 @@ export class Scheduler<T extends Schedulable> {
 
   /** Takes `stream` out; nothing happens if it is not there. */
   remove(stream: T): void {
+    if (this.#places.size === 0) return
     const place = this.#places.get(stream)
     if (place === undefined) return
     const { level, group, order, heap, entry } = place
@@ -122,9 +123,9 @@ export class Scheduler<T extends Schedulable> {
     const level = this.#levels[urgency]
     if (level === undefined) return
     level.charge(stream.sendGroup, bytes)
-    const order = level.find(stream.sendGroup)?.find(stream.sendOrder)
-    if (order !== undefined) order.incrementalNext = !incremental
     const place = this.#places.get(stream)
+    const order = place?.order ?? level.find(stream.sendGroup)?.find(stream.sendOrder)
+    if (order !== undefined) order.incrementalNext = !incremental
     if (place !== undefined && incremental) place.heap.update(place.entry, this.#turn++)
   }
 
