@@ -61,6 +61,7 @@ export class WaitFinished implements State {
       group,
       suite,
     })
+    context.endHandshake()
     return new ClientConnected(new TicketReader(this.#flight, resumption))
   }
 }

@@ -1,6 +1,10 @@
 /** Tickets as they come to a client, made into sessions that it can keep (RFC 8446 §4.6.1). */
+import type { CipherSuite } from '../crypto/provider.ts'
 import { recallCertificate } from '../x509/certificate-memory.ts'
 import type { ClientFlight } from './client-progress.ts'
+import type { ClientPsk } from './client-psk.ts'
+import type { TlsClientConfig } from './config.ts'
+import type { HandshakeContext } from './context.ts'
 import { ticketPsk } from './psk.ts'
 import type { Resumption } from './resumption.ts'
 import { decodeNewSessionTicket } from './ticket-message.ts'
@@ -10,15 +14,27 @@ const MAX_KEY_LIFETIME = 604_800_000
 
 /** Reads the tickets of one connection. */
 export class TicketReader {
-  readonly #flight: ClientFlight
+  readonly #config: TlsClientConfig
+  readonly #context: HandshakeContext
+  readonly #suite: CipherSuite
+  readonly #alpn: string
+  readonly #psk: ClientPsk | undefined
+  /** DER. */
+  readonly #leaf: Uint8Array | undefined
   readonly #resumptionSecret: Uint8Array
   readonly #connectedAt: number
 
-  /** @param resumptionSecret stays the context's. */
+  /** Of `flight` only what tickets ask for is kept. @param resumptionSecret stays the context's. */
   constructor(flight: ClientFlight, resumptionSecret: Uint8Array) {
-    this.#flight = flight
+    const { alpn, chain, config, context, psk, suite } = flight
+    this.#config = config
+    this.#context = context
+    this.#suite = suite
+    this.#alpn = alpn
+    this.#psk = psk
+    this.#leaf = chain[0]
     this.#resumptionSecret = resumptionSecret
-    this.#connectedAt = flight.config.acceptsTickets === true ? flight.config.wallClock() : 0
+    this.#connectedAt = config.acceptsTickets === true ? config.wallClock() : 0
   }
 
   /**
@@ -28,9 +44,10 @@ export class TicketReader {
    */
   receive(body: Uint8Array): void {
     const message = decodeNewSessionTicket(body)
-    const { alpn, config, context, psk, suite } = this.#flight
+    const config = this.#config
+    const suite = this.#suite
     // What rests on an external key needs no ticket: the key is there the next time as well.
-    if (config.acceptsTickets !== true || psk?.kind === 'external' || message.lifetime === 0) return
+    if (config.acceptsTickets !== true || this.#psk?.kind === 'external' || message.lifetime === 0) return
     const receivedAt = config.wallClock()
     const { authenticatedAt, certificateEnd } = this.#authentication()
     const session: Resumption = {
@@ -38,7 +55,7 @@ export class TicketReader {
       key: ticketPsk(suite.hash, this.#resumptionSecret, message.nonce),
       suite: suite.id,
       hash: suite.hash,
-      alpn,
+      alpn: this.#alpn,
       serverName: config.serverName,
       trust: config.trust ?? '',
       receivedAt,
@@ -48,15 +65,13 @@ export class TicketReader {
       ageAdd: message.ageAdd,
       allowsEarlyData: message.allowsEarlyData,
     }
-    context.emit({ type: 'ticket', session })
+    this.#context.emit({ type: 'ticket', session })
   }
 
   /** When the server last showed a certificate, and when that ends. */
   #authentication(): Pick<Resumption, 'authenticatedAt' | 'certificateEnd'> {
-    const { chain, psk } = this.#flight
-    if (psk?.session !== undefined) return psk.session
-    const [leaf] = chain
-    const end = leaf === undefined ? Infinity : recallCertificate(leaf).notAfter
+    if (this.#psk?.session !== undefined) return this.#psk.session
+    const end = this.#leaf === undefined ? Infinity : recallCertificate(this.#leaf).notAfter
     // One that had ended already was believed all the same: its end means nothing here.
     const certificateEnd = end > this.#connectedAt ? Math.min(end, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER
     return { authenticatedAt: this.#connectedAt, certificateEnd }

@@ -11,7 +11,7 @@ import { Transcript } from './transcript.ts'
 
 /** The shared part of one handshake. */
 export class HandshakeContext {
-  readonly transcript: Transcript = new Transcript()
+  transcript: Transcript = new Transcript()
   readonly #keyLog: ((line: string) => void) | undefined
   readonly #secrets = new Set<Uint8Array>()
   #schedule: KeySchedule | undefined
@@ -75,6 +75,13 @@ export class HandshakeContext {
   /** The handshake is complete: from now on keying material may be exported. `secret` is among those kept. */
   openExporter(suite: CipherSuite, secret: Uint8Array): void {
     this.#exporter = { suite, secret }
+  }
+
+  /** Drops what only a handshake needs, once its last message is hashed and its last secret derived. */
+  endHandshake(): void {
+    this.transcript = new Transcript()
+    this.#schedule?.discard()
+    this.#schedule = undefined
   }
 
   /** See `TlsSession.exportKeyingMaterial`. */

@@ -65,6 +65,7 @@ export class WaitClientFinished implements State {
     const resumptionSecret = schedule.resumption(context.transcript.digest())
     emitTickets(this.#agreement, resumptionSecret)
     resumptionSecret.fill(0)
+    context.endHandshake()
     return new ServerConnected()
   }
 }
