@@ -133,6 +133,24 @@ describe('A stream', () => {
     await stage.environment.until(stream.closed)
   })
 
+  test('hands a reader without a buffer all that a burst of packets brought in one chunk', async () => {
+    const stage = new Stage({ pipe: { maxDatagramSize: 1200 } })
+    stage.environment.defersByTurns = true
+    const { client, peer } = await stage.connected()
+    const stream = await peer.createUnidirectionalStream()
+    stream.tryWrite(bytesOf(1))
+    const incoming = client.incomingUnidirectionalStreams.getReader()
+    const { value: received } = await stage.environment.until(incoming.read())
+    const reader = received?.readable.getReader()
+    await stage.environment.until(Promise.resolve(reader?.read()))
+    const before = (await client.getStats()).quic.packetsReceived
+    const reading = reader?.read()
+    stream.tryWrite(bytesOf(8000))
+    const chunk = await stage.environment.until(Promise.resolve(reading))
+    expect(chunk?.value).toHaveLength(8000)
+    expect((await client.getStats()).quic.packetsReceived - before).toBeGreaterThan(6)
+  })
+
   test('is read and written without promises', async () => {
     const stage = new Stage()
     void echo(await stage.listen())
