@@ -138,6 +138,13 @@ describe('a flight', () => {
   })
 })
 
+test('bytes that threads share are sent', () => {
+  const { kernel, near, far, to } = pair()
+  near.socket.send(new Uint8Array(new SharedArrayBuffer(8)).fill(4), to, 0)
+  kernel.run()
+  expect(far.heard.map(({ length, first }) => [length, first])).toEqual([[8, 4]])
+})
+
 describe('ECN', () => {
   test.each([
     ['IPv4', IPV4, '127.0.0.1'],
@@ -379,6 +386,28 @@ describe('receiving', () => {
     socket.listen({ onMessage: ({ length }) => heard.push(length), onDrain() {}, onClose() {} })
     kernel.run()
     expect(heard).toEqual([1])
+  })
+
+  test('goes on when a listener detaches the memory it was shown', () => {
+    const kernel = new FakeKernel()
+    const near = new End(kernel)
+    const socket = bindOffloadSocket(kernel, IPV4)
+    const heard: (number | undefined)[] = []
+    socket.listen({
+      onMessage(bytes) {
+        heard.push(bytes[0])
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] })
+      },
+      onDrain() {},
+      onClose() {},
+    })
+    for (let i = 1; i <= 3; i++) {
+      near.socket.send(Uint8Array.of(i), socket.local, 0)
+      near.socket.send(Uint8Array.of(10 * i), socket.local, 0)
+      kernel.run()
+    }
+    // What lay in the same memory is lost.
+    expect(heard).toEqual([1, 2, 3])
   })
 
   test('names senders of both families', () => {

@@ -121,9 +121,11 @@ export class OffloadSocket implements UdpSocket {
   sendBatch(bytes: Uint8Array, segmentSize: number, to: SocketAddress, ecn: Ecn): boolean {
     if (this.#rest !== undefined) return false
     if (this.#isClosed || bytes.length === 0 || !this.#address(to)) return true
-    const at = this.#sendFrom(bytes, 0, segmentSize, ecn)
-    if (at === bytes.length) return true
-    this.#rest = { bytes, at, segmentSize, ecn }
+    // Hosts tell no addresses of memory that threads share.
+    const payload = bytes.buffer instanceof ArrayBuffer ? bytes : Uint8Array.from(bytes)
+    const at = this.#sendFrom(payload, 0, segmentSize, ecn)
+    if (at === payload.length) return true
+    this.#rest = { bytes: payload, at, segmentSize, ecn }
     this.#watch.awaitWritable()
     return false
   }
@@ -201,6 +203,7 @@ export class OffloadSocket implements UdpSocket {
     let bytes = 0
     for (let calls = 0; !this.#isClosed; calls++) {
       const asked = this.#asked
+      this.#ring.ensureSlabs()
       const count = this.#kernel.receive(this.#fd, headers, asked)
       if (count < 0) return this.#onFailure(-count)
       this.#failures = 0

@@ -41,6 +41,8 @@ const CONTROL_HEADER = 16
 
 const HIGH = 0x1_0000_0000
 
+const NOTHING = new Uint8Array(0)
+
 /** One reused object: what a slab holds. */
 export interface ReceivedMessage {
   /** Empty where it did not arrive whole. */
@@ -56,7 +58,8 @@ export class ReceiveRing {
   /** As {@link Kernel.receive} takes them. */
   readonly headers: Uint8Array
   readonly #view: DataView
-  readonly #slabs: Uint8Array
+  #slabs: Uint8Array = NOTHING
+  readonly #kernel: Kernel
   readonly #message: { -readonly [K in keyof ReceivedMessage]: ReceivedMessage[K] }
   /** The sender seen last, as the kernel named it. */
   readonly #lastName = new Uint8Array(NAME_SIZE)
@@ -65,10 +68,9 @@ export class ReceiveRing {
   constructor(kernel: Kernel) {
     this.headers = new Uint8Array(RING_SIZE * (HEADER_SIZE + PART_SIZE))
     this.#view = new DataView(this.headers.buffer)
-    this.#slabs = new Uint8Array(RING_SIZE * SLAB_SIZE)
-    this.#message = { bytes: this.#slabs, from: this.#lastFrom, ecn: 0, segmentSize: undefined }
+    this.#kernel = kernel
+    this.#message = { bytes: NOTHING, from: this.#lastFrom, ecn: 0, segmentSize: undefined }
     const base = kernel.addressOf(this.headers.buffer as ArrayBuffer)
-    const slabs = kernel.addressOf(this.#slabs.buffer as ArrayBuffer)
     for (let i = 0; i < RING_SIZE; i++) {
       const header = i * HEADER_SIZE
       const part = partOf(i)
@@ -76,10 +78,20 @@ export class ReceiveRing {
       this.#setPointer(header + FIELD.vectors, base + part)
       this.#view.setUint32(header + FIELD.vectorCount, 1, true)
       this.#setPointer(header + FIELD.control, base + part + CONTROL)
-      this.#setPointer(part, slabs + i * SLAB_SIZE)
       this.#view.setUint32(part + 8, SLAB_SIZE, true)
     }
     this.reset(RING_SIZE)
+  }
+
+  /**
+   * To be called before each call that receives. What a sink is given is its own for a moment, in which it could detach the memory
+   * below: the kernel must not write where something else lies by now.
+   */
+  ensureSlabs(): void {
+    if (this.#slabs.length > 0) return
+    this.#slabs = new Uint8Array(RING_SIZE * SLAB_SIZE)
+    const address = this.#kernel.addressOf(this.#slabs.buffer as ArrayBuffer)
+    for (let i = 0; i < RING_SIZE; i++) this.#setPointer(partOf(i), address + i * SLAB_SIZE)
   }
 
   /** Makes the first `count` messages ready for another call, which writes over the room that each had. */
@@ -97,7 +109,8 @@ export class ReceiveRing {
     const flags = this.#view.getUint32(header + FIELD.flags, true)
     const length = (flags & (MSG_TRUNC | MSG_CTRUNC)) !== 0 ? 0 : this.#view.getUint32(header + FIELD.length, true)
     const slab = index * SLAB_SIZE
-    message.bytes = this.#slabs.subarray(slab, slab + Math.min(length, SLAB_SIZE))
+    const isThere = length > 0 && this.#slabs.length > 0
+    message.bytes = isThere ? this.#slabs.subarray(slab, slab + Math.min(length, SLAB_SIZE)) : NOTHING
     message.from = this.#sender(partOf(index) + NAME)
     message.ecn = 0
     message.segmentSize = undefined
