@@ -1,12 +1,12 @@
 /** `connect`: one connection on a transport of its own. */
 
 import type { Eventually } from '../crypto/eventually.ts'
-import { SINGLE_ARENA_BYTES } from '../endpoint/endpoint.ts'
 import type { DatagramTransport } from '../transport.ts'
 import { checkTransport } from './checks.ts'
 import type { QuicConnection } from './connection.ts'
 import { type ConnectOptions, EndpointCore, whenReady } from './endpoint-core.ts'
 import { type Handshake, handshake } from './handshake.ts'
+import { giveEngine, takeEngine } from './spare-engines.ts'
 
 /**
  * Connects over `transport` and fulfils when the handshake is complete. The transport belongs to the connection: it is
@@ -65,16 +65,27 @@ function begin(
 ): { readonly core: EndpointCore; readonly connection: QuicConnection } {
   checkTransport(transport)
   try {
-    const core = new EndpointCore(transport, options, SINGLE_ARENA_BYTES)
+    const core = new EndpointCore(transport, options, takeEngine)
     const connection = core.connect(options, loadHandshake)
     // A connection that has moved elsewhere lets go of it.
     core.driver.adopt(transport, connection)
     core.driver.release(transport, core)
-    const close = (): void => transport.close()
+    const close = (): void => {
+      transport.close()
+      core.driver.listenForFlushes(() => !retire(core))
+      core.driver.schedule()
+    }
     connection.gone.then(close, close)
     return { core, connection }
   } catch (error) {
     transport.close()
     throw error
   }
+}
+
+/** Gives the engine back once the connection is closed: an endpoint without one has no use for it. `false`: not yet. */
+function retire({ crypto, driver, engine }: EndpointCore): boolean {
+  if (!driver.endpoint.isAtRest) return false
+  giveEngine(crypto, engine)
+  return true
 }

@@ -2,7 +2,7 @@
 import { defaultCrypto, systemRoots } from '#crypto'
 import type { ConnectionConfig } from '../connection/config.ts'
 import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
-import type { CryptoProvider } from '../crypto/provider.ts'
+import type { CryptoProvider, PacketEngine } from '../crypto/provider.ts'
 import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
 import type { ConnectParameters } from '../endpoint/endpoint-options.ts'
 import type { Environment } from '../environment.ts'
@@ -68,16 +68,23 @@ export class EndpointCore {
   readonly environment: Environment
   readonly transport: DatagramTransport
 
-  /** @param arenaBytes a multiple of the arena's slots. */
-  constructor(transport: DatagramTransport, options: EndpointCoreOptions, arenaBytes: number = ARENA_BYTES) {
+  readonly engine: PacketEngine
+
+  /** @param createEngine by default one for many connections. */
+  constructor(
+    transport: DatagramTransport,
+    options: EndpointCoreOptions,
+    createEngine: (crypto: CryptoProvider) => PacketEngine = (crypto) => crypto.createEngine(ARENA_BYTES),
+  ) {
     checkCore(options)
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
     const { environment } = this
     const ids = options.connectionIdGenerator
+    this.engine = createEngine(this.crypto)
     const endpoint = new Endpoint({
-      engine: this.crypto.createEngine(arenaBytes),
+      engine: this.engine,
       random: this.environment.random,
       wallClock: () => this.environment.wallClock(),
       get timerGranularity() {

@@ -22,6 +22,7 @@ import { hostOf, type SharedByConnections } from './connection-host.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
 import type { AcceptParameters, ConnectParameters, EndpointEvent, EndpointOptions } from './endpoint-options.ts'
 import { doorCounts, type EndpointStats } from './endpoint-stats.ts'
+import type { Entry } from './entry.ts'
 import { FullCarriers } from './full-carriers.ts'
 import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
 import type { CreateReception, ListenParameters, Reception } from './reception.ts'
@@ -40,15 +41,6 @@ export const SINGLE_ARENA_BYTES: number = 4 * SLOT_SIZE
 
 /** Answers that may wait; more are dropped, as networks do. */
 const MAX_ANSWERS = 256
-
-interface Entry {
-  readonly connection: Connection
-  readonly remoteAddress: PathAddress
-  readonly isServer: boolean
-  handshaking: boolean
-  ready: boolean
-  eventful: boolean
-}
 
 /** All connections over some carriers. */
 export class Endpoint {
@@ -90,6 +82,11 @@ export class Endpoint {
   /** Connections that are not closed. */
   get connectionCount(): number {
     return this.#entries.size
+  }
+
+  /** Whether every connection is closed, and nothing lies in the arena. */
+  get isAtRest(): boolean {
+    return this.#entries.size === 0 && this.#arena.free === this.#arena.slots
   }
 
   /** The numbers of this moment. */
