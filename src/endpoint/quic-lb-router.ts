@@ -2,6 +2,7 @@
  * What a router of draft-ietf-quic-load-balancers reads from a connection id: which server it leads to (§5.5), or that it leads
  * nowhere, so that something else must decide (§4). It keeps no state of connections.
  */
+import { copyBytes } from '../base/bytes.ts'
 import { QuicLbCipher } from './quic-lb-cipher.ts'
 import { checkQuicLbConfig, type QuicLbConfig, quicLbIdLength } from './quic-lb-config.ts'
 
@@ -59,7 +60,8 @@ export class QuicLbRouter {
     if (known === undefined) return undefined
     const length = quicLbIdLength(known.config)
     if (id.length < length || (this.#checksLength && (first & 0x1f) < length - 1)) return undefined
-    const plain = id.slice(1, length)
+    // The datagram stays as it is: it may be a Buffer, whose own `slice` shares memory.
+    const plain = copyBytes(id, 1, length)
     known.cipher?.decrypt(plain)
     const { serverIdLength } = known.config
     return {

@@ -276,6 +276,18 @@ describe('A router', () => {
     expect(removed.route(id.bytes)).toBeUndefined()
   })
 
+  test('leaves datagrams as they are, those of Node too, whose slices share memory', () => {
+    class Shared extends Uint8Array<ArrayBuffer> {
+      override slice(start?: number, end?: number): Shared {
+        return this.subarray(start, end) as Shared
+      }
+    }
+    const bytes = Shared.of(0x43, ...ids.generate().bytes, 1, 2, 3)
+    const before = [...bytes]
+    expect(router.routeDatagram(bytes)?.serverId).toEqual(fromHex('0a0b0c'))
+    expect([...bytes]).toEqual(before)
+  })
+
   test('never throws, whatever comes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {

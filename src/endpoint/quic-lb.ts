@@ -2,7 +2,7 @@
  * Connection ids of draft-ietf-quic-load-balancers for servers: each holds the id of its server and a nonce, so that a router
  * without any state finds the way (§5). Whoever reads them is `quic-lb-router.ts`.
  */
-import { equalBytes } from '../base/bytes.ts'
+import { copyBytes, equalBytes } from '../base/bytes.ts'
 import { type RandomSource, randomBytes, randomInteger } from '../base/random.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
@@ -118,13 +118,13 @@ export class QuicLbIds implements ConnectionIdGenerator {
       throw new RangeError(`config.id ${id} stands for another configuration; forget that one first`)
     }
     const known = old ?? {
-      config: { ...config, key: key?.slice() },
+      config: { ...config, key: key && copyBytes(key) },
       cipher: key === undefined ? undefined : new QuicLbCipher(key, serverIdLength + nonceLength),
-      nonces: this.#noncesOf(key?.slice(), nonceLength),
+      nonces: this.#noncesOf(key && copyBytes(key), nonceLength),
     }
     this.#known.set(id, known)
     this.#current = known
-    this.#serverId = serverId.slice()
+    this.#serverId = copyBytes(serverId)
   }
 
   /** No connection uses ids by this configuration any more: its rotation bits may stand for another one. Not the present one. */
