@@ -177,7 +177,7 @@ export class DatagramQueue implements FrameSource, DatagramListener {
           : `A datagram must have at most ${limit} bytes, got ${bytes.length}`,
       )
     }
-    const message = new OutgoingMessage(this, bytes.slice(), maxAge, since)
+    const message = new OutgoingMessage(this, copyBytes(bytes), maxAge, since)
     if (this.#isClosed) {
       message.leave('dropped')
       return message
