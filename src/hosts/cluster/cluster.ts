@@ -262,13 +262,18 @@ export class Cluster implements AsyncDisposable {
     this.#options.onWorkerEnd?.({ id: member.id, error })
   }
 
-  #replace({ isServing, startedAt }: Member): void {
+  #replace({ isServing, startedAt }: Pick<Member, 'isServing' | 'startedAt'>): void {
     const isShort = !isServing || Date.now() - startedAt < SHORT_LIFE
     this.#shortLives = isShort ? this.#shortLives + 1 : 0
     const delay = isShort ? Math.min(MIN_RESTART_DELAY * 2 ** (this.#shortLives - 1), MAX_RESTART_DELAY) : 0
     const restart = setTimeout(() => {
       this.#restarts.delete(restart)
-      this.#start()
+      try {
+        this.#start()
+      } catch {
+        // The host has no thread or process to give at the moment.
+        this.#replace({ isServing: false, startedAt: Date.now() })
+      }
     }, delay)
     this.#restarts.add(restart)
   }

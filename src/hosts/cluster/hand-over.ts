@@ -6,7 +6,7 @@
  *
  * A datagram on this way: secret (16 bytes), ECN mark (1), length of the sender's address (1), the address (ASCII), the datagram.
  */
-import { equalBytes } from '../../base/bytes.ts'
+import { copyBytes, equalBytes } from '../../base/bytes.ts'
 import type { Time } from '../../base/time.ts'
 import { RateLimit } from '../../endpoint/rate-limit.ts'
 import type { DatagramTransport, Ecn, PathAddress } from '../../transport.ts'
@@ -158,7 +158,7 @@ export class HandOver {
   #source(address: Uint8Array): PathAddress {
     const last = this.#lastAddress
     if (last.length === address.length && last.every((byte, index) => byte === address[index])) return this.#lastFrom
-    this.#lastAddress = address.slice()
+    this.#lastAddress = copyBytes(address)
     this.#lastFrom = String.fromCharCode(...address)
     return this.#lastFrom
   }

@@ -10,6 +10,8 @@ export class RebindingProxy {
   readonly address: string
   /** What the client has sent. */
   readonly seen: Uint8Array[] = []
+  /** What the server has sent. */
+  readonly heard: Uint8Array[] = []
   readonly #serverPort: number
   readonly #near: Socket
   #far: Socket
@@ -58,6 +60,7 @@ export class RebindingProxy {
 
   #listen(far: Socket): void {
     far.on('message', (bytes) => {
+      this.heard.push(Uint8Array.from(bytes))
       if (this.#client !== 0) this.#near.send(bytes, this.#client, HOST)
     })
   }

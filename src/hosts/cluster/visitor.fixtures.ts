@@ -5,7 +5,7 @@ import type { QuicConnection } from '../../api/connection.ts'
 import { QuicEndpoint } from '../../api/endpoint.ts'
 import type { ConnectOptions } from '../../api/endpoint-core.ts'
 import type { QuicStream } from '../../api/stream.ts'
-import type { WorkerGreeting } from './worker.fixtures.ts'
+import type { WorkerGreeting } from './worker-script.fixtures.ts'
 
 /** Options of a visitor: whom to believe. */
 export type VisitorOptions = Omit<ConnectOptions, 'alpn' | 'address'>
