@@ -128,7 +128,10 @@ const GOALS: readonly Goal[] = [
       const [server, client] = ends
       if (server === undefined || client === undefined) return undefined
       const isMet = Math.max(server, client) <= 25_000
-      return { text: `server ${short(server / 1000)} KB, client ${short(client / 1000)} KB`, isMet }
+      return {
+        text: `server ${short(server / 1000)} KB, client ${short(client / 1000)} KB, of ${count(figures, 'idle')}`,
+        isMet,
+      }
     },
     miss: () =>
       'Many small objects hold it: packet number spaces, paths, streams, recovery, keys, and the objects of the API. Those that an idle connection does not need would have to be made later, or given back.',
@@ -180,8 +183,13 @@ function ratios(figures: Figures, dimension: string): Measured | undefined {
   const one = of(figures, `${dimension} one`)
   const all = of(figures, `${dimension} all`)
   if (one === undefined || all === undefined) return undefined
-  const text = `${one.toFixed(2)} with one of them at work, ${all.toFixed(2)} where all send in turn`
+  const text = `${one.toFixed(2)} where one of ${count(figures, dimension)} sends, ${all.toFixed(2)} where all send in turn`
   return { text, isMet: Math.max(one, all) <= 1.25 }
+}
+
+/** How many there were. */
+function count(figures: Figures, of: string): string {
+  return figures[`${of} count`]?.[0]?.toLocaleString('en') ?? 'some'
 }
 
 /** Where the time of a packet goes, in words. */

@@ -43,6 +43,7 @@ export const PARTS: readonly Part[] = [
   { name: 'handshakes', patience: 6, load: async () => (await import('./parts/handshakes.ts')).run },
   { name: 'path', patience: 6, load: async () => (await import('./parts/path.ts')).run },
   { name: 'udp', patience: 6, load: async () => (await import('./parts/udp.ts')).run },
+  { name: 'workers', patience: 6, load: async () => (await import('./parts/workers.ts')).run },
   { name: 'crypto', patience: 6, load: async () => (await import('./parts/crypto.ts')).run },
   { name: 'scale', patience: 12, load: async () => (await import('./parts/scale.ts')).run },
   { name: 'hosts', patience: 6, load: async () => (await import('./parts/hosts.ts')).run },

@@ -21,6 +21,8 @@ export interface PeerProgram {
   readonly options?: readonly string[]
   /** Whether its handshakes are measured; they are where it is left out. */
   readonly hasHandshakes?: boolean
+  /** Whether transfers on a hundred streams at once come to an end; they do where it is left out. */
+  readonly hasManyStreams?: boolean
   /** Whether a connection carries one stream only. */
   readonly hasOneStream?: boolean
   /** A file without which it cannot run. */
@@ -47,6 +49,7 @@ export const PROGRAMS: readonly PeerProgram[] = [
     name: '@matrixai/quic (quiche)',
     command: [process.execPath, script('matrixai')],
     share: 0.01,
+    hasManyStreams: false,
     needs: join(ROOT, PEERS, 'node_modules/@matrixai/quic/dist/index.js'),
   },
   {
@@ -69,6 +72,7 @@ export const PROGRAMS: readonly PeerProgram[] = [
     command: [process.execPath, script('tls')],
     share: 1,
     hasOneStream: true,
+    hasManyStreams: false,
     needs: script('tls'),
   },
 ]

@@ -6,7 +6,7 @@
  *
  *   --quick         one round of 20 MB in place of five of 200 MB, and less of everything else
  *   --rounds N      --megabytes N
- *   --only A,B      parts: stacks, latency, handshakes, path, udp, crypto, scale, hosts, http, simulator
+ *   --only A,B      parts: stacks, latency, handshakes, path, udp, workers, crypto, scale, hosts, http, simulator
  *   --peers A,B     programs: isoquic and its variants such as isoquic-26 or isoquic-offload, matrixai, bun, deno, tls; of HTTP
  *                   isoquic, bun, caddy, https, http2
  *   --json          the numbers of every round on stdout, in place of tables
@@ -95,7 +95,8 @@ if (values.json) {
   const numbers = Object.fromEntries([...results].map(([name, result]) => [name, result.numbers]))
   console.log(JSON.stringify({ machine, settings, minutes, figures, numbers }, undefined, 2))
 } else {
-  console.log(`\n${asText(goals)}\n\n${minutes.toFixed(1)} minutes`)
+  if ((goals.grids[0]?.length ?? 0) > 1) console.log(`\n${asText(goals)}`)
+  console.log(`\n${minutes.toFixed(1)} minutes`)
 }
 if (values.write) {
   const page = benchmarksPage({ machine, settings, minutes, goals, sections })

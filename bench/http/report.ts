@@ -55,9 +55,9 @@ export function httpSection({ results, profiles, missing }: HttpNumbers, text: s
     grids.push([head([...FACTS.map(([title]) => title), 'connections']), ...facts])
   }
   for (const profile of profiles) {
-    const [categories = [], ...functions] = whereItGoes(profile)
+    const [categories = []] = whereItGoes(profile)
     const [[, ...head] = [], ...rows] = categories
-    grids.push([[`isoquic, ${profile.title}: where the time goes`, ...head], ...rows], ...functions)
+    grids.push([[`isoquic, ${profile.title}: where the time goes`, ...head], ...rows])
   }
   return { title: 'HTTP', text, grids, notes: missing }
 }

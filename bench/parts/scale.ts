@@ -12,12 +12,16 @@ export async function run({ rounds, quick }: Settings, say: (line: string) => vo
     `${dimension} ${activity}`,
     ofMany.map((many, round) => many / (ofOne[round] ?? NaN)),
   ])
-  const idle = numbers.idle.map(({ role, heap }) => [`idle ${role}`, [heap]])
+  const idle = numbers.idle.flatMap(({ role, heap, connections }) => [
+    [`idle ${role}`, [heap]],
+    ['idle count', [connections]],
+  ])
+  const counts = numbers.costs.map(({ dimension, many }) => [`${dimension} count`, [many]])
   return {
     sections: [
       { title: 'Many streams, many connections', text, grids: [costGrid(numbers.costs), idleGrid(numbers.idle)] },
     ],
-    figures: Object.fromEntries([...costs, ...idle]),
+    figures: Object.fromEntries([...costs, ...counts, ...idle]),
     numbers,
   }
 }

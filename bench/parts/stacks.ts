@@ -50,16 +50,18 @@ export class Field {
         await work(entry)
       } catch (error) {
         this.entries.delete(entry)
-        this.#drop(entry.subject.program, error)
+        this.#drop(entry.results, error)
         await entry.subject.stop()
       }
     }
   }
 
-  #drop(program: PeerProgram, reason: unknown): void {
-    this.#gone.push({ program, transfers: [], handshakes: [] })
+  /** Keeps the rounds that there were. */
+  #drop(results: Results, reason: unknown): void {
+    this.#gone.push(results)
     const text = reason instanceof Error ? reason.message : String(reason)
-    this.missing.push(`${program.name} does not take part: ${text}`)
+    const what = results.transfers.length === 0 ? 'does not take part' : 'has not come to the end'
+    this.missing.push(`${results.program.name} ${what}: ${text}`)
   }
 
   /** Starts a server and a client of each. */
@@ -71,7 +73,7 @@ export class Field {
         const subject = await Subject.start(program, folder)
         this.entries.add({ subject, results: { program, transfers: [], handshakes: [] } })
       } catch (error) {
-        this.#drop(program, error)
+        this.#drop({ program, transfers: [], handshakes: [] }, error)
       }
     }
   }
@@ -80,7 +82,7 @@ export class Field {
     for (const { subject } of this.entries) await subject.stop()
   }
 
-  /** What came of each; of those that left, nothing. */
+  /** What came of each; of those that left, what there was until then. */
   get results(): Results[] {
     return [...[...this.entries].map(({ results }) => results), ...this.#gone]
   }
@@ -124,7 +126,7 @@ async function round({ subject, results }: Entry, bytes: number, count: number, 
   await subject.connect()
   for (const direction of DIRECTIONS) await move(direction, 1)
   await subject.close()
-  for (const direction of program.hasOneStream === true ? [] : DIRECTIONS) {
+  for (const direction of program.hasManyStreams === false ? [] : DIRECTIONS) {
     // Some stacks allow as many streams at first, and more only as time passes.
     await subject.connect()
     await move(direction, MANY)
@@ -166,7 +168,7 @@ function resultOf({ results, missing }: Field, bytes: number): PartResult {
     return given < megabytes ? [`${program.name} is given ${given} MB`] : []
   })
   const grids = [comparison(results), costs(results), handshakes(results), ...(own === undefined ? [] : [batches(own)])]
-  const text = `One connection over UDP on loopback, ${megabytes} MB each way on one stream and half as much on ${MANY} streams at once, the two ends in processes of their own; handshakes with ECDSA P-256 and X25519, four at a time. MTU: the largest UDP payload, 1,452 bytes unless told. CPU times include the kernel's.`
+  const text = `One connection over UDP on loopback, ${megabytes} MB each way on one stream and half as much on ${MANY} streams at once (not of stacks that have one for a connection, or do not come to an end), the two ends in processes of their own; handshakes with ECDSA P-256 and X25519, four at a time. MTU: the largest UDP payload, 1,452 bytes unless told. CPU times include the kernel's.`
   return {
     sections: [
       {
