@@ -5,12 +5,17 @@
 import { describe, expect, test } from 'vitest'
 import type { Connection } from '../connection/connection.ts'
 import type { CloseReason } from '../connection/events.ts'
+import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
 import type { PacketProvider } from '../crypto/provider.ts'
+import { ConnectionId } from '../wire/connection-id.ts'
 import { quickCrypto } from './quick-crypto.fixtures.ts'
 import { StatelessReset } from './stateless-reset.ts'
 import { Pair, TestRandom } from './test-pair.fixtures.ts'
 
 const RESET_KEY = new Uint8Array(32).fill(5)
+
+/** Ids of no length. */
+const NO_IDS: ConnectionIdGenerator = { length: 0, generate: () => ConnectionId.from(new Uint8Array(0)) }
 
 /** Bytes of one write: some packets. */
 const PIECE = 12_000
@@ -29,11 +34,13 @@ class Scene {
   #isCaught = false
   #lastOfClient = new Uint8Array(0)
 
-  constructor(packets: PacketProvider) {
+  /** @param idLength bytes of the client's ids: without any, a datagram is the connection's by its address. */
+  constructor(packets: PacketProvider, idLength: number) {
     this.pair = new Pair({
       crypto: quickCrypto(packets),
       server: { pacing: false },
       serverEndpoint: { resetKey: RESET_KEY },
+      ...(idLength === 0 && { clientEndpoint: { idGenerator: NO_IDS } }),
       tap: (bytes, from) => {
         if (from === 'client') this.#lastOfClient = bytes.slice()
         else if (this.#isCaught) this.datagrams.push(bytes.slice())
@@ -70,10 +77,10 @@ class Scene {
     this.#leave()
   }
 
-  /** A datagram comes from a server that has lost its state. */
-  reset(): void {
+  /** A datagram comes from a server that has lost its state, to one of `size` bytes. */
+  reset(size: number): void {
     const destination = this.#lastOfClient.subarray(1, 9)
-    const made = new StatelessReset({ key: RESET_KEY, random: new TestRandom(3) }).build(destination, 100, '', 0)
+    const made = new StatelessReset({ key: RESET_KEY, random: new TestRandom(3) }).build(destination, size, '', 0)
     if (made !== undefined) this.arrive(made)
   }
 
@@ -114,8 +121,9 @@ function play(
   together: boolean,
   prepare: (scene: Scene) => void,
   end: (scene: Scene) => void,
+  idLength: number,
 ): Outcome {
-  const scene = new Scene(packets)
+  const scene = new Scene(packets, idLength)
   const { client, pair } = scene
   prepare(scene)
   const before = client.stats()
@@ -144,10 +152,14 @@ function play(
 /** Registers the tests of packets by `packets`. */
 export function batchSuite(name: string, packets: PacketProvider): void {
   /** The outcome, which is the same either way. */
-  const outcomeOf = (prepare: (scene: Scene) => void, end: (scene: Scene) => void = () => {}): Outcome => {
-    const [one, other] = [play(packets, true, prepare, end), play(packets, false, prepare, end)]
-    expect(one).toEqual(other)
-    return one
+  const outcomeOf = (
+    prepare: (scene: Scene) => void,
+    end: (scene: Scene) => void = () => {},
+    idLength = 8,
+  ): Outcome => {
+    const together = play(packets, true, prepare, end, idLength)
+    expect(together).toEqual(play(packets, false, prepare, end, idLength))
+    return together
   }
   /** That of bytes which begin where the first ones ended. */
   const bytesOf = (length: number): number[] => Array.from({ length }, (_, index) => (WARM_UP + index) % 251)
@@ -232,10 +244,15 @@ export function batchSuite(name: string, packets: PacketProvider): void {
       expect(events).toEqual(['stream-readable', 'closing', 'draining'])
     })
 
-    test('that a stateless reset follows is heard before it', () => {
+    test.each([
+      ['for no id', 100, 8],
+      ['that fails to open', 100, 0],
+      ['of the least size', 22, 0],
+    ])('is heard before a stateless reset %s', (_, size, idLength) => {
       const { events, processed, reason } = outcomeOf(
         (scene) => scene.write(),
-        (scene) => scene.reset(),
+        (scene) => scene.reset(size),
+        idLength,
       )
       expect(reason).toEqual({ kind: 'stateless-reset' })
       expect(processed).toBeGreaterThan(4)
