@@ -67,6 +67,19 @@ describe('Datagrams to be sent', () => {
     expect(queue.wantsToSend).toBe(false)
   })
 
+  test('are copied from the Buffers of Node as well, whose slices share memory', () => {
+    class Shared extends Uint8Array<ArrayBuffer> {
+      override slice(start?: number, end?: number): Shared {
+        return this.subarray(start, end) as Shared
+      }
+    }
+    const { queue } = make()
+    const own = Shared.of(1, 2)
+    queue.send(own, undefined, 0)
+    own.fill(9)
+    expect(payloads(packetOf(queue)).map((each) => [...each])).toEqual([[1, 2]])
+  })
+
   //= rfc9221#3-p3-2
   test.each([
     [65_535, 1200, 1197],
