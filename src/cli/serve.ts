@@ -58,7 +58,7 @@ function whatOf({ folder, isEchoing, proxy, workers }: ServePlan): string {
 }
 
 /**
- * Threads rather than processes: one more takes 31 MB in place of 78, and signals are the primary's alone. What a worker does,
+ * Threads rather than processes: one more takes 15 to 40 MB in place of 80, and signals are the primary's alone. What a worker does,
  * and how quickly, is the same either way.
  */
 function startWorkers(
