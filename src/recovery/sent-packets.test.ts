@@ -34,6 +34,34 @@ describe('the ring', () => {
   })
 
   //= rfc9000#12.3-p10-1
+  test('a large ring gives its records up once few packets are left, and keeps those at their numbers', () => {
+    const ring = new SentPackets(APP)
+    for (let i = 0; i < 5000; i++) send(ring)
+    expect(ring.capacity).toBe(8192)
+    for (let i = 0; i < 4967; i++) ring.dropFirst()
+    expect(ring.capacity).toBe(8192)
+    const left = Array.from({ length: 32 }, (_, index) => ring.at(4968 + index))
+    ring.dropFirst()
+    expect(ring.capacity).toBe(64)
+    for (const packet of left) expect(ring.at(packet.number)).toBe(packet)
+    expect(left.map(({ number, state }) => [number, state])).toEqual(
+      left.map((_, index) => [4968 + index, PacketState.outstanding]),
+    )
+    expect(send(ring).number).toBe(5000)
+    for (let i = 0; i < 33; i++) ring.dropFirst()
+    expect([ring.base, ring.next, ring.capacity]).toEqual([5001, 5001, 64])
+  })
+
+  test('a ring of common size keeps them, however often it empties', () => {
+    const ring = new SentPackets(APP)
+    const seen = new Set<SentPacket>()
+    for (let round = 0; round < 10; round++) {
+      for (let i = 0; i < 128; i++) seen.add(send(ring))
+      for (let i = 0; i < 128; i++) ring.dropFirst()
+    }
+    expect(seen.size).toBe(128)
+  })
+
   test('gives back the number of the last packet begun, and of no other', () => {
     const ring = new SentPackets(APP)
     send(ring)

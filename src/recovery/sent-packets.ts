@@ -180,6 +180,12 @@ export class SentPacket implements SampledPacket {
 
 const INITIAL_CAPACITY = 8
 
+/** Records from which on a ring is large, and does not stay so once its packets are gone: it may be another connection's turn. */
+const LARGE_CAPACITY = 256
+
+/** Records of such a ring afterwards. It takes place when half of them suffice, so that the next packets find room. */
+const KEPT_CAPACITY = 64
+
 /**
  * The ring of one space. Every number from `base` up to `next` has a record, skipped numbers too; the place of a number is
  * its low bits, so nothing moves but when the ring grows.
@@ -255,6 +261,12 @@ export class SentPackets {
     packet.ecn = undefined
     packet.state = PacketState.none
     this.#base += 1
+    if (this.#capacity >= LARGE_CAPACITY && this.#next - this.#base <= KEPT_CAPACITY / 2) this.#resize(KEPT_CAPACITY)
+  }
+
+  /** Records that are kept, in use or to be used again. */
+  get capacity(): number {
+    return this.#capacity
   }
 
   /** Forgets all records; numbers go on. */
@@ -265,7 +277,7 @@ export class SentPackets {
   }
 
   #take(state: PacketState, path: PathRecovery | undefined): SentPacket {
-    if (this.#next - this.#base === this.#capacity) this.#grow()
+    if (this.#next - this.#base === this.#capacity) this.#resize(2 * this.#capacity)
     const number = this.#next
     const index = number & (this.#capacity - 1)
     let packet = this.#slots[index]
@@ -278,15 +290,15 @@ export class SentPackets {
     return packet
   }
 
-  #grow(): void {
+  #resize(capacity: number): void {
     const old = this.#slots
     const oldMask = this.#capacity - 1
-    this.#capacity *= 2
-    const mask = this.#capacity - 1
-    const slots = new Array<SentPacket>(this.#capacity)
+    const mask = capacity - 1
+    const slots = new Array<SentPacket>(capacity)
     for (let number = this.#base; number < this.#next; number++) {
       slots[number & mask] = old[number & oldMask] ?? new SentPacket()
     }
     this.#slots = slots
+    this.#capacity = capacity
   }
 }
