@@ -28,6 +28,7 @@ import type { PacketSpaces } from './packet-space.ts'
 import type { Path } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
+import type { Workspace } from './workspace.ts'
 
 /** The packet whose frames are being processed; one record, used again for each. */
 export interface ReceivedPacket {
@@ -66,6 +67,7 @@ export interface FrameReaders {
   readonly peerIds: PeerIds
   readonly paths: PathManager
   readonly closing: Closing
+  readonly workspace: Workspace
   /** The PTO of the active path. */
   pto(): Duration
 }
@@ -79,7 +81,7 @@ export class Dispatcher {
 
   constructor(readers: FrameReaders) {
     this.#to = readers
-    this.#run = new StreamRun(readers.streams)
+    this.#run = new StreamRun(readers.streams, readers.workspace.runPlaces)
   }
 
   /** Hands `frame` to its owner; a STREAM frame, whose bytes stay until then, by {@link endRun} at the latest. @throws TransportError */

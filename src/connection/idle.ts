@@ -18,7 +18,7 @@ export interface IdleOptions {
   /** When the connection began. */
   readonly now: Time
   /** The PTO of the active path as it is, without back-off. */
-  pto(): Duration
+  readonly pto: () => Duration
 }
 
 /**
@@ -37,7 +37,8 @@ function negotiate(ours: Duration, peers: Duration): Duration {
 
 /** The timers of one connection. */
 export class Idle implements FrameSource, FrameOwner<PingFrame> {
-  readonly #options: IdleOptions
+  readonly #maxIdleTimeout: Duration
+  readonly #pto: () => Duration
   readonly #handshakeDeadline: Time
   #timeout: Duration
   #lowered: Duration = NEVER
@@ -56,7 +57,8 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
   #pingDue = false
 
   constructor(options: IdleOptions) {
-    this.#options = options
+    this.#maxIdleTimeout = options.maxIdleTimeout
+    this.#pto = options.pto
     this.#handshakeDeadline = options.now + options.handshakeTimeout
     this.#timeout = options.maxIdleTimeout
     this.#keepAlive = options.keepAlive
@@ -71,7 +73,7 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
 
   /** The peer has declared its `max_idle_timeout`, 0 for none. */
   onPeerParameters(maxIdleTimeout: Duration): void {
-    this.#timeout = negotiate(this.#options.maxIdleTimeout, maxIdleTimeout)
+    this.#timeout = negotiate(this.#maxIdleTimeout, maxIdleTimeout)
   }
 
   /** The handshake was in time. */
@@ -98,7 +100,7 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
    * the peer sent meanwhile may not have been heard yet, and its own timer may well run on.
    */
   onAwake(now: Time): void {
-    const grace = IDLE_PTOS * this.#options.pto()
+    const grace = IDLE_PTOS * this.#pto()
     if (this.#isAsking || !this.#isConfirmed || now + grace < this.#idleDeadline()) return
     this.#isAsking = true
     // The PING does not restart the timer, as what is sent to nobody must not.
@@ -162,7 +164,7 @@ export class Idle implements FrameSource, FrameOwner<PingFrame> {
 
   #idleDeadline(): Time {
     const { timeout } = this
-    return timeout === 0 ? NEVER : this.#restartedAt + Math.max(timeout, IDLE_PTOS * this.#options.pto())
+    return timeout === 0 ? NEVER : this.#restartedAt + Math.max(timeout, IDLE_PTOS * this.#pto())
   }
 
   #keepAliveAt(): Time {

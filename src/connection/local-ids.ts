@@ -46,8 +46,8 @@ export interface LocalIdsOptions {
 interface IssuedId {
   readonly sequence: number
   readonly id: ConnectionId
-  /** `undefined` for the initial one, which no frame announces. */
-  readonly frame: NewConnectionIdFrame | undefined
+  /** The same each time it is sent; `undefined` once the peer has it, and for those that no frame announces. */
+  frame: NewConnectionIdFrame | undefined
   /** Where its frame is. */
   state: 'queued' | 'sent' | 'acked'
 }
@@ -162,6 +162,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
     if (issued === undefined) return
     if (issued.state === 'queued') this.#queued -= 1
     issued.state = 'acked'
+    issued.frame = undefined
   }
 
   onLost(frame: NewConnectionIdFrame): void {

@@ -168,14 +168,9 @@ export function createLocalIds(init: ConnectionInit, onRetired: (id: ConnectionI
 
 /** The streams; what they have to tell goes to `events`. */
 export function createStreams(init: ConnectionInit, events: EventQueue, rtt: () => Duration): StreamSet {
-  const { config } = init
   return new StreamSet({
     role: init.role,
-    limits: {
-      ...config,
-      streamHighWaterMark: config.maxStreamSendBuffer,
-      connectionHighWaterMark: config.maxSendBuffer,
-    },
+    limits: init.config,
     pages: init.pages,
     emit: (event) => events.push(event),
     rtt,

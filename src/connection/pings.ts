@@ -21,7 +21,8 @@ export interface PingsOptions {
 /** The PINGs of one connection: one frame for all that are asked for together, another one where it is lost. */
 export class Pings implements FrameSource, FrameOwner<PingRecord> {
   readonly #options: PingsOptions
-  readonly #waiting = new Set<number>()
+  /** Requests without an answer. */
+  #waiting: number[] = []
   #due: number[] = []
   #nextId = 0
 
@@ -33,14 +34,14 @@ export class Pings implements FrameSource, FrameOwner<PingRecord> {
   request(): number {
     const id = this.#nextId
     this.#nextId += 1
-    this.#waiting.add(id)
+    this.#waiting.push(id)
     this.#due.push(id)
     return id
   }
 
   /** Nobody waits for the answer any more. */
   cancel(id: number): void {
-    this.#waiting.delete(id)
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== id)
     this.#due = this.#due.filter((due) => due !== id)
   }
 
@@ -55,20 +56,25 @@ export class Pings implements FrameSource, FrameOwner<PingRecord> {
   }
 
   onAcked(frame: PingRecord, now: Time): void {
-    for (const id of frame.ids) if (this.#waiting.delete(id)) this.#options.onPong(id, now - frame.sentAt)
+    for (const id of frame.ids) {
+      const index = this.#waiting.indexOf(id)
+      if (index < 0) continue
+      this.#waiting.splice(index, 1)
+      this.#options.onPong(id, now - frame.sentAt)
+    }
     // What was answered need not be asked again.
-    if (this.#due.length > 0) this.#due = this.#due.filter((id) => this.#waiting.has(id))
+    if (this.#due.length > 0) this.#due = this.#due.filter((id) => this.#waiting.includes(id))
   }
 
   onLost(frame: PingRecord): void {
     if (frame.isRepeated) return
     frame.isRepeated = true
-    for (const id of frame.ids) if (this.#waiting.has(id)) this.#due.push(id)
+    for (const id of frame.ids) if (this.#waiting.includes(id)) this.#due.push(id)
   }
 
   /** The connection is over. */
   close(): void {
-    this.#waiting.clear()
+    this.#waiting = []
     this.#due = []
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Arena } from '../base/arena.ts'
 import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import { RunPlaces } from '../streams/stream-run.ts'
 import { FrameDecoder } from '../wire/frame-decode.ts'
 
 /** Datagrams of one flight. */
@@ -24,6 +25,8 @@ export class Workspace {
   readonly single: PacketBatchBuffer
   /** Reads one packet after the other. */
   readonly decoder: FrameDecoder = new FrameDecoder()
+  /** Of the STREAM frames that one connection is given at a time. */
+  readonly runPlaces: RunPlaces = new RunPlaces()
   /** By slot; bursts of several connections may wait for their polls at once. */
   readonly #bursts: (PacketBatchBuffer | undefined)[] = []
 

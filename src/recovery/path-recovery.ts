@@ -50,6 +50,9 @@ export interface PathRecoveryOptions {
   readonly isReliable?: boolean
 }
 
+/** What stands for "no packet" in the samples of all paths; nobody writes to it. */
+const NO_PACKET = /* @__PURE__ */ new SentPacket()
+
 /** Recovery's side of one path. */
 export class PathRecovery {
   readonly id: PathId
@@ -69,7 +72,7 @@ export class PathRecovery {
   readonly #minimumWindow: number | undefined
   #ecn: PathEcn | undefined
   readonly #random: RandomSource | undefined
-  readonly #sampler = new RateSampler(new SentPacket())
+  readonly #sampler = new RateSampler(NO_PACKET)
   // When the newest congestion event began; packets sent up to then belong to it (RFC 9002 §7.3.2).
   #recoveryStart: Time = -Infinity
   #isInRecovery = false

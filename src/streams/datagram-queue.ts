@@ -47,8 +47,8 @@ export interface DatagramQueueOptions {
   readonly maxFrameSize: number
   readonly settings: DatagramSettings
   /** Bytes for frames in a 1-RTT packet of the path in use. */
-  room(): number
-  emit(event: DatagramEvent): void
+  readonly room: () => number
+  readonly emit: (event: DatagramEvent) => void
 }
 
 /** ms; what is still unsent then has been overtaken by events. */
@@ -87,8 +87,8 @@ export class DatagramQueue implements FrameSource, DatagramListener {
   constructor(options: DatagramQueueOptions) {
     this.#maxFrameSize = options.maxFrameSize
     this.#settings = options.settings
-    this.#room = () => options.room()
-    this.#emit = (event) => options.emit(event)
+    this.#room = options.room
+    this.#emit = options.emit
     this.#counts = {
       droppedIncoming: 0,
       expiredIncoming: 0,

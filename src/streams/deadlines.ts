@@ -25,29 +25,31 @@ export interface PassedDeadline<T> {
 /** The deadlines of the streams of one connection, at most one for each. */
 export class StreamDeadlines<T> {
   readonly #heap = new Heap<PassedDeadline<T>>()
-  readonly #entries = new Map<T, HeapEntry<PassedDeadline<T>>>()
+  /** Made for the first deadline. */
+  #entries: Map<T, HeapEntry<PassedDeadline<T>>> | undefined
 
   /** How many wait. */
   get size(): number {
-    return this.#entries.size
+    return this.#entries?.size ?? 0
   }
 
   /** Sets the deadline of `stream` in place of the one it has. */
   set(stream: T, deadline: Deadline): void {
     this.clear(stream)
+    this.#entries ??= new Map()
     this.#entries.set(stream, this.#heap.push(deadline.at, { stream, deadline }))
   }
 
   get(stream: T): Deadline | undefined {
-    return this.#entries.get(stream)?.value.deadline
+    return this.#entries?.get(stream)?.value.deadline
   }
 
   /** Nothing happens if there is none. */
   clear(stream: T): void {
-    const entry = this.#entries.get(stream)
+    const entry = this.#entries?.get(stream)
     if (entry === undefined) return
     this.#heap.remove(entry)
-    this.#entries.delete(stream)
+    this.#entries?.delete(stream)
   }
 
   /** When {@link takeDue} has something to return. */
@@ -66,6 +68,6 @@ export class StreamDeadlines<T> {
   /** The connection is over. */
   clearAll(): void {
     this.#heap.clear()
-    this.#entries.clear()
+    this.#entries = undefined
   }
 }

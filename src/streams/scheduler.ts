@@ -59,15 +59,16 @@ interface Place<T> {
 /** The streams that could send if a packet had room. */
 export class Scheduler<T extends Schedulable> {
   readonly #levels: (Level<T> | undefined)[] = []
-  readonly #places = new Map<T, Place<T>>()
+  /** Made for the first stream. */
+  #places: Map<T, Place<T>> | undefined
   #turn = 0
 
   get size(): number {
-    return this.#places.size
+    return this.#places?.size ?? 0
   }
 
   get isEmpty(): boolean {
-    return this.#places.size === 0
+    return this.#places === undefined || this.#places.size === 0
   }
 
   /** The urgency of the next stream; 8 if there is none. */
@@ -80,12 +81,12 @@ export class Scheduler<T extends Schedulable> {
   }
 
   has(stream: T): boolean {
-    return this.#places.has(stream)
+    return this.#places?.has(stream) === true
   }
 
   /** Lets `stream` compete, at the end of its order if it is incremental. Nothing happens if it does already. */
   add(stream: T): void {
-    if (this.#places.has(stream)) return
+    if (this.has(stream)) return
     const { urgency, incremental } = stream.priority
     let level = this.#levels[urgency]
     if (level === undefined) {
@@ -96,17 +97,18 @@ export class Scheduler<T extends Schedulable> {
     const order = group.orderOf(stream.sendOrder)
     const heap = order.heapOf(incremental)
     const entry = heap.push(incremental ? this.#turn++ : stream.id, stream)
+    this.#places ??= new Map()
     this.#places.set(stream, { level, group, order, heap, entry })
   }
 
   /** Takes `stream` out; nothing happens if it is not there. */
   remove(stream: T): void {
-    if (this.#places.size === 0) return
-    const place = this.#places.get(stream)
+    if (this.isEmpty) return
+    const place = this.#places?.get(stream)
     if (place === undefined) return
     const { level, group, order, heap, entry } = place
     heap.remove(entry)
-    this.#places.delete(stream)
+    this.#places?.delete(stream)
     if (!order.isEmpty) return
     group.drop(order)
     if (group.orders.size === 0) level.drop(group)
@@ -123,7 +125,7 @@ export class Scheduler<T extends Schedulable> {
     const level = this.#levels[urgency]
     if (level === undefined) return
     level.charge(stream.sendGroup, bytes)
-    const place = this.#places.get(stream)
+    const place = this.#places?.get(stream)
     const order = place?.order ?? level.find(stream.sendGroup)?.find(stream.sendOrder)
     if (order !== undefined) order.incrementalNext = !incremental
     if (place !== undefined && incremental) place.heap.update(place.entry, this.#turn++)
@@ -131,14 +133,14 @@ export class Scheduler<T extends Schedulable> {
 
   /** To be called when what `stream` competes with has changed: finds it a new place if it has one. */
   reprioritize(stream: T): void {
-    if (!this.#places.has(stream)) return
+    if (!this.has(stream)) return
     this.remove(stream)
     this.add(stream)
   }
 
   /** Takes all out. */
   clear(): void {
-    this.#places.clear()
+    this.#places = undefined
     this.#levels.length = 0
   }
 }

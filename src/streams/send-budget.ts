@@ -13,7 +13,8 @@ export interface BudgetWaiter {
 /** Bytes waiting to be sent, of one connection. */
 export class SendBudget {
   readonly #highWaterMark: number
-  readonly #waiting = new Set<BudgetWaiter>()
+  /** Made for the first that waits. */
+  #waiting: Set<BudgetWaiter> | undefined
   #queued = 0
 
   constructor(highWaterMark: number) {
@@ -38,25 +39,26 @@ export class SendBudget {
   /** `amount` bytes were sent, or dropped. Wakes those who wait as soon as half of the mark is free. */
   release(amount: number): void {
     this.#queued -= amount
-    if (this.#waiting.size === 0 || 2 * this.#queued > this.#highWaterMark) return
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
+    if (this.#waiting === undefined || 2 * this.#queued > this.#highWaterMark) return
+    const waiting = this.#waiting
+    this.#waiting = undefined
     for (const waiter of waiting) waiter.onBudget()
   }
 
   /** `waiter` is told as soon as there is room worth waking for. */
   wait(waiter: BudgetWaiter): void {
+    this.#waiting ??= new Set()
     this.#waiting.add(waiter)
   }
 
   /** `waiter` does not wait any more. */
   forget(waiter: BudgetWaiter): void {
-    this.#waiting.delete(waiter)
+    this.#waiting?.delete(waiter)
   }
 
   /** The connection is over. */
   clear(): void {
-    this.#waiting.clear()
+    this.#waiting = undefined
     this.#queued = 0
   }
 }

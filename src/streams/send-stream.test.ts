@@ -308,7 +308,7 @@ test('the end needs no credit', () => {
 
 describe('room', () => {
   test('a stream takes bytes up to its mark, and tells when half of that is free', () => {
-    const { side, send, stream } = opened({}, { streamHighWaterMark: 10_000 })
+    const { side, send, stream } = opened({}, { maxStreamSendBuffer: 10_000 })
     expect(send.writableBytes).toBe(10_000)
     expect(send.write(pattern(12_000))).toBe(10_000)
     expect(send.write(pattern(1))).toBe(0)
@@ -320,14 +320,14 @@ describe('room', () => {
   })
 
   test('bytes that are sent and not acknowledged take no room', () => {
-    const { side, send } = opened({}, { streamHighWaterMark: 1000 })
+    const { side, send } = opened({}, { maxStreamSendBuffer: 1000 })
     expect(send.write(pattern(1000))).toBe(1000)
     side.flush()
     expect(send.write(pattern(1000, 1000))).toBe(1000)
   })
 
   test('all streams together take bytes up to the mark of the connection, and those that wait hear of room', () => {
-    const { side, send } = opened({}, { connectionHighWaterMark: 10_000 })
+    const { side, send } = opened({}, { maxSendBuffer: 10_000 })
     const other = side.set.open('unidirectional')
     expect(send.write(pattern(8000))).toBe(8000)
     expect(other?.send?.write(pattern(8000))).toBe(2000)
@@ -339,7 +339,7 @@ describe('room', () => {
   })
 
   test('a reset gives the room of what was not sent back', () => {
-    const { side, send } = opened({}, { connectionHighWaterMark: 10_000 })
+    const { side, send } = opened({}, { maxSendBuffer: 10_000 })
     const other = side.set.open('unidirectional')
     send.write(pattern(10_000))
     expect(other?.send?.write(pattern(1))).toBe(0)

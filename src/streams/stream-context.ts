@@ -39,9 +39,9 @@ export interface StreamContext {
   held: ReadonlySet<number> | undefined
   /** The peer takes RESET_STREAM_AT (its transport parameter reset_stream_at). */
   canResetAt: boolean
-  emit(event: StreamEvent): void
+  readonly emit: (event: StreamEvent) => void
   /** The smoothed round trip of the path in use. */
-  rtt(): Duration
+  readonly rtt: () => Duration
   /** Both halves of `stream` have ended. */
   retire(stream: Stream): void
 }

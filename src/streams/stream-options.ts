@@ -17,9 +17,9 @@ export interface StreamLimitOptions {
   /** What the window of the connection, and that of each stream, may grow to. */
   readonly maxReceiveWindow: number
   /** Bytes accepted and not yet sent, of one stream; 256 KiB by default. */
-  readonly streamHighWaterMark?: number
+  readonly maxStreamSendBuffer?: number
   /** Bytes accepted and not yet sent, of all streams; 4 MiB by default. */
-  readonly connectionHighWaterMark?: number
+  readonly maxSendBuffer?: number
 }
 
 /** What a {@link StreamSet} needs to be made. */
@@ -27,9 +27,9 @@ export interface StreamSetOptions {
   readonly role: Role
   readonly limits: StreamLimitOptions
   /** Takes what the application is to be told; called in the middle of things, so it may only queue. */
-  emit(event: StreamEvent): void
+  readonly emit: (event: StreamEvent) => void
   /** The smoothed round trip of the path in use. */
-  rtt(): Duration
+  readonly rtt: () => Duration
   /** Pages that are shared with other connections; by default the set has its own. */
   readonly pages?: PagePool
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FrameType, type StreamFrame } from '../wire/frame.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
-import { StreamRun } from './stream-run.ts'
+import { RunPlaces, StreamRun } from './stream-run.ts'
 
 /** What a stream was given. */
 interface Heard {
@@ -40,7 +40,7 @@ function framesOf(
 
 function runOf(frames: readonly StreamFrame[]): Heard[] {
   const streams = new Streams()
-  const run = new StreamRun(streams)
+  const run = new StreamRun(streams, new RunPlaces())
   for (const frame of frames) run.add(frame, 0x0e, 0)
   run.end(0)
   return streams.heard
@@ -112,7 +112,7 @@ describe('frames that follow one another', () => {
 describe('an error of the stream', () => {
   test('names the type of the last frame, and leaves nothing to be heard', () => {
     const streams = new Streams()
-    const run = new StreamRun(streams)
+    const run = new StreamRun(streams, new RunPlaces())
     streams.failure = new TransportError(TransportErrorCode.FLOW_CONTROL_ERROR, 'Too much')
     for (const frame of framesOf([
       { id: 4, offset: 0, length: 5 },

@@ -11,6 +11,12 @@ import type { StreamSet } from './stream-set.ts'
 /** Frames of one run: more than come in most bursts. */
 const MAX_FRAMES = 64
 
+/** Where the frames of a run lie. One serves all connections that are read in turn: it holds nothing between two runs. */
+export class RunPlaces {
+  readonly starts: Int32Array = new Int32Array(MAX_FRAMES)
+  readonly lengths: Int32Array = new Int32Array(MAX_FRAMES)
+}
+
 /** The run of frames at hand, if there is one. */
 export class StreamRun {
   readonly #streams: Pick<StreamSet, 'onStream'>
@@ -24,14 +30,17 @@ export class StreamRun {
     start: 0,
     length: 0,
   }
-  readonly #starts = new Int32Array(MAX_FRAMES)
-  readonly #lengths = new Int32Array(MAX_FRAMES)
+  readonly #starts: Int32Array
+  readonly #lengths: Int32Array
   #count = 0
   /** As it was on the wire, of the last frame. */
   #frameType = 0
 
-  constructor(streams: Pick<StreamSet, 'onStream'>) {
+  /** @param places nobody else's while there is a run. */
+  constructor(streams: Pick<StreamSet, 'onStream'>, places: RunPlaces) {
     this.#streams = streams
+    this.#starts = places.starts
+    this.#lengths = places.lengths
   }
 
   /**

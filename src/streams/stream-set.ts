@@ -73,22 +73,22 @@ export class StreamSet implements FrameSource {
     const { role, limits } = options
     this.#role = role
     this.#limits = limits
-    this.#highWaterMark = limits.streamHighWaterMark ?? STREAM_HIGH_WATER_MARK
+    this.#highWaterMark = limits.maxStreamSendBuffer ?? STREAM_HIGH_WATER_MARK
     this.#maxReceiveWindow = limits.maxReceiveWindow
     this.#bidirectional = new StreamLimits('bidirectional', limits.maxIncomingBidirectionalStreams)
     this.#unidirectional = new StreamLimits('unidirectional', limits.maxIncomingUnidirectionalStreams)
     this.#context = {
-      credit: new ConnectionCredit(limits.initialMaxData, limits.maxReceiveWindow, () => options.rtt()),
+      credit: new ConnectionCredit(limits.initialMaxData, limits.maxReceiveWindow, options.rtt),
       pages: options.pages ?? new PagePool(),
-      budget: new SendBudget(limits.connectionHighWaterMark ?? CONNECTION_HIGH_WATER_MARK),
+      budget: new SendBudget(limits.maxSendBuffer ?? CONNECTION_HIGH_WATER_MARK),
       repairs: new Scheduler<SendStream>(),
       fresh: new Scheduler<SendStream>(),
       control: new Deque<ControlSource>(),
       deadlines: new StreamDeadlines<Stream>(),
       held: undefined,
       canResetAt: false,
-      emit: (event) => options.emit(event),
-      rtt: () => options.rtt(),
+      emit: options.emit,
+      rtt: options.rtt,
       retire: (stream) => this.#retire(stream),
     }
   }

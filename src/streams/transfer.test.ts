@@ -88,7 +88,7 @@ test('every stream arrives whole and in order, whatever is lost, doubled, reorde
       const weather = new Weather(seed)
       const { client, server } = makePair({
         server: limits,
-        client: { streamHighWaterMark: 4000, connectionHighWaterMark: 9000 },
+        client: { maxStreamSendBuffer: 4000, maxSendBuffer: 9000 },
       })
       const writers: { id: number; length: number; written: number }[] = []
       const received = new Map<number, number[]>()
