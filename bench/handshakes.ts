@@ -88,9 +88,9 @@ export async function measureHandshakes(options: HandshakeOptions = {}): Promise
 }
 
 /** A server, and how its clients reach it. */
-export class Scene {
+class Scene {
   readonly way: HandshakeWay
-  readonly server: QuicServer
+  readonly #server: QuicServer
   /** Of all clients. */
   readonly #endpoint: QuicEndpoint | undefined
   readonly #trust: Omit<ConnectOptions, 'address'>
@@ -104,7 +104,7 @@ export class Scene {
     trust: Omit<ConnectOptions, 'address'>,
   ) {
     this.way = way
-    this.server = server
+    this.#server = server
     this.#endpoint = endpoint
     this.#trust = trust
   }
@@ -142,7 +142,7 @@ export class Scene {
 
   async close(): Promise<void> {
     this.#endpoint?.close()
-    await this.server.close()
+    await this.#server.close()
   }
 
   async #connect(kind: HandshakeKind, runner: number): Promise<void> {
@@ -166,12 +166,8 @@ export class Scene {
     await connection.close()
   }
 
-  begin(): Promise<QuicConnection> {
-    return this.#begin(this.#trust)
-  }
-
   async #begin(options: Omit<ConnectOptions, 'address'>): Promise<QuicConnection> {
-    const { address } = this.server
+    const { address } = this.#server
     if (this.#endpoint !== undefined) return this.#endpoint.connect(address, options)
     return connect(await udp({ host: '127.0.0.1' }), { ...options, address })
   }
