@@ -6,13 +6,15 @@
  *   --print         prints the page in place of writing it
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { table } from '../src/cli/table.ts'
 import { writeCredentials } from './credentials.ts'
+import { describeMachine } from './machine.ts'
 import { type Profiles, Subject } from './measure.ts'
 import { measurePath, type Site } from './path-costs.ts'
+import type { FunctionTime } from './profile.ts'
 import { PROGRAMS, ROOT } from './programs.ts'
 import { whereTheTimeGoes } from './report.ts'
 import { short } from './statistics.ts'
@@ -62,17 +64,16 @@ async function profile(): Promise<Profiles[]> {
 }
 
 function introduction(): string {
-  const [model] = cpus()
-  const cores = cpus().length
   return `# Where the time goes
 
 \`npm run profile\` writes this page, and each change to the hot path commits it anew: one connection, one stream, ${values.megabytes} MB each way
-over UDP on loopback between two processes, datagrams of 1,452 bytes, Node ${process.versions.node}, on a machine with ${cores} cores that calls its
-processor ${model?.model.trim() ?? 'nothing'}. Shares tell more than microseconds: those differ from run to run with whatever else the machine does.`
+over UDP on loopback between two processes, datagrams of 1,452 bytes, Node ${process.versions.node}. ${describeMachine(loadavg()[0] ?? 0)}
+Shares tell more than microseconds: those grow with whatever else the machine does. V8 names the function on its stack; what it has
+inlined there counts for it.`
 }
 
 function withoutSockets(): string {
-  const plan = { bytes: BYTES / 2, rounds: 5, streams: 0, allocations: true, profile: false }
+  const plan = { bytes: BYTES / 2, rounds: 5, streams: 0, allocations: true, profile: true }
   const { packetsPerSeal, receiver, sender } = measurePath(plan)
   const rows = Object.entries({ sender, receiver }).map(([end, { allocated = 0, cpu, external = 0 }]) => [
     end,
@@ -85,9 +86,21 @@ function withoutSockets(): string {
 
 ${code(costs)}
 
+${code(dearest('sender', sender.functions))}
+
+${code(dearest('receiver', receiver.functions))}
+
 ${code(largest('sender', sender.sites))}
 
 ${code(largest('receiver', receiver.sites))}`
+}
+
+function dearest(end: string, functions: readonly FunctionTime[] = []): string {
+  const rows = functions.map(({ line, microseconds, name, url }) => [
+    `${name} ${line > 0 ? `${url}:${line}` : url}`.trim(),
+    short(microseconds),
+  ])
+  return table([[`the ${end}'s dearest functions`, 'µs/packet'], ...rows])
 }
 
 function largest(end: string, sites: readonly Site[] = []): string {
