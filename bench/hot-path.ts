@@ -3,7 +3,7 @@
  * from the server to the client in virtual time. What either end spends is metered turn by turn, so that nothing of the other
  * end, nor of the wire between them, is counted.
  */
-import { threadCpuUsage } from 'node:process'
+import process from 'node:process'
 import { getHeapStatistics } from 'node:v8'
 import type { Time } from '../src/base/time.ts'
 import { validateConnectionConfig } from '../src/connection/config.ts'
@@ -103,7 +103,7 @@ class Meter {
 
 /** µs of this thread, where Node tells (23.9 and newer), else of the process. */
 function cpuTime(): number {
-  const { system, user } = threadCpuUsage === undefined ? process.cpuUsage() : threadCpuUsage()
+  const { system, user } = process.threadCpuUsage?.() ?? process.cpuUsage()
   return system + user
 }
 

@@ -23,7 +23,7 @@ export const MEASUREMENTS: readonly (() => Measured | Promise<Measured>)[] = [
 
 /** Counts, the same on every machine. */
 function allocations(): Measured {
-  const plan = { bytes: 20_000_000, rounds: 1, streams: 0, allocations: true, profile: false }
+  const plan = { bytes: 40_000_000, rounds: 1, streams: 0, allocations: true, profile: false }
   const { packets, answers, packetsPerSeal, sender, receiver } = measurePath(plan)
   return {
     senderAllocations: (sender.allocated ?? NaN) + (sender.external ?? NaN),

@@ -9,11 +9,11 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import process, { threadCpuUsage } from 'node:process'
+import process from 'node:process'
 
 /** µs of CPU time of this thread, where Node tells (23.9 and newer), else of the process. */
 export function cpuTime(): number {
-  const { system, user } = threadCpuUsage === undefined ? process.cpuUsage() : threadCpuUsage()
+  const { system, user } = process.threadCpuUsage?.() ?? process.cpuUsage()
   return system + user
 }
 
