@@ -46,20 +46,27 @@ export interface QuicDeadlineDetail {
 const CREATE_KEYS = ['signal', 'waitUntilAvailable', 'urgency', 'incremental', 'sendOrder', 'sendGroup']
 const DIRECTIONS: readonly StreamDirection[] = ['bidirectional', 'unidirectional']
 
+/** Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever. */
+const refuse = (stream: QuicStream): void => stream.abort()
+
+/** Somebody who waits for the peer to allow a stream. */
+interface StreamWaiter {
+  readonly direction: StreamDirection
+  readonly available: Deferred<void>
+}
+
 /** All streams of one connection that have not ended. */
 export class ConnectionStreams {
   readonly #streams = new Map<Stream, QuicStream>()
   readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
-  readonly #waiting: Readonly<Record<StreamDirection, Set<Deferred<void>>>>
+  /** Of either direction. */
+  #waiting: Set<StreamWaiter> | undefined
   readonly #host: ConnectionStreamsHost
   #isReleased = false
 
   constructor(host: ConnectionStreamsHost) {
     this.#host = host
-    // Where nobody takes streams any more, each that comes is turned away: it would hold the connection's credit for ever.
-    const refuse = (stream: QuicStream): void => stream.abort()
     this.#incoming = { bidirectional: new IncomingStreams(refuse), unidirectional: new IncomingStreams(refuse) }
-    this.#waiting = { bidirectional: new Set(), unidirectional: new Set() }
   }
 
   /** The streams of one direction that the peer opens, in the order of their ids. */
@@ -114,9 +121,10 @@ export class ConnectionStreams {
       }
       // STREAMS_BLOCKED may be due.
       this.#host.wake(connection)
-      const waiting = deferred<void>()
-      this.#waiting[direction].add(waiting)
-      await abortable(waiting.promise, options.signal, () => this.#waiting[direction].delete(waiting))
+      const waiting: StreamWaiter = { direction, available: deferred<void>() }
+      this.#waiting ??= new Set()
+      this.#waiting.add(waiting)
+      await abortable(waiting.available.promise, options.signal, () => this.#waiting?.delete(waiting))
     }
   }
 
@@ -162,9 +170,9 @@ export class ConnectionStreams {
     for (const direction of DIRECTIONS) {
       if (clean) this.#incoming[direction].close()
       else this.#incoming[direction].error(error)
-      for (const each of this.#waiting[direction]) each.reject(error)
-      this.#waiting[direction].clear()
     }
+    for (const each of this.#waiting ?? []) each.available.reject(error)
+    this.#waiting = undefined
   }
 
   #adopt(stream: Stream, connection: Connection, options: CreateStreamOptions): QuicStream {
@@ -210,9 +218,11 @@ export class ConnectionStreams {
   }
 
   #onAvailable(direction: StreamDirection): void {
-    const waiting = [...this.#waiting[direction]]
-    this.#waiting[direction].clear()
-    for (const each of waiting) each.resolve()
+    for (const each of this.#waiting ?? []) {
+      if (each.direction !== direction) continue
+      this.#waiting?.delete(each)
+      each.available.resolve()
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** A QUIC connection for applications, in W3C's vocabulary. It turns the events of the core into promises and streams, and holds no protocol. */
 
+import type { Time } from '../base/time.ts'
 import type { ConnectionConfig } from '../connection/config.ts'
 import type { Connection, ConnectionState } from '../connection/connection.ts'
 import type { CloseReason, ConnectionEvent } from '../connection/events.ts'
@@ -16,12 +17,13 @@ import type { Driver } from './driver.ts'
 import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { checkKeys } from './known-keys.ts'
 import { Listeners } from './listeners.ts'
+import { Outcome } from './outcome.ts'
 import { ConnectionPaths, type PathOptions, type QuicPath } from './paths.ts'
 import type { Recall } from './recall.ts'
 import type { QuicSendGroup } from './send-group.ts'
 import { type SendQueue, SendQueueWatch } from './send-queue.ts'
 import { checkHandlers, datagramConsumer, type ServeHandlers, streamConsumer } from './serving.ts'
-import { type Abortable, abortable, deferred } from './signal.ts'
+import { type Abortable, abortable } from './signal.ts'
 import { connectionStatsOf, type QuicConnectionStats } from './stats.ts'
 import type { QuicStream } from './stream.ts'
 import { type ProtocolLayer, Takeover } from './takeover.ts'
@@ -52,12 +54,14 @@ export interface QuicConnectionInit {
   readonly config: ConnectionConfig
   /** Of a client. */
   readonly recall?: Recall
+  /** Told at least once that nothing of the connection is left to be sent. */
+  readonly onGone?: (connection: QuicConnection) => void
 }
 
 /** One connection, of either role. */
 export class QuicConnection {
   readonly #init: QuicConnectionInit
-  readonly #started = deferred<Connection>()
+  readonly #started = new Outcome<Connection>()
   #connection: Connection | undefined
   #failure: QuicError | undefined
   readonly #driver: Driver
@@ -65,11 +69,11 @@ export class QuicConnection {
   readonly #paths: ConnectionPaths
   /** Messages without order or repetition beside the streams (RFC 9221). */
   readonly datagrams: QuicDatagrams
-  readonly #ready = deferred<QuicReadyInfo>()
-  readonly #closed = deferred<QuicCloseInfo>()
-  readonly #confirmed = deferred<void>()
-  readonly #early = deferred<boolean>()
-  readonly #gone = deferred<void>()
+  readonly #ready = new Outcome<QuicReadyInfo>()
+  readonly #closed = new Outcome<QuicCloseInfo>()
+  readonly #confirmed = new Outcome<undefined>()
+  readonly #early = new Outcome<boolean>()
+  readonly #gone = new Outcome<undefined>()
   readonly #listeners = new Listeners((type, cause) => this.#onListenerError(type, cause))
   readonly #sendQueue: SendQueueWatch
   readonly #controls: ConnectionControls
@@ -82,14 +86,15 @@ export class QuicConnection {
     this.#paths = new ConnectionPaths(init.driver, this)
     this.#takeover = new Takeover(init.driver)
     const wake = (connection: Connection): void => this.#driver.wake(connection)
-    const { promise: started } = this.#started
-    this.datagrams = new QuicDatagrams({ started, now: () => this.#driver.now(), wake }, init.config.datagrams)
+    const now = (): Time => this.#driver.now()
+    const started = this.#started
+    this.datagrams = new QuicDatagrams({ started, now, wake }, init.config.datagrams)
     const { config, driver } = init
     this.#controls = new ConnectionControls({ driver, config, datagrams: this.datagrams, started })
     this.#sendQueue = new SendQueueWatch(driver, config.congestionThreshold)
     this.#streams = new ConnectionStreams({
-      wake: (connection) => this.#driver.wake(connection),
-      now: () => this.#driver.now(),
+      wake,
+      now,
       onDeadline: (detail) => this.#listeners.dispatch('deadline', detail),
     })
   }
@@ -112,7 +117,7 @@ export class QuicConnection {
     this.#failure = error
     this.#started.reject(error)
     this.#end(error, undefined)
-    this.#gone.resolve()
+    this.#onGone()
   }
 
   /** Whether it was closed before it began. @internal */
@@ -354,7 +359,7 @@ export class QuicConnection {
       })
       this.#failure ??= error
       this.#end(error, { closeCode: code, reason })
-      this.#gone.resolve()
+      this.#onGone()
     } else {
       this.#connection.close({ code, reason }, this.#driver.now())
       // What waits hears of it now, not with the next flush: until then it would find the core closed without a word.
@@ -388,7 +393,7 @@ export class QuicConnection {
       case 'early-data':
         return this.#onEarlyData(event)
       case 'handshake-confirmed':
-        return this.#confirmed.resolve()
+        return this.#confirmed.resolve(undefined)
       case 'keys-updated':
         return this.#controls.onKeysUpdated()
       case 'pong':
@@ -398,7 +403,7 @@ export class QuicConnection {
       case 'draining':
       case 'closed':
         this.#paths.releaseAll()
-        return this.#gone.resolve()
+        return this.#onGone()
       case 'path-changed':
       case 'mtu-changed':
       case 'version-changed':
@@ -464,6 +469,11 @@ export class QuicConnection {
 
   #onClosing(reason: CloseReason): void {
     this.#end(errorOf(reason), cleanClose(reason))
+  }
+
+  #onGone(): void {
+    this.#gone.resolve(undefined)
+    this.#init.onGone?.(this)
   }
 
   /** Settles everything that waits. */

@@ -8,6 +8,7 @@ import { endError } from './connection-streams.ts'
 import type { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
 import { checkKeys } from './known-keys.ts'
+import type { Outcome } from './outcome.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 
 /** What `configure` can change; what is left out stays as it is. */
@@ -22,14 +23,14 @@ export interface ControlsHost {
   readonly config: ConnectionConfig
   readonly datagrams: QuicDatagrams
   /** The connection, once its address is known. */
-  readonly started: Promise<Connection>
+  readonly started: Pick<Outcome<Connection>, 'promise'>
 }
 
 /** The controls of one connection. */
 export class ConnectionControls {
   readonly #host: ControlsHost
-  readonly #pings = new Map<number, Deferred<number>>()
-  readonly #keyUpdates = new Set<Deferred<void>>()
+  #pings: Map<number, Deferred<number>> | undefined
+  #keyUpdates: Deferred<void>[] = []
   #connection: Connection | undefined
   /** What is to be changed as soon as there is a connection. */
   #pending: Reconfiguration = {}
@@ -49,22 +50,23 @@ export class ConnectionControls {
     checkAbortable(options)
     const { signal } = options
     signal?.throwIfAborted()
-    const connection = await abortable(this.#host.started, signal)
+    const connection = await abortable(this.#host.started.promise, signal)
     if (connection.closeReason !== undefined) throw endError(connection)
     const id = connection.ping()
     const pong = deferred<number>()
+    this.#pings ??= new Map()
     this.#pings.set(id, pong)
     this.#host.driver.wake(connection)
     return abortable(pong.promise, signal, () => {
-      this.#pings.delete(id)
+      this.#pings?.delete(id)
       connection.cancelPing(id)
     })
   }
 
   /** The peer has answered. */
   onPong(id: number, rtt: number): void {
-    this.#pings.get(id)?.resolve(rtt)
-    this.#pings.delete(id)
+    this.#pings?.get(id)?.resolve(rtt)
+    this.#pings?.delete(id)
   }
 
   /** Begins a key update; fulfils when it is confirmed. */
@@ -78,7 +80,7 @@ export class ConnectionControls {
       throw new DOMException('Keys cannot be updated before those in use are confirmed', 'InvalidStateError')
     }
     const confirmed = deferred<void>()
-    this.#keyUpdates.add(confirmed)
+    this.#keyUpdates.push(confirmed)
     this.#host.driver.wake(connection)
     return abortable(confirmed.promise, signal)
   }
@@ -86,7 +88,7 @@ export class ConnectionControls {
   /** The keys in use are confirmed. */
   onKeysUpdated(): void {
     for (const each of this.#keyUpdates) each.resolve()
-    this.#keyUpdates.clear()
+    this.#keyUpdates = []
   }
 
   /** @throws TypeError, RangeError, and then nothing was changed */
@@ -116,10 +118,10 @@ export class ConnectionControls {
 
   /** The connection is over. */
   end(error: unknown): void {
-    for (const each of this.#pings.values()) each.reject(error)
-    this.#pings.clear()
+    for (const each of this.#pings?.values() ?? []) each.reject(error)
+    this.#pings = undefined
     for (const each of this.#keyUpdates) each.reject(error)
-    this.#keyUpdates.clear()
+    this.#keyUpdates = []
   }
 }
 

@@ -14,12 +14,13 @@ import {
 import { endError } from './connection-streams.ts'
 import { iterable } from './iterable.ts'
 import { checkKeys } from './known-keys.ts'
+import type { Outcome } from './outcome.ts'
 import { type Deferred, deferred } from './signal.ts'
 
 /** What datagrams need of their connection. */
 export interface DatagramHost {
   /** The connection, once its address is known. */
-  readonly started: Promise<Connection>
+  readonly started: Pick<Outcome<Connection>, 'promise'>
   /** ms, monotonic */
   now(): number
   /** The connection has something to do. */
@@ -60,8 +61,8 @@ export class SentDatagram {
 /** The datagrams of one connection (RFC 9221). */
 export class QuicDatagrams {
   readonly #host: DatagramHost
-  readonly #writers = new Set<WritableStreamDefaultController>()
-  readonly #settling = new Map<OutgoingMessage, Deferred<DatagramStatus>>()
+  #writers: Set<WritableStreamDefaultController> | undefined
+  #settling: Map<OutgoingMessage, Deferred<DatagramStatus>> | undefined
   readonly #settledOf = (message: OutgoingMessage): Promise<DatagramStatus> => this.#whenSettled(message)
   #connection: Connection | undefined
   /** Until there is a connection to hold them. */
@@ -223,9 +224,9 @@ export class QuicDatagrams {
     if (!isClean) this.#reader?.error(error)
     this.#wanted?.resolve()
     this.#room?.resolve()
-    for (const writer of this.#writers) writer.error(error)
-    this.#writers.clear()
-    for (const message of [...this.#settling.keys()]) this.#onSettled(message)
+    for (const writer of this.#writers ?? []) writer.error(error)
+    this.#writers = undefined
+    for (const message of [...(this.#settling?.keys() ?? [])]) this.#onSettled(message)
   }
 
   get #current(): DatagramSettings {
@@ -245,13 +246,14 @@ export class QuicDatagrams {
   #newWritable(): WritableStream<Uint8Array> {
     let own: WritableStreamDefaultController | undefined
     const forget = (): void => {
-      if (own !== undefined) this.#writers.delete(own)
+      if (own !== undefined) this.#writers?.delete(own)
     }
     return new WritableStream<Uint8Array>({
       start: (controller) => {
         own = controller
-        if (this.#end === undefined) this.#writers.add(controller)
-        else controller.error(this.#end.error)
+        if (this.#end !== undefined) return controller.error(this.#end.error)
+        this.#writers ??= new Set()
+        this.#writers.add(controller)
       },
       write: (bytes) => this.#write(bytes),
       close: forget,
@@ -263,7 +265,7 @@ export class QuicDatagrams {
   async #write(bytes: Uint8Array): Promise<void> {
     checkBytes(bytes)
     const since = this.#host.now()
-    const connection = await this.#host.started
+    const connection = await this.#host.started.promise
     while (!connection.datagrams.hasRoom && this.#end === undefined) {
       connection.datagrams.wantRoom()
       this.#room ??= deferred<void>()
@@ -306,18 +308,19 @@ export class QuicDatagrams {
   #whenSettled(message: OutgoingMessage): Promise<DatagramStatus> {
     const { status } = message
     if (status !== 'queued' && status !== 'sent') return Promise.resolve(status)
-    let settling = this.#settling.get(message)
+    let settling = this.#settling?.get(message)
     if (settling === undefined) {
       message.wantsNotice = true
       settling = deferred<DatagramStatus>()
+      this.#settling ??= new Map()
       this.#settling.set(message, settling)
     }
     return settling.promise
   }
 
   #onSettled(message: OutgoingMessage): void {
-    this.#settling.get(message)?.resolve(message.status)
-    this.#settling.delete(message)
+    this.#settling?.get(message)?.resolve(message.status)
+    this.#settling?.delete(message)
   }
 }
 

@@ -164,7 +164,7 @@ export class EndpointCore {
     let awaited = 'The name was not resolved'
     const late = (): void => fail(new Error(`${awaited} within ${timeout} ms`))
     const cancel = this.environment.setTimer(this.environment.now() + timeout, late)
-    connection.gone.then(cancel, cancel)
+    connection.ready.then(cancel, cancel)
     const resolving = this.transport.resolve?.(target.host, target.port) ?? Promise.resolve([''])
     const resolved = resolving.then(([first]) => {
       if (first === undefined) throw new Error('The name has no address')

@@ -5,7 +5,8 @@ import { iterable } from './iterable.ts'
 export class IncomingStreams<T extends NonNullable<unknown>> {
   #readable: (ReadableStream<T> & AsyncIterable<T>) | undefined
   readonly #refuse: (item: T) => void
-  readonly #waiting = new Set<T>()
+  /** What nobody has taken yet. */
+  #waiting: Set<T> | undefined
   #controller: ReadableStreamDefaultController<T> | undefined
   /** A reader waits. */
   #wanted = false
@@ -31,6 +32,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   push(item: T): void {
     if (this.#consumer !== undefined) return this.#consumer(item)
     if (this.#ended) return this.#refuse(item)
+    this.#waiting ??= new Set()
     this.#waiting.add(item)
     this.#feed()
   }
@@ -39,10 +41,10 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   serve(consumer: ((item: T) => void) | undefined): void {
     this.#consumer = consumer
     if (consumer === undefined) return
-    for (const item of this.#waiting) {
+    for (const item of this.#waiting ?? []) {
       // A consumer may put another in its place while it is called.
       if (this.#consumer === undefined) return
-      this.#waiting.delete(item)
+      this.#waiting?.delete(item)
       this.#consumer(item)
     }
     if (this.#ended) this.#close()
@@ -50,13 +52,13 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
 
   /** It ended before anybody took it: there is nothing left to hand out. */
   forget(item: T): void {
-    this.#waiting.delete(item)
+    this.#waiting?.delete(item)
   }
 
   /** Removes and returns what waits. */
   takeAll(): T[] {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
+    const waiting = [...(this.#waiting ?? [])]
+    this.#waiting = undefined
     return waiting
   }
 
@@ -64,17 +66,21 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    if (this.#waiting.size === 0) this.#close()
+    if (this.#isEmpty) this.#close()
   }
 
   /** Nothing more will come, for a reason, and what waits is worth nothing. */
   error(reason: unknown): void {
     if (this.#ended) return
     this.#ended = true
-    this.#waiting.clear()
+    this.#waiting = undefined
     this.#failure = { reason }
     this.#controller?.error(reason)
     this.#controller = undefined
+  }
+
+  get #isEmpty(): boolean {
+    return this.#waiting === undefined || this.#waiting.size === 0
   }
 
   #createReadable(): ReadableStream<T> & AsyncIterable<T> {
@@ -90,25 +96,25 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
         cancel: () => {
           this.#ended = true
           this.#controller = undefined
-          for (const item of this.#waiting) this.#refuse(item)
-          this.#waiting.clear()
+          for (const item of this.#waiting ?? []) this.#refuse(item)
+          this.#waiting = undefined
         },
       },
       { highWaterMark: 0 },
     )
     if (this.#failure !== undefined) this.#controller?.error(this.#failure.reason)
-    else if (this.#ended && this.#waiting.size === 0) this.#close()
+    else if (this.#ended && this.#isEmpty) this.#close()
     return iterable(readable)
   }
 
   #feed(): void {
     if (!this.#wanted) return
-    const [item] = this.#waiting
+    const [item] = this.#waiting ?? []
     if (item === undefined) return
-    this.#waiting.delete(item)
+    this.#waiting?.delete(item)
     this.#wanted = false
     this.#controller?.enqueue(item)
-    if (this.#ended && this.#waiting.size === 0) this.#close()
+    if (this.#ended && this.#isEmpty) this.#close()
   }
 
   #close(): void {

@@ -6,7 +6,8 @@ import { checkMethods } from './checks.ts'
 export class Listeners {
   /** Made for the first listener: bare engines have none. */
   #target: EventTarget | undefined
-  readonly #guards = new WeakMap<EventListenerOrEventListenerObject, EventListener>()
+  /** As old as the target. */
+  #guards: WeakMap<EventListenerOrEventListenerObject, EventListener> | undefined
   readonly #onError: (type: string, error: unknown) => void
 
   /** @param onError hears what a listener threw. */
@@ -33,7 +34,7 @@ export class Listeners {
 
   /** The same guard for the same listener, so that it is added once and can be removed. */
   #guardOf(listener: EventListenerOrEventListenerObject): EventListener {
-    const known = this.#guards.get(listener)
+    const known = this.#guards?.get(listener)
     if (known !== undefined) return known
     const guard: EventListener = (event) => {
       try {
@@ -43,6 +44,7 @@ export class Listeners {
         this.#onError(event.type, error)
       }
     }
+    this.#guards ??= new WeakMap()
     this.#guards.set(listener, guard)
     return guard
   }

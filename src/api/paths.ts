@@ -44,8 +44,8 @@ export class ConnectionPaths {
   readonly #driver: Driver
   readonly #user: object
   /** By path, whoever waits for it. */
-  readonly #waiting = new Map<PathId, Set<Deferred<void>>>()
-  readonly #adopted = new Set<DatagramTransport>()
+  #waiting: Map<PathId, Set<Deferred<void>>> | undefined
+  #adopted: Set<DatagramTransport> | undefined
   #connection: Connection | undefined
   #error: QuicError | undefined
 
@@ -94,14 +94,16 @@ export class ConnectionPaths {
       this.#driver.wake(connection)
       throw error
     }
+    this.#adopted ??= new Set()
     this.#adopted.add(transport)
     const waiting = deferred<void>()
+    this.#waiting ??= new Map()
     const known = this.#waiting.get(id)
     if (known === undefined) this.#waiting.set(id, new Set([waiting]))
     else known.add(waiting)
     this.#driver.wake(connection)
     return abortable(waiting.promise, signal, () => {
-      this.#waiting.get(id)?.delete(waiting)
+      this.#waiting?.get(id)?.delete(waiting)
       connection.abandonPath(id, this.#driver.now())
       this.#driver.wake(connection)
     })
@@ -110,9 +112,9 @@ export class ConnectionPaths {
   /** A fact about a path. */
   onEvent(event: Extract<ConnectionEvent, { type: 'path-validated' | 'path-failed' | 'carrier-released' }>): void {
     if (event.type === 'carrier-released') return this.#release(event.carrier as DatagramTransport)
-    const waiting = this.#waiting.get(event.path)
+    const waiting = this.#waiting?.get(event.path)
     if (waiting === undefined) return
-    this.#waiting.delete(event.path)
+    this.#waiting?.delete(event.path)
     for (const each of waiting) {
       if (event.type === 'path-validated') each.resolve()
       else each.reject(migrationError(event.failure))
@@ -122,17 +124,17 @@ export class ConnectionPaths {
   /** The connection is over: nobody waits any more. */
   end(error: QuicError): void {
     this.#error ??= error
-    for (const waiting of this.#waiting.values()) for (const each of waiting) each.reject(error)
-    this.#waiting.clear()
+    for (const waiting of this.#waiting?.values() ?? []) for (const each of waiting) each.reject(error)
+    this.#waiting = undefined
   }
 
   /** Nothing of the connection is left to be sent: it has no use for transports any more. */
   releaseAll(): void {
-    for (const transport of this.#adopted) this.#release(transport)
+    for (const transport of this.#adopted ?? []) this.#release(transport)
   }
 
   #release(transport: DatagramTransport): void {
-    this.#adopted.delete(transport)
+    this.#adopted?.delete(transport)
     this.#driver.release(transport, this.#user)
   }
 

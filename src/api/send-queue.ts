@@ -22,8 +22,8 @@ const EMPTY: SendQueue = { queuedBytes: 0, congestionWindow: 0, bytesInFlight: 0
 export class SendQueueWatch {
   readonly #driver: Driver
   readonly #threshold: number
-  readonly #waiting = new Set<Deferred<void>>()
-  readonly #check = (): boolean => this.#onFlushed()
+  /** Those who wait, and only while there are some. */
+  #waiting: Set<Deferred<void>> | undefined
   #connection: Connection | undefined
 
   /** @param threshold congestion windows of queued bytes. */
@@ -52,23 +52,25 @@ export class SendQueueWatch {
     checkAbortable(options)
     if (!this.snapshot.congested) return abortable(Promise.resolve(), options.signal)
     const waiting = deferred<void>()
+    if (this.#waiting === undefined) {
+      this.#waiting = new Set()
+      this.#driver.listenForFlushes(() => this.#onFlushed())
+    }
     this.#waiting.add(waiting)
-    this.#driver.listenForFlushes(this.#check)
-    return abortable(waiting.promise, options.signal, () => this.#waiting.delete(waiting))
+    return abortable(waiting.promise, options.signal, () => this.#waiting?.delete(waiting))
   }
 
   /** The connection is over. */
   end(error: unknown): void {
-    for (const each of this.#waiting) each.reject(error)
-    this.#waiting.clear()
+    for (const each of this.#waiting ?? []) each.reject(error)
+    this.#waiting?.clear()
   }
 
   /** `false`: nobody waits any more. */
   #onFlushed(): boolean {
-    if (this.#waiting.size > 0 && !this.snapshot.congested) {
-      for (const each of this.#waiting) each.resolve()
-      this.#waiting.clear()
-    }
-    return this.#waiting.size > 0
+    if (!this.snapshot.congested) for (const each of this.#waiting ?? []) each.resolve()
+    else if (this.#waiting !== undefined && this.#waiting.size > 0) return true
+    this.#waiting = undefined
+    return false
   }
 }

@@ -82,6 +82,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
   readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
   readonly #connections = new Set<QuicConnection>()
+  readonly #forget = (connection: QuicConnection): void => void this.#connections.delete(connection)
   #mode: 'connections' | 'incoming' | undefined
   /** Ends the wait for the decision on an incoming connection. */
   readonly #deadlines = new Map<IncomingConnection, () => void>()
@@ -247,12 +248,11 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
       localAddress: this.address,
       remoteAddress: incoming.facts.remoteAddress,
       config,
+      onGone: this.#forget,
     })
-    connection.start(core)
     this.#connections.add(connection)
+    connection.start(core)
     this.#onConnection?.(connection)
-    const forget = (): void => void this.#connections.delete(connection)
-    connection.gone.then(forget, forget)
     return connection
   }
 
