@@ -92,7 +92,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     peerParameters: undefined,
   }
   const { events } = context
-  const loss = new LossDetector({ role, granularity: GRANULARITY, observer, random })
+  const loss = new LossDetector({ role, granularity: GRANULARITY, observer, random, records: init.workspace.records })
   const peerIds = new PeerIds({
     initial: init.peerId,
     limit: config.activeConnectionIdLimit,

@@ -4,6 +4,7 @@
  */
 import type { Arena } from '../base/arena.ts'
 import { PacketBatchBuffer } from '../protection/packet-batch.ts'
+import { SentPacketPool } from '../recovery/sent-packets.ts'
 import { RunPlaces } from '../streams/stream-run.ts'
 import { FrameDecoder } from '../wire/frame-decode.ts'
 
@@ -27,6 +28,8 @@ export class Workspace {
   readonly decoder: FrameDecoder = new FrameDecoder()
   /** Of the STREAM frames that one connection is given at a time. */
   readonly runPlaces: RunPlaces = new RunPlaces()
+  /** Of the packets that are sent. */
+  readonly records: SentPacketPool = new SentPacketPool()
   /** By slot; bursts of several connections may wait for their polls at once. */
   readonly #bursts: (PacketBatchBuffer | undefined)[] = []
 

@@ -14,7 +14,7 @@ import { PacketSpace } from '../wire/packet-type.ts'
 import { checkBooks } from './books.ts'
 import { PacketNumberSkips } from './packet-number-skips.ts'
 import { PACKET_THRESHOLD, type PathRecovery } from './path-recovery.ts'
-import { PacketState, type SentPacket } from './sent-packets.ts'
+import { PacketState, type SentPacket, SentPacketPool } from './sent-packets.ts'
 import { SpaceRecovery } from './space-recovery.ts'
 
 /** kPersistentCongestionThreshold (RFC 9002 §7.6.1). */
@@ -39,6 +39,8 @@ export interface LossDetectorOptions {
   readonly granularity?: Duration
   readonly random: RandomSource
   readonly observer?: Observer | undefined
+  /** Where the records of packets come from; its own by default. */
+  readonly records?: SentPacketPool
 }
 
 /** The loss detector of one connection. */
@@ -47,10 +49,10 @@ export class LossDetector {
   readonly #granularity: Duration
   readonly #observer: Observer | undefined
   readonly #skips: PacketNumberSkips
-  readonly #initial = new SpaceRecovery(PacketSpace.initial)
-  readonly #handshake = new SpaceRecovery(PacketSpace.handshake)
-  readonly #application = new SpaceRecovery(PacketSpace.application)
-  readonly #spaces: readonly SpaceRecovery[] = [this.#initial, this.#handshake, this.#application]
+  readonly #initial: SpaceRecovery
+  readonly #handshake: SpaceRecovery
+  readonly #application: SpaceRecovery
+  readonly #spaces: readonly SpaceRecovery[]
   readonly #paths: PathRecovery[] = []
   #ptoCount = 0
   // What the PTO that is armed would probe.
@@ -88,6 +90,11 @@ export class LossDetector {
     this.#granularity = options.granularity ?? 1
     this.#observer = options.observer
     this.#skips = new PacketNumberSkips(options.random)
+    const records = options.records ?? new SentPacketPool()
+    this.#initial = new SpaceRecovery(PacketSpace.initial, records)
+    this.#handshake = new SpaceRecovery(PacketSpace.handshake, records)
+    this.#application = new SpaceRecovery(PacketSpace.application, records)
+    this.#spaces = [this.#initial, this.#handshake, this.#application]
   }
 
   /** PTOs in a row without an acknowledgement. */

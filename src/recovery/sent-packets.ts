@@ -178,12 +178,32 @@ export class SentPacket implements SampledPacket {
   }
 }
 
+/** Records that wait for their next packet, at most: 3 MB. What exceeds them is the garbage collector's. */
+const MAX_FREE_RECORDS = 4096
+
+/** The records that no packet needs, shared by the connections of an endpoint: an idle one has none. */
+export class SentPacketPool {
+  /** Stands for packets without a record; nobody writes to it. */
+  readonly absent: SentPacket = new SentPacket()
+  readonly #free: SentPacket[] = []
+
+  /** A record, the one given back last (its memory is warm); `SentPacket.begin` makes it that of a packet. */
+  take(): SentPacket {
+    return this.#free.pop() ?? new SentPacket()
+  }
+
+  /** Takes back a record that nobody looks at any more, its frames dropped. */
+  give(packet: SentPacket): void {
+    if (this.#free.length < MAX_FREE_RECORDS) this.#free.push(packet)
+  }
+}
+
 const INITIAL_CAPACITY = 8
 
-/** Records from which on a ring is large, and does not stay so once its packets are gone: it may be another connection's turn. */
+/** Places from which on a ring is large, and does not stay so once its packets are gone: it may be another connection's turn. */
 const LARGE_CAPACITY = 256
 
-/** Records of such a ring afterwards. It takes place when half of them suffice, so that the next packets find room. */
+/** Places of such a ring afterwards. It takes place when half of them suffice, so that the next packets find room. */
 const KEPT_CAPACITY = 64
 
 /**
@@ -192,14 +212,15 @@ const KEPT_CAPACITY = 64
  */
 export class SentPackets {
   readonly #space: PacketSpace
-  #slots: SentPacket[] = []
+  readonly #pool: SentPacketPool
+  #slots: (SentPacket | undefined)[] = []
   #capacity = INITIAL_CAPACITY
   #base = 0
   #next = 0
-  readonly #absent = new SentPacket()
 
-  constructor(space: PacketSpace) {
+  constructor(space: PacketSpace, pool: SentPacketPool = new SentPacketPool()) {
     this.#space = space
+    this.#pool = pool
   }
 
   /** The lowest number with a record. */
@@ -214,7 +235,7 @@ export class SentPackets {
 
   /** The record of a number from `base` up to `next`. */
   at(number: number): SentPacket {
-    return this.#slots[number & (this.#capacity - 1)] ?? this.#absent
+    return this.#slots[number & (this.#capacity - 1)] ?? this.#pool.absent
   }
 
   /** Takes the next number and its record. */
@@ -238,14 +259,15 @@ export class SentPackets {
 
   /** The lowest number, not below `from`, of a packet that may still be acknowledged; `next` if there is none. */
   nextLive(from: number): number {
-    let number = from
+    const first = Math.max(from, this.#base)
+    let number = first
     while (number < this.#next) {
       const packet = this.at(number)
       if (packet.state !== PacketState.none && packet.state !== PacketState.acked) break
       number = packet.nextLive
     }
     // All that was stepped over points to the end now, so that walking the same numbers again costs one step.
-    for (let at = from; at < number; ) {
+    for (let at = first; at < number; ) {
       const packet = this.at(at)
       at = packet.nextLive
       packet.nextLive = number
@@ -260,31 +282,30 @@ export class SentPackets {
     packet.path = undefined
     packet.ecn = undefined
     packet.state = PacketState.none
+    this.#slots[this.#base & (this.#capacity - 1)] = undefined
+    this.#pool.give(packet)
     this.#base += 1
     if (this.#capacity >= LARGE_CAPACITY && this.#next - this.#base <= KEPT_CAPACITY / 2) this.#resize(KEPT_CAPACITY)
   }
 
-  /** Records that are kept, in use or to be used again. */
+  /** Places for records. */
   get capacity(): number {
     return this.#capacity
   }
 
   /** Forgets all records; numbers go on. */
   clear(): void {
+    while (this.#base < this.#next) this.dropFirst()
     this.#slots = []
     this.#capacity = INITIAL_CAPACITY
-    this.#base = this.#next
   }
 
   #take(state: PacketState, path: PathRecovery | undefined): SentPacket {
     if (this.#next - this.#base === this.#capacity) this.#resize(2 * this.#capacity)
     const number = this.#next
     const index = number & (this.#capacity - 1)
-    let packet = this.#slots[index]
-    if (packet === undefined) {
-      packet = new SentPacket()
-      this.#slots[index] = packet
-    }
+    const packet = this.#slots[index] ?? this.#pool.take()
+    this.#slots[index] = packet
     packet.begin(number, state, this.#space, path)
     this.#next = number + 1
     return packet
@@ -294,9 +315,9 @@ export class SentPackets {
     const old = this.#slots
     const oldMask = this.#capacity - 1
     const mask = capacity - 1
-    const slots = new Array<SentPacket>(capacity)
+    const slots = new Array<SentPacket | undefined>(capacity)
     for (let number = this.#base; number < this.#next; number++) {
-      slots[number & mask] = old[number & oldMask] ?? new SentPacket()
+      slots[number & mask] = old[number & oldMask]
     }
     this.#slots = slots
     this.#capacity = capacity

@@ -9,7 +9,7 @@ import type { PacketSpace } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { SpaceEcn } from './ecn.ts'
 import type { PathRecovery } from './path-recovery.ts'
-import { PacketState, type SentPacket, SentPackets } from './sent-packets.ts'
+import { PacketState, type SentPacket, type SentPacketPool, SentPackets } from './sent-packets.ts'
 
 /** Skipped numbers that are remembered: an optimistic acknowledgement covers the newest ones. */
 const MAX_SKIPPED = 16
@@ -60,9 +60,9 @@ export class SpaceRecovery {
   /** Packets below were refused; 0: none were. */
   #refused = 0
 
-  constructor(space: PacketSpace) {
+  constructor(space: PacketSpace, records: SentPacketPool) {
     this.space = space
-    this.sent = new SentPackets(space)
+    this.sent = new SentPackets(space, records)
   }
 
   /** Leaves a number out, against acknowledgements of what was never received (RFC 9000 §21.4). */
