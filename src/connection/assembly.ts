@@ -8,7 +8,6 @@ import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
 import { Closing } from './closing.ts'
 import { type ConnectionContext, packetCounters } from './context.ts'
-import { fixedDatagramSize } from './datagram-size.ts'
 import { EventQueue } from './event-queue.ts'
 import type { ConnectionEvent } from './events.ts'
 import { FixedBit } from './fixed-bit.ts'
@@ -22,11 +21,11 @@ import {
   createDatagrams,
   createLocalIds,
   createNegotiation,
-  createPathParts,
   createStreams,
   createTls,
   GRANULARITY,
 } from './parts.ts'
+import { PathHost } from './path-host.ts'
 import { PathManager } from './path-manager.ts'
 import { PeerIds } from './peer-ids.ts'
 import { Pings } from './pings.ts'
@@ -100,7 +99,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     tokenAdded: (token, path) => init.host.resetTokenAdded(token, paths.addressOf(path)),
     tokenRemoved: (token, path) => init.host.resetTokenRemoved(token, paths.addressOf(path)),
   })
-  const paths = createPaths(init, context, loss, peerIds, listener)
+  const paths = new PathManager(new PathHost(init, context, loss, peerIds, listener))
   const pto = (): Duration => paths.active.recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY)
   return {
     context,
@@ -120,35 +119,4 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     workspace: init.workspace,
     pto,
   }
-}
-
-function createPaths(
-  init: ConnectionInit,
-  context: ConnectionContext,
-  loss: LossDetector,
-  peerIds: PeerIds,
-  listener: PartsListener,
-): PathManager {
-  const { role, carrier, config, random } = init
-  return new PathManager({
-    role,
-    carrier,
-    remoteAddress: init.remoteAddress,
-    addressValidated: init.addressValidated || carrier.properties.addressValidated || role === 'client',
-    spinBit: config.spinBit,
-    random,
-    peerIds,
-    usesPreferredAddress: config.preferredAddressPolicy === 'use',
-    createParts: (id, via) => createPathParts(id, via, init, context, (mtu, recovery) => listener.onMtu(mtu, recovery)),
-    datagramSize: (via) => fixedDatagramSize(via, context.peerParameters?.maxUdpPayloadSize),
-    pto: (recovery) => recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY),
-    emit: (event) => context.events.push(event),
-    onPathValidated: () => listener.onPathValidated(),
-    isFull: (via) => init.host.isFull?.(via) ?? false,
-    claim: (via, to) => init.host.claim?.(via, to) ?? true,
-    unclaim: (via, to) => init.host.unclaim?.(via, to),
-    onRecoveryDropped: (recovery, at) => loss.onPathRemoved(recovery, at),
-    onMoved: () => listener.onMoved(),
-    onStranded: (cause) => listener.onStranded(cause),
-  })
 }

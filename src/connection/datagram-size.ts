@@ -28,11 +28,11 @@ export function fixedDatagramSize(carrier: Carrier, peerMax: number | undefined)
 }
 
 /** Has datagrams on the path be of the size that its carrier is to get, if that is fixed. */
-export function settleSize(path: Path, { datagramSize, emit }: SizeOptions): void {
-  const size = datagramSize?.(path.carrier)
+export function settleSize(path: Path, options: SizeOptions): void {
+  const size = options.datagramSize?.(path.carrier)
   if (size === undefined || size === path.recovery.maxDatagramSize) return
   path.recovery.setMaxDatagramSize(size)
-  emit({ type: 'mtu-changed', mtu: size })
+  options.emit({ type: 'mtu-changed', mtu: size })
 }
 
 /** The carrier takes datagrams of another size than before. */

@@ -11,7 +11,7 @@ import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import { decodeTransportParameters } from '../wire/transport-parameters.ts'
 import type { ConnectionParts } from './assembly.ts'
 import type { ReceivedPacket } from './dispatch.ts'
-import { Handshake, type HandshakeComplete } from './handshake.ts'
+import { Handshake, type HandshakeComplete, type HandshakeListener } from './handshake.ts'
 import type { ConnectionInit } from './init.ts'
 import { observeUnprotected } from './observation.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
@@ -19,7 +19,7 @@ import { checkAccepted, rememberedParameters, type StoredSession } from './store
 import { agreedVersion, checkServerVersions } from './version-agreement.ts'
 
 /** The beginning of one connection. */
-export class Establishment {
+export class Establishment implements HandshakeListener {
   readonly handshake: Handshake
   /** There are keys that were not there before: packets that came early may be tried again. Whoever does so clears it. */
   keysChanged = false
@@ -41,17 +41,7 @@ export class Establishment {
     this.#session = init.session
     this.#peerSource = context.role === 'server' ? init.peerId : undefined
     this.#completion = undefined
-    this.handshake = new Handshake(context, spaces, loss, tls, {
-      onKeysInstalled: () => {
-        this.keysChanged = true
-      },
-      onPeerParameters: (bytes, at) => this.#onPeerParameters(bytes, at),
-      onEarlyDataPossible: (at) => this.#onEarlyDataPossible(at),
-      onEarlyDataDecided: (isAccepted, alpn, at) => this.#onEarlyDataDecided(isAccepted, alpn, at),
-      onTicket: (session) => this.#onTicket(session),
-      onHandshakeComplete: (event) => this.#onHandshakeComplete(event),
-      onHandshakeConfirmed: (at) => this.#onHandshakeConfirmed(at),
-    })
+    this.handshake = new Handshake(context, spaces, loss, tls, this)
   }
 
   /** What TLS settled; `undefined` until the handshake is complete. */
@@ -138,7 +128,13 @@ export class Establishment {
     if (token !== undefined) this.handshake.sendNewToken(token)
   }
 
-  #onPeerParameters(bytes: Uint8Array, now: Time): void {
+  /** Packets that waited for keys may be tried again. */
+  onKeysInstalled(): void {
+    this.keysChanged = true
+  }
+
+  /** The peer's transport parameters have come. @throws TransportError */
+  onPeerParameters(bytes: Uint8Array, now: Time): void {
     const { ackFrequency, context, datagrams, idle, localIds, negotiation, paths, peerIds, streams } = this.#parts
     const { role, observer } = context
     const parameters = decodeTransportParameters(bytes, role === 'client' ? 'server' : 'client')
@@ -176,7 +172,7 @@ export class Establishment {
   }
 
   /** Client, RFC 9000 §7.4.1: streams may be opened and written under the limits of the last time. Server: 0-RTT is accepted. */
-  #onEarlyDataPossible(now: Time): void {
+  onEarlyDataPossible(now: Time): void {
     const { context, datagrams, streams } = this.#parts
     if (context.role === 'server') {
       this.keysChanged = true
@@ -194,7 +190,8 @@ export class Establishment {
     }
   }
 
-  #onEarlyDataDecided(isAccepted: boolean, alpn: string | undefined, now: Time): void {
+  /** Whether the server takes early data is known. */
+  onEarlyDataDecided(isAccepted: boolean, alpn: string | undefined, now: Time): void {
     this.#alpn = alpn
     this.#isEarlyDataAccepted = isAccepted
     if (isAccepted) return
@@ -218,13 +215,15 @@ export class Establishment {
     events.push({ type: 'early-data', isAccepted, isResent })
   }
 
-  #onTicket(tls: Resumption): void {
+  /** Client: the server has given a ticket. */
+  onTicket(tls: Resumption): void {
     const { events, peerParameters, version } = this.#parts.context
     if (peerParameters === undefined) return
     events.push({ type: 'session-ticket', session: { version, parameters: rememberedParameters(peerParameters), tls } })
   }
 
-  #onHandshakeComplete(event: HandshakeComplete): void {
+  /** TLS is done on our side (RFC 9001 §4.1.1). */
+  onHandshakeComplete(event: HandshakeComplete): void {
     const { context, idle, paths, pto, spaces } = this.#parts
     this.#completion = event
     if (this.#early !== undefined) this.#endEarlyData(this.#early, event.alpn)
@@ -241,7 +240,8 @@ export class Establishment {
     if (context.role === 'server') this.sendNewToken()
   }
 
-  #onHandshakeConfirmed(now: Time): void {
+  /** TLS is done on both sides (RFC 9001 §4.1.2). */
+  onHandshakeConfirmed(now: Time): void {
     const { context, idle, paths } = this.#parts
     idle.onHandshakeConfirmed(now)
     context.events.push({ type: 'handshake-confirmed' })

@@ -9,14 +9,20 @@ import type { Path } from './path.ts'
 /** So many after the server was seen to have followed. */
 const LEAVING_PTOS = 3
 
+/** What {@link LeftPaths} need. */
+export interface LeftPathsHost {
+  /** The PTO of a path. */
+  pto(recovery: PathRecovery): Duration
+}
+
 /** The retention of the paths of one client. */
 export class LeftPaths {
-  readonly #pto: (recovery: PathRecovery) => Duration
+  readonly #host: LeftPathsHost
   /** Nothing but probes has come on the new path. */
   #awaitsPeer = false
 
-  constructor(pto: (recovery: PathRecovery) => Duration) {
-    this.#pto = pto
+  constructor(host: LeftPathsHost) {
+    this.#host = host
   }
 
   /** The client has moved from `old`; what it left before that has served. */
@@ -36,7 +42,7 @@ export class LeftPaths {
   #release(active: Path, paths: readonly Path[], now: Time): void {
     for (const path of paths) {
       if (path.retainedUntil !== NEVER) continue
-      path.retainedUntil = now + LEAVING_PTOS * Math.max(this.#pto(path.recovery), this.#pto(active.recovery))
+      path.retainedUntil = now + LEAVING_PTOS * Math.max(this.#host.pto(path.recovery), this.#host.pto(active.recovery))
     }
   }
 }

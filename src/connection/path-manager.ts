@@ -59,7 +59,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#active.wasActive = true
     this.#active.isAnnounced = true
     this.#lastValidated = this.#active
-    this.#left = new LeftPaths((recovery) => options.pto(recovery))
+    this.#left = new LeftPaths(options)
     this.#wanted = undefined
     this.#loss = undefined
     this.#paths = [this.#active]
@@ -322,7 +322,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   }
 
   #create(carrier: Carrier, remoteAddress: PathAddress, validated: boolean): Path {
-    const { role, spinBit, random, createParts } = this.#options
+    const { role, spinBit, random } = this.#options
     const id = this.#nextId
     this.#nextId = (id + 1) & PATH_ID_MASK
     return new Path({
@@ -333,7 +333,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
       validated,
       spinBit,
       random,
-      createParts: () => createParts(id, carrier),
+      createParts: () => this.#options.createParts(id, carrier),
     })
   }
 
@@ -428,10 +428,10 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   }
 
   #validate(path: Path, timeout: Duration | undefined, now: Time): void {
-    const { pto, initialRtt = INITIAL_RTT } = this.#options
-    const interval = pto(path.recovery)
+    const { initialRtt = INITIAL_RTT } = this.#options
+    const interval = this.#options.pto(path.recovery)
     // RFC 9000 §8.2.4: the larger of the PTO in use and that of a path of which nothing is known.
-    const longest = Math.max(interval, pto(this.#active.recovery), 3 * initialRtt)
+    const longest = Math.max(interval, this.#options.pto(this.#active.recovery), 3 * initialRtt)
     path.validation.start(interval, timeout ?? VALIDATION_PTOS * longest, now)
   }
 
@@ -482,19 +482,19 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   #remove(path: Path, now: Time): void {
     const index = this.#paths.indexOf(path)
     if (index < 0) return
-    const { emit, onRecoveryDropped, peerIds, role, unclaim } = this.#options
+    const options = this.#options
     const { carrier } = path
     path.validation.stop()
     path.responses.length = 0
     if (path === this.#wanted) this.#wanted = undefined
-    peerIds.retire(path.id)
+    options.peerIds.retire(path.id)
     this.#paths.splice(index, 1)
-    unclaim?.(carrier, path.remoteAddress)
+    options.unclaim?.(carrier, path.remoteAddress)
     if (path.hasRecovery && !this.#paths.some((other) => other.sharesRecoveryWith(path))) {
-      onRecoveryDropped?.(path.recovery, now)
+      options.onRecoveryDropped?.(path.recovery, now)
     }
-    if (role === 'client' && !this.#paths.some((other) => other.carrier === carrier)) {
-      emit({ type: 'carrier-released', carrier })
+    if (options.role === 'client' && !this.#paths.some((other) => other.carrier === carrier)) {
+      options.emit({ type: 'carrier-released', carrier })
     }
   }
 }

@@ -47,7 +47,7 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
   /** The id of each path; `undefined`: it waits for one. */
   readonly #paths = new Map<PathId, PeerId | undefined>()
   /** Retired and not yet acknowledged, by sequence number. */
-  readonly #retiring = new Map<number, { readonly frame: RetireConnectionIdFrame; state: 'queued' | 'sent' }>()
+  #retiring: Map<number, { readonly frame: RetireConnectionIdFrame; state: 'queued' | 'sent' }> | undefined
   /** Sequence numbers that were ever received. */
   readonly #seen = new RangeSet()
   #queued = 0
@@ -189,7 +189,7 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
   close(): void {
     for (const [path, id] of this.#paths) if (id !== undefined) this.#unassign(path, id)
     this.#paths.clear()
-    this.#retiring.clear()
+    this.#retiring = undefined
     this.#queued = 0
   }
 
@@ -199,7 +199,7 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   writeFrames(packet: PacketWriter): void {
     if (this.#queued === 0) return
-    for (const retiring of this.#retiring.values()) {
+    for (const retiring of this.#retiring?.values() ?? []) {
       if (retiring.state !== 'queued') continue
       if (!packet.write(retiring.frame, this)) return
       retiring.state = 'sent'
@@ -208,14 +208,14 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
   }
 
   onAcked(frame: RetireConnectionIdFrame): void {
-    const retiring = this.#retiring.get(frame.sequenceNumber)
+    const retiring = this.#retiring?.get(frame.sequenceNumber)
     if (retiring === undefined) return
     if (retiring.state === 'queued') this.#queued -= 1
-    this.#retiring.delete(frame.sequenceNumber)
+    this.#retiring?.delete(frame.sequenceNumber)
   }
 
   onLost(frame: RetireConnectionIdFrame): void {
-    const retiring = this.#retiring.get(frame.sequenceNumber)
+    const retiring = this.#retiring?.get(frame.sequenceNumber)
     if (retiring?.state !== 'sent') return
     retiring.state = 'queued'
     this.#queued += 1
@@ -256,6 +256,7 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
   }
 
   #queueRetirement(sequenceNumber: number): void {
+    this.#retiring ??= new Map()
     if (this.#retiring.has(sequenceNumber)) return
     // RFC 9000 §5.1.2: a peer that has ids retired faster than it acknowledges would grow this without bound.
     if (this.#retiring.size >= this.#options.limit * RETIRING_FACTOR) {

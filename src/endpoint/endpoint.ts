@@ -18,7 +18,7 @@ import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import { peekDestination } from '../wire/long-header.ts'
 import { isLongHeader } from '../wire/short-header.ts'
-import { hostOf, type SharedByConnections } from './connection-host.ts'
+import { HostOfConnection, type SharedByConnections } from './connection-host.ts'
 import { randomConnectionIds } from './connection-id-generator.ts'
 import type { AcceptParameters, ConnectParameters, EndpointEvent, EndpointOptions } from './endpoint-options.ts'
 import { doorCounts, type EndpointStats } from './endpoint-stats.ts'
@@ -58,6 +58,8 @@ export class Endpoint {
   /** Datagrams of no connection. */
   readonly #answers = new Deque<OutgoingDatagram>()
   readonly #full: FullCarriers<Entry>
+  /** What each connection is given of these. */
+  readonly #shared: SharedByConnections<Entry>
   #reception: Reception | undefined
   #tokenKey: Uint8Array | undefined
   #resetsSent = 0
@@ -77,6 +79,13 @@ export class Endpoint {
     this.#routing = new Routing<Entry>(randomBytes(random, 32))
     this.#tokenKey = options.tokenKey
     this.#resets = new StatelessReset({ key: options.resetKey ?? randomBytes(random, 32), random })
+    this.#shared = {
+      ids: this.#ids,
+      routing: this.#routing,
+      resets: this.#resets,
+      full: this.#full,
+      newToken: (remote, version) => this.#reception?.newToken(remote, version),
+    }
   }
 
   /** Connections that are not closed. */
@@ -396,8 +405,8 @@ export class Endpoint {
       throw new RangeError(`There is a connection with ${remoteAddress} already: use connection ids of a byte or more`)
     }
     // The routes need the entry, the entry needs the connection, and the connection registers ids only when it is polled.
-    const registered: { entry: Entry | undefined } = { entry: undefined }
-    const connection = new Connection(initOf(hostOf(() => registered.entry, this.#shared())))
+    const host = new HostOfConnection<Entry>(this.#shared)
+    const connection = new Connection(initOf(host))
     connection.onProgress = () => {
       this.wake(connection)
       this.onProgress()
@@ -410,7 +419,7 @@ export class Endpoint {
       ready: false,
       eventful: false,
     }
-    registered.entry = entry
+    host.entry = entry
     this.#entries.set(connection, entry)
     if (localId.length === 0) this.#routing.addAddress(carrier, remoteAddress, entry)
     else this.#routing.addId(localId, entry)
@@ -418,16 +427,6 @@ export class Endpoint {
     for (const id of otherIds ?? []) this.#routing.addId(id, entry)
     this.#wake(entry)
     return connection
-  }
-
-  #shared(): SharedByConnections<Entry> {
-    return {
-      ids: this.#ids,
-      routing: this.#routing,
-      resets: this.#resets,
-      full: this.#full,
-      newToken: (remote, version) => this.#reception?.newToken(remote, version),
-    }
   }
 
   #deliver(entry: Entry, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {

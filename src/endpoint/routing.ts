@@ -7,11 +7,11 @@ import { hmac } from '../crypto/hkdf.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import { type ConnectionId, MAX_CONNECTION_ID_LENGTH, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
 
-/** Keys of the maps that one connection has entries in. */
+/** Keys of the maps that one connection has entries in: a few of each, and of most kinds as a rule none. */
 interface Entries {
-  readonly ids: Set<string>
-  readonly tokens: Set<string>
-  readonly addresses: Map<Carrier, Set<PathAddress>>
+  readonly ids: string[]
+  readonly tokens: string[]
+  readonly addresses: { readonly carrier: Carrier; readonly remote: PathAddress }[]
 }
 
 /** The maps of one endpoint. `C` is its connection. */
@@ -43,7 +43,7 @@ export class Routing<C extends object> {
     const owner = this.#ids.get(id.key)
     if (owner !== undefined) return owner === connection
     this.#ids.set(id.key, connection)
-    this.#entriesOf(connection).ids.add(id.key)
+    this.#entriesOf(connection).ids.push(id.key)
     return true
   }
 
@@ -52,7 +52,7 @@ export class Routing<C extends object> {
     if (this.#ids.get(id.key) !== connection) return
     this.#recent = undefined
     this.#ids.delete(id.key)
-    this.#entries.get(connection)?.ids.delete(id.key)
+    removeFrom(this.#entries.get(connection)?.ids, id.key)
   }
 
   /** The connection of an id, given by its `ConnectionId.key`. */
@@ -87,10 +87,7 @@ export class Routing<C extends object> {
     const owner = remotes.get(remote)
     if (owner !== undefined) return owner === connection
     remotes.set(remote, connection)
-    const { addresses } = this.#entriesOf(connection)
-    const own = addresses.get(carrier)
-    if (own === undefined) addresses.set(carrier, new Set([remote]))
-    else own.add(remote)
+    this.#entriesOf(connection).addresses.push({ carrier, remote })
     return true
   }
 
@@ -98,7 +95,11 @@ export class Routing<C extends object> {
   removeAddress(carrier: Carrier, remote: PathAddress, connection: C): void {
     if (this.#addresses.get(carrier)?.get(remote) !== connection) return
     this.#deleteAddress(carrier, remote)
-    this.#entries.get(connection)?.addresses.get(carrier)?.delete(remote)
+    const addresses = this.#entries.get(connection)?.addresses
+    removeFrom(
+      addresses,
+      addresses?.find((each) => each.carrier === carrier && each.remote === remote),
+    )
   }
 
   /** The connection at an address. */
@@ -111,7 +112,7 @@ export class Routing<C extends object> {
     const key = this.#tokenKey(token, remote)
     if (this.#tokens.has(key)) return
     this.#tokens.set(key, connection)
-    this.#entriesOf(connection).tokens.add(key)
+    this.#entriesOf(connection).tokens.push(key)
   }
 
   /** The token's id was retired; harmless if it was never added. */
@@ -119,7 +120,7 @@ export class Routing<C extends object> {
     const key = this.#tokenKey(token, remote)
     if (this.#tokens.get(key) !== connection) return
     this.#tokens.delete(key)
-    this.#entries.get(connection)?.tokens.delete(key)
+    removeFrom(this.#entries.get(connection)?.tokens, key)
   }
 
   /** The connection that the datagram from `start` to `end` resets, if any. */
@@ -137,9 +138,7 @@ export class Routing<C extends object> {
     this.#entries.delete(connection)
     for (const key of entries.ids) this.#ids.delete(key)
     for (const key of entries.tokens) this.#tokens.delete(key)
-    for (const [carrier, remotes] of entries.addresses) {
-      for (const remote of remotes) this.#deleteAddress(carrier, remote)
-    }
+    for (const { carrier, remote } of entries.addresses) this.#deleteAddress(carrier, remote)
   }
 
   #deleteAddress(carrier: Carrier, remote: PathAddress): void {
@@ -151,7 +150,7 @@ export class Routing<C extends object> {
   #entriesOf(connection: C): Entries {
     let entries = this.#entries.get(connection)
     if (entries === undefined) {
-      entries = { ids: new Set(), tokens: new Set(), addresses: new Map() }
+      entries = { ids: [], tokens: [], addresses: [] }
       this.#entries.set(connection, entries)
     }
     return entries
@@ -161,6 +160,11 @@ export class Routing<C extends object> {
   #tokenKey(token: Uint8Array, remote: PathAddress): string {
     return `${toLatin1(hmac('sha256', this.#secret, token))} ${remote}`
   }
+}
+
+function removeFrom<T>(list: T[] | undefined, item: T | undefined): void {
+  const index = item === undefined ? -1 : (list?.indexOf(item) ?? -1)
+  if (index >= 0) list?.splice(index, 1)
 }
 
 /** RFC 9000 §10.3: the smallest stateless reset, bytes. */

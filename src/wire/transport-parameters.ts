@@ -168,7 +168,7 @@ function knownParameters(): ReadonlyMap<number, Parameter> {
 export function decodeTransportParameters(bytes: Uint8Array, sender: Role): TransportParameters {
   const reader = new Reader(bytes)
   const unknown = new Map<bigint, Uint8Array>()
-  const parameters: Mutable<TransportParameters> = { ...DEFAULT_TRANSPORT_PARAMETERS, unknown }
+  const parameters: Mutable<TransportParameters> = { ...DEFAULT_TRANSPORT_PARAMETERS }
   const seen = new Set<bigint>()
   const value = new Reader()
   let unknownBytes = 0
@@ -194,6 +194,8 @@ export function decodeTransportParameters(bytes: Uint8Array, sender: Role): Tran
       unknown.set(id, copyBytes(bytes, start, start + length))
     }
   }
+  // The empty one of the defaults is every connection's.
+  if (unknown.size > 0) parameters.unknown = unknown
   checkTogether(parameters, sender)
   return parameters
 }
