@@ -154,7 +154,12 @@ export class Establishment implements HandshakeListener {
         this.#observeVersions(versions, versionInformation.available, context.version)
     }
     if (this.#early !== undefined && this.#isEarlyDataAccepted) checkAccepted(this.#early.parameters, parameters)
-    context.peerParameters = parameters
+    // The ids are equal to those that were seen, so that one copy of each is enough.
+    context.peerParameters = {
+      ...parameters,
+      initialSourceConnectionId: peerSource,
+      originalDestinationConnectionId: negotiation?.originalDestination,
+    }
     // RFC 9287 §3.1: from now on, and in this connection alone.
     context.fixedBit.isGreased = context.config.greaseQuicBit && parameters.greaseQuicBit
     observer?.parametersSet?.('remote', parameters, now)

@@ -14,7 +14,7 @@ import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { Resumption } from '../tls/resumption.ts'
 import type { TlsEvent, TlsSession } from '../tls/session.ts'
 import { FrameType, type HandshakeDoneFrame, type NewTokenFrame } from '../wire/frame.ts'
-import type { FrameSource, PacketWriter } from '../wire/packet-content.ts'
+import type { FrameOwner, FrameSource, PacketWriter } from '../wire/packet-content.ts'
 import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { isSupportedVersion, VERSION_1 } from '../wire/version.ts'
@@ -40,7 +40,7 @@ export interface HandshakeListener {
 export type HandshakeComplete = Extract<TlsEvent, { type: 'complete' }>
 
 /** The handshake of one connection. */
-export class Handshake implements FrameSource {
+export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   readonly #context: ConnectionContext
   readonly #spaces: PacketSpaces
   readonly #loss: LossDetector
@@ -213,7 +213,17 @@ export class Handshake implements FrameSource {
 
   writeFrames(packet: PacketWriter, now: Time): void {
     this.#done.writeFrames(packet, now)
-    this.#newToken.writeFrames(packet, now)
+    this.#newToken.writeWith(packet, this)
+  }
+
+  /** A token that has arrived is forgotten: it is the client's, for another connection. */
+  onAcked(frame: NewTokenFrame, now: Time): void {
+    this.#newToken.onAcked(frame, now)
+    if (this.#newToken.isAcked) this.#newToken.clear()
+  }
+
+  onLost(frame: NewTokenFrame, now: Time): void {
+    this.#newToken.onLost(frame, now)
   }
 
   /** RFC 9001 §4.9.1: a client drops the Initial keys when it first sends, a server when it first opens a Handshake packet. */

@@ -9,15 +9,17 @@ function setUp(options: { length?: number; taken?: (id: ConnectionId) => boolean
   const routed = new Map<string, ConnectionId>()
   let next = 0
   const ids = new LocalIds({
-    generator: { length: options.length ?? 8, generate: () => idOf(9, 9, 9, 9, 9, 9, 9, ++next) },
     initial: options.length === 0 ? idOf() : idOf(0, 0, 0, 0, 0, 0, 0, 0),
-    resetToken: (id) => new Uint8Array(16).fill(id.bytes[7] ?? 0),
-    register: (id) => {
-      if (options.taken?.(id) === true || routed.has(id.key)) return false
-      routed.set(id.key, id)
-      return true
+    host: {
+      idGenerator: { length: options.length ?? 8, generate: () => idOf(9, 9, 9, 9, 9, 9, 9, ++next) },
+      resetToken: (id) => new Uint8Array(16).fill(id.bytes[7] ?? 0),
+      register: (id) => {
+        if (options.taken?.(id) === true || routed.has(id.key)) return false
+        routed.set(id.key, id)
+        return true
+      },
+      unregister: (id) => void routed.delete(id.key),
     },
-    unregister: (id) => void routed.delete(id.key),
   })
   return { ids, routed }
 }

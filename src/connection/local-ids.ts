@@ -27,19 +27,26 @@ export function idLengthAt(ids: ConnectionIdGenerator, bytes: Uint8Array, start:
   return ids.lengthAt === undefined ? ids.length : ids.lengthAt(bytes, start + 1, end)
 }
 
-/** What a {@link LocalIds} needs. */
-export interface LocalIdsOptions {
-  readonly generator: ConnectionIdGenerator
-  /** Sequence number 0: the source id of our first Initial packet, which the endpoint routes to us already. */
-  readonly initial: ConnectionId
+/** Who makes ids and routes packets by them. */
+export interface LocalIdsHost {
+  readonly idGenerator: ConnectionIdGenerator
   /** The stateless reset token of an id of ours, 16 bytes (RFC 9000 §10.3.2). */
   resetToken(id: ConnectionId): Uint8Array
-  /** Server: the id of the preferred address, with the sequence number 1, which the transport parameters announce. */
-  readonly preferred?: ConnectionId | undefined
   /** Has packets with `id` delivered to this connection. `false`: another connection has it, so a different one is tried. */
   register(id: ConnectionId): boolean
-  /** The peer will not use `id` any more, and has left the path that it used it on. */
+  /** Packets with `id` are not for this connection any more. */
   unregister(id: ConnectionId): void
+}
+
+/** What a {@link LocalIds} needs. */
+export interface LocalIdsOptions {
+  readonly host: LocalIdsHost
+  /** Sequence number 0: the source id of our first Initial packet, which the endpoint routes to us already. */
+  readonly initial: ConnectionId
+  /** Server: the id of the preferred address, with the sequence number 1, which the transport parameters announce. */
+  readonly preferred?: ConnectionId | undefined
+  /** The peer will not use `id` any more, and has left the path that it used it on. */
+  readonly onRetired?: (id: ConnectionId) => void
 }
 
 /** One id that the peer may use. */
@@ -61,7 +68,8 @@ const MAX_COLLISIONS = 8
 /** The ids of this side. */
 export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
   readonly initial: ConnectionId
-  readonly #options: LocalIdsOptions
+  readonly #host: LocalIdsHost
+  readonly #onRetired: ((id: ConnectionId) => void) | undefined
   /** In order of sequence number, at most {@link MAX_ACTIVE} and during a rotation twice that. */
   #issued: IssuedId[]
   #nextSequence = 1
@@ -73,7 +81,8 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
   #closed = false
 
   constructor(options: LocalIdsOptions) {
-    this.#options = options
+    this.#host = options.host
+    this.#onRetired = options.onRetired
     this.initial = options.initial
     this.#issued = [{ sequence: 0, id: options.initial, frame: undefined, state: 'acked' }]
     if (options.preferred === undefined) return
@@ -102,7 +111,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
    */
   onRetireConnectionId(frame: RetireConnectionIdFrame, destination: string): void {
     const { sequenceNumber } = frame
-    if (this.#options.generator.length === 0) {
+    if (this.#host.idGenerator.length === 0) {
       throw violation('RETIRE_CONNECTION_ID for ids of zero length')
     }
     if (sequenceNumber > this.#largestSent) {
@@ -116,7 +125,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
     }
     this.#issued.splice(index, 1)
     if (retired.state === 'queued') this.#queued -= 1
-    this.#options.unregister(retired.id)
+    this.#unregister(retired.id)
     this.#refill()
   }
 
@@ -126,7 +135,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
    */
   rotate(): boolean {
     const oldest = this.#issued[0]
-    if (this.#closed || this.#options.generator.length === 0 || oldest === undefined) return false
+    if (this.#closed || this.#host.idGenerator.length === 0 || oldest === undefined) return false
     if (oldest.sequence < this.#retirePriorTo || this.#limit < 2) return false
     this.#retirePriorTo = this.#nextSequence
     this.#refill()
@@ -137,7 +146,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const issued of this.#issued) this.#options.unregister(issued.id)
+    for (const issued of this.#issued) this.#unregister(issued.id)
     this.#issued = []
     this.#queued = 0
   }
@@ -172,16 +181,21 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
     this.#queued += 1
   }
 
+  #unregister(id: ConnectionId): void {
+    this.#host.unregister(id)
+    this.#onRetired?.(id)
+  }
+
   #find(frame: NewConnectionIdFrame): IssuedId | undefined {
     return this.#issued.find((issued) => issued.sequence === frame.sequenceNumber)
   }
 
   /** RFC 9000 §5.1.1: as many as the peer takes; those it is asked to retire no longer count. */
   #refill(): void {
-    if (this.#closed || this.#options.generator.length === 0) return
+    if (this.#closed || this.#host.idGenerator.length === 0) return
     let count = 0
     for (const issued of this.#issued) if (issued.sequence >= this.#retirePriorTo) count += 1
-    if (this.#options.generator.isSingle === true) return
+    if (this.#host.idGenerator.isSingle === true) return
     for (; count < this.#limit; count++) if (!this.#issue()) return
   }
 
@@ -193,7 +207,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
       sequenceNumber: this.#nextSequence,
       retirePriorTo: this.#retirePriorTo,
       connectionId: id.bytes,
-      statelessResetToken: this.#options.resetToken(id),
+      statelessResetToken: this.#host.resetToken(id),
     }
     this.#issued.push({ sequence: this.#nextSequence, id, frame, state: 'queued' })
     this.#nextSequence += 1
@@ -203,8 +217,8 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
 
   #newId(): ConnectionId | undefined {
     for (let attempt = 0; attempt < MAX_COLLISIONS; attempt++) {
-      const id = this.#options.generator.generate()
-      if (this.#options.register(id)) return id
+      const id = this.#host.idGenerator.generate()
+      if (this.#host.register(id)) return id
     }
     return undefined
   }

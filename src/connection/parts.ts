@@ -151,19 +151,11 @@ function createMtuDiscovery(
 }
 
 /** Our connection ids, routed by the endpoint. `onRetired` hears which ones the peer has done with. */
-export function createLocalIds(init: ConnectionInit, onRetired: (id: ConnectionId) => void): LocalIds {
-  const { host } = init
-  return new LocalIds({
-    generator: host.idGenerator,
-    initial: init.localId,
-    preferred: init.preferred?.connectionId,
-    resetToken: (id) => host.resetToken(id),
-    register: (id) => host.register(id),
-    unregister: (id) => {
-      host.unregister(id)
-      onRetired(id)
-    },
-  })
+export function createLocalIds(
+  { host, localId, preferred }: ConnectionInit,
+  onRetired: (id: ConnectionId) => void,
+): LocalIds {
+  return new LocalIds({ host, initial: localId, preferred: preferred?.connectionId, onRetired })
 }
 
 /** The streams; what they have to tell goes to `events`. */
