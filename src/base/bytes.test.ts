@@ -9,6 +9,7 @@ import {
   equalBytes,
   freeBytes,
   fromHex,
+  fromLatin1,
   toHex,
   toLatin1,
 } from './bytes.ts'
@@ -89,6 +90,7 @@ describe('Latin-1', () => {
     const all = Uint8Array.from({ length: 256 }, (_, i) => i)
     expect([...toLatin1(all)].map((character) => character.charCodeAt(0))).toEqual([...all])
     expect(toLatin1(all, 65, 68)).toBe('ABC')
+    expect([...fromLatin1(toLatin1(all))]).toEqual([...all])
   })
 })
 

@@ -99,6 +99,13 @@ export function toLatin1(bytes: Uint8Array, start = 0, end: number = bytes.lengt
   return text
 }
 
+/** The bytes of what {@link toLatin1} made. */
+export function fromLatin1(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index)
+  return bytes
+}
+
 /** UTF-8 of `text`. An unpaired surrogate becomes U+FFFD. */
 export function encodeUtf8(text: string): Uint8Array {
   // A UTF-16 unit takes at most three bytes; a surrogate pair, two units, takes four.

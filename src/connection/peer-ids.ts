@@ -2,7 +2,7 @@
  * The connection ids that the peer issued and our packets carry (RFC 9000 §5.1.2): it owns NEW_CONNECTION_ID as received
  * and RETIRE_CONNECTION_ID as sent. Each path has an id of its own, which no other path ever gets (§9.5).
  */
-import { equalBytes } from '../base/bytes.ts'
+import { equalBytes, fromLatin1, toLatin1 } from '../base/bytes.ts'
 import { RangeSet } from '../base/range-set.ts'
 import { ConnectionId, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
 import { FrameType, type NewConnectionIdFrame, type RetireConnectionIdFrame } from '../wire/frame.ts'
@@ -28,8 +28,13 @@ interface PeerId {
   readonly sequence: number
   id: ConnectionId
   token: Uint8Array | undefined
-  /** A packet may have carried it. */
-  used: boolean
+}
+
+/** An id that no packet has carried, with its token, both as Latin-1: most are never used, and strings are small. */
+interface SpareId {
+  readonly sequence: number
+  readonly key: string
+  readonly token: string
 }
 
 /** RETIRE_CONNECTION_ID frames in want of an ack, as a multiple of the limit; RFC 9000 §5.1.2 asks for at least two. */
@@ -42,8 +47,10 @@ const MAX_SEEN_RANGES = 32
 export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame> {
   readonly #options: PeerIdsOptions
   readonly #initial: PeerId
-  /** Active ids in the order in which they arrived. */
-  readonly #ids: PeerId[]
+  /** Those that a packet may have carried, in the order in which they came into use. */
+  readonly #used: PeerId[]
+  /** In the order in which they arrived. */
+  #spares: SpareId[] = []
   /** The id of each path; `undefined`: it waits for one. */
   readonly #paths = new Map<PathId, PeerId | undefined>()
   /** Retired and not yet acknowledged, by sequence number. */
@@ -55,8 +62,8 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   constructor(options: PeerIdsOptions) {
     this.#options = options
-    this.#initial = { sequence: 0, id: options.initial, token: undefined, used: true }
-    this.#ids = [this.#initial]
+    this.#initial = { sequence: 0, id: options.initial, token: undefined }
+    this.#used = [this.#initial]
     this.#paths.set(options.path, this.#initial)
     this.#seen.add(0, 1)
   }
@@ -68,7 +75,7 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   /** Whether an id is left for a new path. */
   get hasSpare(): boolean {
-    return this.#initial.id.length === 0 || this.#ids.some((id) => !id.used)
+    return this.#initial.id.length === 0 || this.#spares.length > 0
   }
 
   /** Whether the peer has ids at all, which tell its connections apart wherever packets come from. */
@@ -78,12 +85,12 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   /** Ids that no path has had. */
   get spareCount(): number {
-    return this.#ids.filter((id) => !id.used).length
+    return this.#spares.length
   }
 
   /** How many ids of the peer are active. */
   get count(): number {
-    return this.#ids.length
+    return this.#used.length + this.#spares.length
   }
 
   /** The server's source id in its Retry, and then in its first Initial packet, is where packets go to (RFC 9000 §7.2). */
@@ -118,16 +125,16 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     if (frame.retirePriorTo > this.#retirePriorTo) {
       // RFC 9000 §5.1.2: retire first, then add.
       this.#retirePriorTo = frame.retirePriorTo
-      for (const id of this.#ids.filter((old) => old.sequence < frame.retirePriorTo)) this.#retire(id)
+      this.#retirePrior(frame.retirePriorTo)
     }
     if (frame.sequenceNumber < this.#retirePriorTo) {
       this.#queueRetirement(frame.sequenceNumber)
     } else {
-      const id = ConnectionId.from(frame.connectionId)
-      this.#ids.push({ sequence: frame.sequenceNumber, id, token: frame.statelessResetToken, used: false })
+      const { connectionId, sequenceNumber: sequence, statelessResetToken } = frame
+      this.#spares.push({ sequence, key: toLatin1(connectionId), token: toLatin1(statelessResetToken) })
     }
-    if (this.#ids.length > this.#options.limit) {
-      throw limitError(`The peer issued ${this.#ids.length} connection ids, our limit is ${this.#options.limit}`)
+    if (this.count > this.#options.limit) {
+      throw limitError(`The peer issued ${this.count} connection ids, our limit is ${this.#options.limit}`)
     }
     this.#serveWaiting()
   }
@@ -223,15 +230,15 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
 
   /** Whether the frame was received before. @throws TransportError if it contradicts itself (RFC 9000 §19.15). */
   #isDuplicate(frame: NewConnectionIdFrame): boolean {
-    for (const known of this.#ids) {
-      const sameId = equalBytes(known.id.bytes, frame.connectionId)
-      if (known.sequence !== frame.sequenceNumber) {
-        if (sameId) throw violation(`Connection ids ${known.sequence} and ${frame.sequenceNumber} are the same`)
-        continue
-      }
-      const sameToken = known.token === undefined || equalBytes(known.token, frame.statelessResetToken)
-      if (sameId && sameToken) return true
-      throw violation(`Connection id ${frame.sequenceNumber} is issued a second time with other content`)
+    const { connectionId, statelessResetToken } = frame
+    const key = toLatin1(connectionId)
+    const token = toLatin1(statelessResetToken)
+    for (const spare of this.#spares) {
+      if (isRepeated(frame, spare.sequence, spare.key === key, spare.token === token)) return true
+    }
+    for (const { id, sequence, token: own } of this.#used) {
+      const sameToken = own === undefined || equalBytes(own, statelessResetToken)
+      if (isRepeated(frame, sequence, id.key === key, sameToken)) return true
     }
     return this.#seen.has(frame.sequenceNumber)
   }
@@ -240,6 +247,13 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     this.#seen.add(sequence, sequence + 1)
     // To retire an id that was forgotten once more is harmless; to remember without bound is not.
     if (this.#seen.size > MAX_SEEN_RANGES) this.#seen.removeFirst()
+  }
+
+  /** RFC 9000 §19.15: all ids below `sequence`. */
+  #retirePrior(sequence: number): void {
+    for (const id of this.#used.filter((old) => old.sequence < sequence)) this.#retire(id)
+    for (const spare of this.#spares) if (spare.sequence < sequence) this.#queueRetirement(spare.sequence)
+    this.#spares = this.#spares.filter((spare) => spare.sequence >= sequence)
   }
 
   /** Takes an id out of use, off its paths first. */
@@ -251,8 +265,8 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
       this.#unassign(path, id)
       this.#paths.set(path, undefined)
     }
-    const index = this.#ids.indexOf(id)
-    if (index >= 0) this.#ids.splice(index, 1)
+    const index = this.#used.indexOf(id)
+    if (index >= 0) this.#used.splice(index, 1)
   }
 
   #queueRetirement(sequenceNumber: number): void {
@@ -271,14 +285,16 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
   #serveWaiting(): void {
     for (const [path, held] of this.#paths) {
       if (held !== undefined) continue
-      const spare = this.#ids.find((id) => !id.used)
+      const spare = this.#spares.shift()
       if (spare === undefined) return
-      this.#assign(path, spare)
+      const { key, sequence, token } = spare
+      const id: PeerId = { sequence, id: ConnectionId.from(fromLatin1(key)), token: fromLatin1(token) }
+      this.#used.push(id)
+      this.#assign(path, id)
     }
   }
 
   #assign(path: PathId, id: PeerId): void {
-    id.used = true
     this.#paths.set(path, id)
     if (id.token !== undefined) this.#options.tokenAdded?.(id.token, path)
   }
@@ -291,6 +307,21 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     for (const held of this.#paths.values()) if (held === id) return true
     return false
   }
+}
+
+/** Whether `frame` speaks of the id `sequence`, and says the same as before. @throws TransportError where it says something else */
+function isRepeated(
+  { sequenceNumber }: NewConnectionIdFrame,
+  sequence: number,
+  sameId: boolean,
+  sameToken: boolean,
+): boolean {
+  if (sequence !== sequenceNumber) {
+    if (sameId) throw violation(`Connection ids ${sequence} and ${sequenceNumber} are the same`)
+    return false
+  }
+  if (sameId && sameToken) return true
+  throw violation(`Connection id ${sequenceNumber} is issued a second time with other content`)
 }
 
 function violation(reason: string): TransportError {
