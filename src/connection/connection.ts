@@ -66,10 +66,12 @@ export class Connection {
     this.streams = parts.streams
     this.datagrams = parts.datagrams
     this.paths = parts.paths
-    parts.tls.onProgress = () => {
+    // Named first, for the sake of garbage collection (`restartable-tls.ts`).
+    const onProgress = (): void => {
       this.#tlsMayAdvance = true
       this.onProgress()
     }
+    parts.tls.onProgress = onProgress
     this.#receiver = this.#createReceiver(init)
     this.#transmitter = new Transmitter(parts.context, this.#parts)
     this.#parts.handshake.installInitialKeys(init.retrySource?.bytes ?? init.originalDestination.bytes)

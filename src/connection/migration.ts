@@ -62,7 +62,8 @@ export const MIGRATION_FAILURES: Readonly<Record<MigrationFailure, string>> = {
 
 /** The path manager, as far as a migration needs it. */
 export interface PathTable {
-  readonly active: Path
+  /** A function, not a getter: V8 puts the getters of an object literal into old space, where they keep the dead connection alive. */
+  active(): Path
   readonly paths: readonly Path[]
   /** Adds a path with an id of its own, and begins to validate it. */
   open(carrier: Carrier, remoteAddress: PathAddress, timeout: Duration | undefined, now: Time): Path
@@ -107,7 +108,7 @@ export class Migration {
 
   constructor(options: MigrationOptions) {
     this.#options = options
-    this.#handshakeAddress = options.table.active.remoteAddress
+    this.#handshakeAddress = options.table.active().remoteAddress
   }
 
   /** The server's transport parameters have come. */
@@ -119,7 +120,7 @@ export class Migration {
   /** RFC 9000 §9.6.1: the preferred address is tried as soon as the handshake is confirmed. */
   onHandshakeConfirmed(now: Time): void {
     this.#isConfirmed = true
-    this.#tryPreferred(this.#options.table.active.carrier, now)
+    this.#tryPreferred(this.#options.table.active().carrier, now)
   }
 
   /**
@@ -131,7 +132,7 @@ export class Migration {
   begin(request: PathRequest, now: Time): PathId {
     const { table } = this.#options
     const { carrier, purpose } = request
-    const remoteAddress = request.remoteAddress ?? table.active.remoteAddress
+    const remoteAddress = request.remoteAddress ?? table.active().remoteAddress
     if (!this.#isConfirmed) throw new MigrationError('not-confirmed')
     const known = table.paths.find((path) => path.isAt(remoteAddress, carrier))
     if (known !== undefined) return this.#reuse(known, purpose, now)
@@ -149,7 +150,7 @@ export class Migration {
   abandon(id: PathId, now: Time): void {
     const { table } = this.#options
     const path = table.paths.find((each) => each.id === id)
-    if (path !== undefined && path !== table.active && !path.wasActive) this.#fail(path, 'aborted', now)
+    if (path !== undefined && path !== table.active() && !path.wasActive) this.#fail(path, 'aborted', now)
   }
 
   /** The path has answered. */
@@ -157,7 +158,7 @@ export class Migration {
     const { table } = this.#options
     if (path.purpose === undefined) return
     this.#tell(path)
-    if (path.purpose === 'spare' || path === table.active) return
+    if (path.purpose === 'spare' || path === table.active()) return
     if (path.purpose === 'preferred') {
       this.#isSettled = true
       // RFC 9000 §9.6.3: the same move, to the better of two addresses.
@@ -179,7 +180,7 @@ export class Migration {
 
   #reuse(path: Path, purpose: PathPurpose, now: Time): PathId {
     const { table } = this.#options
-    if (path.validation.isRunning && path !== table.active) {
+    if (path.validation.isRunning && path !== table.active()) {
       if (purpose === 'move' && path.purpose !== 'move') {
         this.#supersede(now)
         path.purpose = 'move'
@@ -199,7 +200,7 @@ export class Migration {
     const { maxPaths, peerIds, table } = this.#options
     // RFC 9000 §9.5: a peer without ids could be followed from path to path by anyone.
     if (!peerIds.hasIds || peerIds.spareCount < count) throw new MigrationError('no-connection-id')
-    if (table.paths.filter((path) => !path.wasActive || path === table.active).length + count > maxPaths) {
+    if (table.paths.filter((path) => !path.wasActive || path === table.active()).length + count > maxPaths) {
       throw new MigrationError('too-many-paths')
     }
   }
@@ -244,7 +245,7 @@ export class Migration {
     const { emit, table } = this.#options
     const { id, carrier, remoteAddress } = path
     path.purpose = undefined
-    if (path !== table.active) table.remove(path, now)
+    if (path !== table.active()) table.remove(path, now)
     emit({ type: 'path-failed', path: id, failure, localAddress: carrier.localAddress, remoteAddress })
   }
 

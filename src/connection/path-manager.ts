@@ -437,11 +437,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   /** What a client's migrations do to the paths. */
   #table(): PathTable {
-    const manager = this
     return {
-      get active() {
-        return manager.#active
-      },
+      active: () => this.#active,
       paths: this.#paths,
       open: (carrier, remoteAddress, timeout, now) => {
         const path = this.#create(carrier, remoteAddress, true)

@@ -41,9 +41,11 @@ export class RestartableTls implements TlsSession {
 
   #begin(): TlsSession {
     const session = this.#create()
-    session.onProgress = () => {
+    // Not assigned as it is written: V8 puts a function that is into old space at once, where it keeps the dead connection alive.
+    const onProgress = (): void => {
       if (session === this.#session) this.onProgress()
     }
+    session.onProgress = onProgress
     return session
   }
 }

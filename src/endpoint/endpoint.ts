@@ -407,10 +407,12 @@ export class Endpoint {
     // The routes need the entry, the entry needs the connection, and the connection registers ids only when it is polled.
     const host = new HostOfConnection<Entry>(this.#shared)
     const connection = new Connection(initOf(host))
-    connection.onProgress = () => {
+    // Named first, for the sake of garbage collection (`restartable-tls.ts`).
+    const onProgress = (): void => {
       this.wake(connection)
       this.onProgress()
     }
+    connection.onProgress = onProgress
     const entry: Entry = {
       connection,
       remoteAddress,
