@@ -66,7 +66,10 @@ const GOALS: readonly Goal[] = [
       const seal = of(figures, 'seal node')
       const open = of(figures, 'open node')
       if (seal === undefined || open === undefined) return undefined
-      return { text: `${short(seal)} µs to seal, ${short(open)} to unmask and open`, isMet: seal <= 1.2 }
+      return {
+        text: `${short(seal)} µs to seal, ${short(open)} to unmask and open`,
+        isMet: Math.max(seal, open) <= 1.2,
+      }
     },
     miss: () =>
       'The counter blocks of a batch are one call of `node:crypto`; the rest is GHASH in WebAssembly, which has no multiplication without carry.',

@@ -106,7 +106,8 @@ export const LIFE_CYCLE: Section = {
       const stream = await client.createBidirectionalStream()
       const writer = stream.writable.getWriter()
       const waiting = [
-        writer.write(bytesOf(400_000)),
+        // More than the peer, which reads nothing, gives credit for, and what waits to be sent may be.
+        writer.write(bytesOf(4_000_000)),
         stream.readable.getReader().read(),
         client.createUnidirectionalStream(),
         stream.closed,
