@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { table } from '../../src/cli/table.ts'
 import { provide } from '../interop/install.ts'
 import { endAll } from '../interop/processes.ts'
-import { closingLine } from '../support/closing-line.ts'
+import { closingLine, failedLine } from '../support/closing-line.ts'
 import { provideBrowsers, providePinned } from '../support/runtimes.ts'
 import { type Cell, NotInstalledError, type Outcomes, type Stage } from './contract.ts'
 import { failures, marks, nameOf, type Played, page, tables } from './matrix.ts'
@@ -43,10 +43,10 @@ async function main(words: readonly string[]): Promise<number> {
   const absent = played.filter(({ isAbsent }) => isAbsent)
   const failed = failures(played.filter(({ isAbsent }) => !isAbsent || process.env['CI'] === 'true'))
   for (const rows of tables(played)) console.log(`\n${table(rows)}\n`)
-  for (const line of failed) console.log(line)
+  for (const words of failed) console.log(failedLine(words))
   const isWhole = wanted.length === 0 && failed.length === 0 && absent.length === 0
   const isOutOfStep = isWhole && !keepPage(played, words.includes('--check'))
-  if (isOutOfStep) console.log('docs/e2e-matrix.md is not in step: npm run e2e writes it')
+  if (isOutOfStep) console.log(failedLine('docs/e2e-matrix.md is not in step: npm run e2e writes it'))
   const counts = {
     passed: played.flatMap(marks).filter((mark) => mark === 'ok').length,
     failed: failed.length + (isOutOfStep ? 1 : 0),

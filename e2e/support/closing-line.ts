@@ -1,4 +1,4 @@
-/** The line every test step ends with, `N passed, N failed`: written and read here. */
+/** The lines by which a test step says what came of it: one for each failure, and the last, `N passed, N failed`. Written and read here. */
 
 /** The numbers of a closing line. */
 export interface Counts {
@@ -10,6 +10,27 @@ export interface Counts {
 /** `N passed, N failed`, and `, N skipped` when there are any. */
 export function closingLine({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+}
+
+const FAILED = 'FAILED: '
+
+/** Longer lines are cut: the whole of it stands where the failure happened. */
+const LONGEST = 400
+
+/** Lines of a step that failed and named no failure. */
+const LAST = 20
+
+/** The line that names a failure, in one line whatever `words` are. */
+export function failedLine(words: string): string {
+  const line = FAILED + words.trim().replace(/\s*\n\s*/g, ' · ')
+  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line
+}
+
+/** What `output` says that failed; where it names nothing, its last lines. */
+export function readFailures(output: string): string[] {
+  const lines = output.split('\n').filter((line) => line.trim() !== '')
+  const named = lines.filter((line) => line.startsWith(FAILED))
+  return named.length > 0 ? named : lines.slice(-LAST)
 }
 
 /** The line that says how many tests the absence of the vectors skipped. */

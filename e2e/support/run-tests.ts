@@ -43,6 +43,8 @@ const required = process.env['CI'] === 'true'
 const total = { passed: sum((r) => r.passed), failed: sum((r) => r.failed), skipped: sum((r) => r.skipped) }
 if (required) total.failed += missing.length
 
+for (const { name, failures } of results.filter((result) => result.failures.length > 0))
+  console.log(`\n== What failed: ${name} ==\n${failures.join('\n')}`)
 console.log()
 for (const result of results) console.log(`${result.name}, ${result.seconds} s: ${closingLine(result)}`)
 for (const name of missing)

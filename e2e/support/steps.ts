@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
-import { type Counts, readClosingLine, readVectorsLine } from './closing-line.ts'
+import { type Counts, readClosingLine, readFailures, readVectorsLine } from './closing-line.ts'
 
 /** The root of the repository. */
 export const ROOT: string = fileURLToPath(new URL('../../', import.meta.url))
@@ -18,6 +18,8 @@ export interface StepResult extends Counts {
   readonly seconds: number
   /** Of the skipped tests, those that the absence of the vectors skipped. */
   readonly withoutVectors: number
+  /** What failed, a line each. */
+  readonly failures: readonly string[]
 }
 
 // Far more than any step takes on two cores: what still runs then hangs.
@@ -26,22 +28,30 @@ const LIMIT = 30 * 60_000
 // What Vitest's plugin for workerd says of every file, and means nothing.
 const NOISE = /node:inspector|node%3Ainspector/
 
+/** How a program ended: what it wrote to its standard output, and to its standard error. */
+interface Ended {
+  readonly code: number
+  readonly output: string
+  readonly complaints: string
+}
+
 /** Runs `command`. A step without a closing line counts as one test; one that fails has at least one failure. */
 export async function runStep(name: string, [program, ...args]: Command): Promise<StepResult> {
   console.log(`\n== ${name} ==`)
   const started = Date.now()
-  const { code, output } = await run(program, args)
+  const { code, output, complaints } = await run(program, args)
   const counts = readClosingLine(output) ?? { passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 }
   if (code !== 0 && counts.failed === 0) counts.failed = 1
   return {
     name,
     seconds: Math.round((Date.now() - started) / 1000),
     withoutVectors: readVectorsLine(output),
+    failures: counts.failed > 0 ? readFailures(output + complaints) : [],
     ...counts,
   }
 }
 
-function run(program: string, args: readonly string[]): Promise<{ code: number; output: string }> {
+function run(program: string, args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
     // The scripts a step starts find the same Node as the step itself.
     const PATH = `${dirname(program)}:${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`
@@ -53,6 +63,7 @@ function run(program: string, args: readonly string[]): Promise<{ code: number; 
       detached: true,
     })
     let output = ''
+    let complaints = ''
     const timer = setTimeout(() => {
       output += `\nStopped after ${LIMIT / 60_000} minutes\n`
       console.error(`Stopped after ${LIMIT / 60_000} minutes`)
@@ -63,16 +74,22 @@ function run(program: string, args: readonly string[]): Promise<{ code: number; 
       process.stdout.write(bytes)
     })
     createInterface({ input: child.stderr }).on('line', (line) => {
-      if (!NOISE.test(line)) console.error(line)
+      if (NOISE.test(line)) return
+      complaints += `\n${line}`
+      console.error(line)
     })
     child.on('error', (error) => {
       clearTimeout(timer)
       console.error(error.message)
-      resolve({ code: 1, output })
+      resolve({ code: 1, output, complaints: error.message })
     })
     child.on('close', (code) => {
       clearTimeout(timer)
-      resolve({ code: code ?? 1, output: stripVTControlCharacters(output) })
+      resolve({
+        code: code ?? 1,
+        output: stripVTControlCharacters(output),
+        complaints: stripVTControlCharacters(complaints),
+      })
     })
   })
 }
