@@ -329,6 +329,9 @@ export class Http3Connection {
       case 'stream-reset':
         request.onReset(event.code)
         break
+      case 'stream-deadline':
+        request.onDeadline()
+        break
       case 'stream-send-finished':
         if (event.stream.send?.state === 'dataReceived') this.#events.push({ type: 'sent', stream: request })
         break
@@ -364,6 +367,7 @@ export class Http3Connection {
     const request = new RequestStream(stream, this.#host, { isEarly })
     this.#requests.set(stream.id, request)
     this.#log?.streamType('remote', stream.id, 'request')
+    if (this.role === 'server') request.expectHeader(this.#now + this.#config.headersTimeout)
     const priority = this.#priorities.get(stream.id)
     if (priority !== undefined && this.#priorities.delete(stream.id)) request.onPriorityUpdate(priority)
     this.#datagrams.onStream(stream.id, request)

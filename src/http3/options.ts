@@ -1,5 +1,6 @@
 /** What an HTTP/3 connection is made with, and the SETTINGS that say so to the peer. */
 import type { RandomSource } from '../base/random.ts'
+import { type Duration, NEVER } from '../base/time.ts'
 import { SettingId, type Settings } from './settings.ts'
 
 /** Options of an {@link Http3Connection}; sizes in bytes. */
@@ -12,6 +13,11 @@ export interface Http3Options {
   readonly qpackEncoderCapacity?: number | undefined
   /** Streams that may wait for our table; default 100 (RFC 9204 §2.1.2). */
   readonly qpackBlockedStreams?: number | undefined
+  /**
+   * Server: ms that a client has for the header of a request, from the opening of its stream; then the stream is reset with
+   * H3_REQUEST_REJECTED. Default 60,000; 0 and `Infinity`: as long as it likes.
+   */
+  readonly headersTimeout?: Duration | undefined
   /** Server: takes extended CONNECT (RFC 9220); default `false`. */
   readonly enableConnectProtocol?: boolean | undefined
   /** Takes HTTP datagrams (RFC 9297), where the connection takes DATAGRAM frames; default `false`. */
@@ -35,6 +41,8 @@ export interface Http3Config {
   readonly qpackMaxTableCapacity: number
   readonly qpackEncoderCapacity: number
   readonly qpackBlockedStreams: number
+  /** ms; `NEVER` where there is no bound. */
+  readonly headersTimeout: Duration
   readonly enableConnectProtocol: boolean
   readonly datagrams: boolean
   readonly settings: readonly (readonly [id: number, value: number | bigint])[]
@@ -46,6 +54,7 @@ export interface Http3Config {
 const DEFAULT_FIELD_SECTION = 65_536
 const DEFAULT_TABLE = 16_384
 const DEFAULT_BLOCKED = 100
+const DEFAULT_HEADERS_TIMEOUT = 60_000
 
 /** Fills in the defaults. @throws RangeError for what is no size */
 export function http3Config(options: Http3Options, random: RandomSource): Http3Config {
@@ -54,6 +63,7 @@ export function http3Config(options: Http3Options, random: RandomSource): Http3C
     qpackMaxTableCapacity: size('qpackMaxTableCapacity', options.qpackMaxTableCapacity ?? DEFAULT_TABLE),
     qpackEncoderCapacity: size('qpackEncoderCapacity', options.qpackEncoderCapacity ?? DEFAULT_TABLE),
     qpackBlockedStreams: size('qpackBlockedStreams', options.qpackBlockedStreams ?? DEFAULT_BLOCKED),
+    headersTimeout: checkHeadersTimeout(options.headersTimeout) || NEVER,
     enableConnectProtocol: options.enableConnectProtocol === true,
     datagrams: options.datagrams === true,
     settings: [...(options.settings ?? [])],
@@ -61,6 +71,12 @@ export function http3Config(options: Http3Options, random: RandomSource): Http3C
     rememberedSettings: options.rememberedSettings,
     grease: options.grease === false ? undefined : random,
   }
+}
+
+/** The value of `headersTimeout`, or its default. @throws RangeError for what is no time */
+export function checkHeadersTimeout(value: Duration = DEFAULT_HEADERS_TIMEOUT): Duration {
+  if (typeof value === 'number' && value >= 0) return value
+  throw new RangeError(`headersTimeout must be at least 0, got ${String(value)}`)
 }
 
 /** Our SETTINGS; what is as by default goes without saying (RFC 9114 §7.2.4). */

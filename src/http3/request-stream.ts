@@ -4,7 +4,7 @@
  */
 import { EMPTY } from '../base/bytes.ts'
 import { Deque } from '../base/deque.ts'
-import type { Duration, Time } from '../base/time.ts'
+import { type Duration, NEVER, type Time } from '../base/time.ts'
 import type { OutgoingMessage } from '../streams/datagram.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { StreamPriority } from '../streams/scheduler.ts'
@@ -119,7 +119,10 @@ export class RequestStream {
       onResponse: (head) => this.#onResponse(head),
       onBody: () => host.emit({ type: 'body', stream: this }),
       onTooLarge: () => this.#onTooLarge(),
-      onSessionStream: (sessionId) => host.onSessionStream(this, sessionId),
+      onSessionStream: (sessionId) => {
+        this.stream.deadline = undefined
+        host.onSessionStream(this, sessionId)
+      },
     }
   }
 
@@ -314,6 +317,21 @@ export class RequestStream {
     this.#fail('remote', code, 'The peer gave the stream up')
   }
 
+  /** Server: the client has until `at` to say what it asks for. */
+  expectHeader(at: Time): void {
+    if (at < NEVER) this.stream.deadline = { at, action: 'notify', code: Http3ErrorCode.H3_REQUEST_REJECTED }
+  }
+
+  /**
+   * The time for the header is over, or that of a deadline of the application's own, which is none of ours.
+   * @throws Http3Error
+   */
+  onDeadline(): void {
+    if (this.#host.role === 'client' || this.#isAnnounced || this.#isReceived) return
+    // RFC 9114 §4.1.1: nobody has heard of the request. It is not incomplete (§8.1): the client's stream has not ended.
+    throw new Http3Error(Http3ErrorCode.H3_REQUEST_REJECTED, 'The header of the request did not come in time', 'stream')
+  }
+
   /** What came breaks a rule, or the stream is refused: both halves end with `code`. */
   onViolation({ code, message }: Http3Error): void {
     this.abort(code)
@@ -348,6 +366,7 @@ export class RequestStream {
     this.#takesDatagrams = head.protocol !== undefined
     if (!this.#takesDatagrams && this.#datagrams.length > 0) throw meaningless(this.id)
     this.#isAnnounced = true
+    this.stream.deadline = undefined
     if (!this.#isPrioritized) this.stream.priority = head.priority
     this.#host.emit({ type: 'request', stream: this, head })
     this.#tellDatagram()

@@ -23,3 +23,13 @@ test('early data is for tickets of the very settings that are served now', () =>
   // Takes extended CONNECT, and datagrams.
   expect(stateOf({ qpackMaxTableCapacity: 100, connect: () => {} })).not.toBe(state)
 })
+
+test('a header may take a minute, or as long as the server says', () => {
+  expect(sortServeOptions({} as ServeOptions).http3.headersTimeout).toBe(60_000)
+  expect(sortServeOptions({ headersTimeout: 0 } as ServeOptions).http3.headersTimeout).toBe(0)
+  for (const value of [-1, Number.NaN, '5', null]) {
+    expect(() => sortServeOptions({ headersTimeout: value } as unknown as ServeOptions)).toThrow(
+      /^headersTimeout must be/,
+    )
+  }
+})

@@ -1,6 +1,7 @@
 /** What a server of HTTP/3 is made with. */
+import type { Duration } from '../../base/time.ts'
 import type { Http3Event } from '../../http3/events.ts'
-import type { Http3Options } from '../../http3/options.ts'
+import { checkHeadersTimeout, type Http3Options } from '../../http3/options.ts'
 import { checkType } from '../checks.ts'
 import { checkKeys } from '../known-keys.ts'
 import type { ListenOptions } from '../server.ts'
@@ -38,6 +39,11 @@ export interface ServeOptions extends Omit<ListenOptions, 'alpn' | 'earlyData'>,
    * handshake. Default `false`: none.
    */
   readonly earlyData?: boolean | ((request: Request) => boolean) | undefined
+  /**
+   * ms that a client has for the fields of a request, from its first byte on. Later the request is reset with H3_REQUEST_REJECTED,
+   * and the others go on. Default 60,000; 0 and `Infinity`: as long as it likes.
+   */
+  readonly headersTimeout?: Duration | undefined
   /** Takes CONNECT, plain and extended (RFC 9220). Default: they get 501. */
   readonly connect?: ConnectHandler | undefined
   /**
@@ -68,7 +74,16 @@ const SETTINGS = [
   'qpackBlockedStreams',
   'grease',
 ] as const
-const OWN: readonly string[] = [...SETTINGS, 'alpn', 'earlyData', 'connect', 'onError', 'extend', 'http3']
+const OWN: readonly string[] = [
+  ...SETTINGS,
+  'alpn',
+  'earlyData',
+  'headersTimeout',
+  'connect',
+  'onError',
+  'extend',
+  'http3',
+]
 
 /** Options sorted by who is to know them. */
 export interface SortedServeOptions {
@@ -80,7 +95,7 @@ export interface SortedServeOptions {
 /** Sorts the options. @throws TypeError for what is of the wrong kind; what `listen` knows it checks by itself */
 export function sortServeOptions(options: ExtendedServeOptions): SortedServeOptions {
   checkKeys(options, Object.keys(options ?? {}))
-  const { alpn = ['h3'], earlyData, connect, onError, extend } = options
+  const { alpn = ['h3'], earlyData, headersTimeout, connect, onError, extend } = options
   const other = Array.isArray(alpn) ? alpn.find((name) => !/^h3(-|$)/.test(name)) : undefined
   if (other !== undefined) throw new TypeError(`alpn must name versions of HTTP/3 alone, got ${String(other)}`)
   if (typeof earlyData !== 'function') checkType(earlyData, 'earlyData', 'boolean')
@@ -91,6 +106,7 @@ export function sortServeOptions(options: ExtendedServeOptions): SortedServeOpti
   const http3 = {
     enableConnectProtocol: takesConnect,
     datagrams: takesConnect,
+    headersTimeout: checkHeadersTimeout(headersTimeout),
     ...settingsOf(options),
     ...options.http3,
   }

@@ -7,6 +7,7 @@ import type { ConnectionEvent } from '../../connection/events.ts'
 import { Http3Connection } from '../../http3/connection.ts'
 import { Http3ErrorCode } from '../../http3/error.ts'
 import type { Http3Event } from '../../http3/events.ts'
+import type { Http3Options } from '../../http3/options.ts'
 import type { SessionEvent } from '../../webtransport/events.ts'
 import { type WebTransportSettings, webTransportHttp3Options } from '../../webtransport/negotiation.ts'
 import type { Session } from '../../webtransport/session.ts'
@@ -39,6 +40,7 @@ export class WebTransportLink implements ProtocolLayer, SessionLink {
   readonly quic: QuicConnection
   readonly #settings: WebTransportSettings
   readonly #host: LinkHost
+  readonly #http3Options: Pick<Http3Options, 'headersTimeout'>
   readonly #cores = new Map<Session, SessionCore>()
   readonly #begun = deferred<WebTransportSessions>()
   readonly #negotiated = deferred<void>()
@@ -53,8 +55,14 @@ export class WebTransportLink implements ProtocolLayer, SessionLink {
   #isDraining = false
   #error: QuicError | undefined
 
-  constructor(quic: QuicConnection, settings: WebTransportSettings, host: LinkHost) {
+  constructor(
+    quic: QuicConnection,
+    settings: WebTransportSettings,
+    host: LinkHost,
+    http3: Pick<Http3Options, 'headersTimeout'> = {},
+  ) {
     this.quic = quic
+    this.#http3Options = http3
     this.#settings = settings
     this.#host = host
     quic.takeOver(this)
@@ -142,11 +150,10 @@ export class WebTransportLink implements ProtocolLayer, SessionLink {
   onStart(taken: TakenConnection): void {
     this.#taken = taken
     const { connection, environment } = taken
-    const http3 = new Http3Connection(
-      connection,
-      environment.random,
-      webTransportHttp3Options(connection.role, this.#settings),
-    )
+    const http3 = new Http3Connection(connection, environment.random, {
+      ...this.#http3Options,
+      ...webTransportHttp3Options(connection.role, this.#settings),
+    })
     this.#http3 = http3
     this.#sessions = new WebTransportSessions(http3, this.#settings)
     http3.start(taken.now())

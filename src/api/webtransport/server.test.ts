@@ -109,6 +109,7 @@ test('wrong options are refused, and the transport is closed', async () => {
   expect(await attempt({ protocols: 'a' })).toBeInstanceOf(TypeError)
   expect(await attempt({ protocols: [''] })).toBeInstanceOf(TypeError)
   expect(await attempt({ maxSessions: 0 })).toBeInstanceOf(RangeError)
+  expect(await attempt({ headersTimeout: -1 })).toBeInstanceOf(RangeError)
   expect(await attempt({ drafts: [3] })).toBeInstanceOf(TypeError)
   expect(await attempt({ nonsense: 1 })).toBeInstanceOf(TypeError)
   const [near, far] = pipe()

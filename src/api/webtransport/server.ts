@@ -1,6 +1,8 @@
 /** WebTransport's server: sessions that clients ask for, to iterate over. */
+import type { Duration } from '../../base/time.ts'
 import type { Http3Event } from '../../http3/events.ts'
 import { responseFields } from '../../http3/message.ts'
+import { checkHeadersTimeout } from '../../http3/options.ts'
 import type { DatagramTransport, PathAddress } from '../../transport.ts'
 import { type WebTransportDraft, webTransportConfig } from '../../webtransport/negotiation.ts'
 import { isProtocolName } from '../../webtransport/protocols.ts'
@@ -28,6 +30,11 @@ export interface WebTransportListenOptions
   readonly maxSessions?: number
   /** Drafts of WebTransport to offer; default: all that are spoken. */
   readonly drafts?: readonly WebTransportDraft[]
+  /**
+   * ms that a client has to say what a stream of its own is for: the fields of a request, or the session. Later it is reset with
+   * H3_REQUEST_REJECTED. Default 60,000; 0 and `Infinity`: as long as it likes.
+   */
+  readonly headersTimeout?: Duration
   /** Answers the requests that are for no session, as that of `serve` in `isoquic/http3` does. Default: they get 404. */
   readonly handler?: Handler
   /** Hears what the handler fails with; a `Response` that it returns is sent. */
@@ -88,7 +95,8 @@ export class WebTransportServer {
   static async listen(transport: DatagramTransport, options: WebTransportListenOptions): Promise<WebTransportServer> {
     checkTransport(transport)
     try {
-      const { protocols, origins, maxSessions, drafts, handler, onError, ...listening } = options
+      const { protocols, origins, maxSessions, drafts, headersTimeout, handler, onError, ...listening } = options
+      checkHeadersTimeout(headersTimeout)
       checkType(handler, 'handler', 'function')
       checkType(onError, 'onError', 'function')
       checkNames(protocols, origins)
@@ -187,7 +195,7 @@ export class WebTransportServer {
   }
 
   #onConnection(connection: QuicConnection): void {
-    const { maxSessions, drafts } = this.#options
+    const { maxSessions, drafts, headersTimeout } = this.#options
     const { maxIncomingBidirectionalStreams, maxIncomingUnidirectionalStreams } = this.#options
     const link = new WebTransportLink(
       connection,
@@ -206,6 +214,7 @@ export class WebTransportServer {
           if (on.error !== undefined) this.#http?.onEnd(below, on.error)
         },
       },
+      { headersTimeout },
     )
     const below: ExchangeSession = {
       connection,
