@@ -187,7 +187,7 @@ export class Connection {
       this.paths.active.mtu?.nextTimeout() ?? NEVER,
       this.#transmitter.nextSendTime,
     )
-    for (const space of this.#parts.spaces.all) if (!space.isDiscarded) next = Math.min(next, space.acks.nextTimeout())
+    for (const space of this.#parts.spaces.all) next = Math.min(next, space.acks.nextTimeout())
     return next
   }
 

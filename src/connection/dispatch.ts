@@ -116,7 +116,7 @@ export class Dispatcher {
     const to = this.#to
     switch (frame.type) {
       case FrameType.crypto:
-        return to.spaces.get(packet.space).crypto.onCrypto(frame)
+        return to.spaces.get(packet.space)?.crypto.onCrypto(frame)
       case FrameType.maxData:
         return to.streams.onMaxData(frame)
       case FrameType.maxStreamData:

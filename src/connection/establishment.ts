@@ -113,7 +113,7 @@ export class Establishment implements HandshakeListener {
     loss.resendSpace(PacketSpace.initial, now)
     // RFC 9368 §2.4: another attempt, whose ClientHello says that its version is another one.
     if (!isRetry) {
-      spaces.initial.restartCrypto()
+      spaces.initial?.restartCrypto()
       tls.restart()
     }
     // RFC 9000 §17.2.3: the server has dropped what came before Retry; RFC 9369 §4.1: another version has no 0-RTT packets.

@@ -19,7 +19,7 @@ import { EncryptionLevel, PacketSpace } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { isSupportedVersion, VERSION_1 } from '../wire/version.ts'
 import type { ConnectionContext } from './context.ts'
-import type { PacketSpaces } from './packet-space.ts'
+import type { PacketSpaceState, PacketSpaces } from './packet-space.ts'
 import { mayBeNegotiated } from './version-agreement.ts'
 
 /** What the handshake tells the connection, during a call into it. */
@@ -91,22 +91,23 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   installInitialKeys(destination: Uint8Array): void {
     this.#destination = destination
     const { initial } = this.#spaces
+    if (initial === undefined) return
     initial.read?.discard()
     initial.write?.discard()
     initial.discardOther()
-    this.#useInitialKeys(this.#initialKeys('read', this.#context.version))
+    this.#useInitialKeys(initial, this.#initialKeys('read', this.#context.version))
   }
 
   /** The server goes on in `version`; the keys for reading the one before are kept, since the client does not know yet (RFC 9369 §4.1). */
   agreeOn(version: number): void {
     const context = this.#context
     const { initial } = this.#spaces
-    const { read } = initial
-    if (read === undefined || version === context.version) return
+    const read = initial?.read
+    if (initial === undefined || read === undefined || version === context.version) return
     initial.write?.discard()
     initial.other = { version: context.version, read }
     context.version = version
-    this.#useInitialKeys(this.#initialKeys('read', version))
+    this.#useInitialKeys(initial, this.#initialKeys('read', version))
   }
 
   /**
@@ -115,9 +116,8 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
    */
   initialKeysFor(version: number): PacketKeys | undefined {
     const { initial } = this.#spaces
-    if (!initial.isDiscarded && this.isCandidate(version)) {
-      initial.other ??= { version, read: this.#initialKeys('read', version) }
-    }
+    if (initial === undefined) return undefined
+    if (this.isCandidate(version)) initial.other ??= { version, read: this.#initialKeys('read', version) }
     return initial.other?.version === version ? initial.other.read : undefined
   }
 
@@ -130,26 +130,25 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   /** Client: an Initial packet of the server in another version was opened: that is the one (RFC 9369 §4.1). */
   followVersion(version: number): void {
     const { initial } = this.#spaces
-    const { other } = initial
-    if (other?.version !== version) return
+    const other = initial?.other
+    if (initial === undefined || other?.version !== version) return
     initial.read?.discard()
     initial.write?.discard()
     initial.other = undefined
     this.#context.version = version
     this.#isVersionSettled = true
-    this.#useInitialKeys(other.read)
+    this.#useInitialKeys(initial, other.read)
   }
 
   /** CRYPTO data has come. The server sends none in a version that it does not go on in (RFC 9369 §4.1). */
   onCrypto(now: Time): void {
     this.#isVersionSettled = true
-    if (this.#context.role === 'client') this.#spaces.initial.discardOther()
+    if (this.#context.role === 'client') this.#spaces.initial?.discardOther()
     this.advance(now)
   }
 
-  #useInitialKeys(read: PacketKeys): void {
+  #useInitialKeys(initial: PacketSpaceState, read: PacketKeys): void {
     const { events, observer, version } = this.#context
-    const { initial } = this.#spaces
     initial.read = read
     initial.write = this.#initialKeys('write', version)
     observer?.keyUpdated?.(EncryptionLevel.initial, 'read', 0, 'tls', events.now)
@@ -238,8 +237,8 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
 
   #discard(which: PacketSpace, now: Time): void {
     const space = this.#spaces.get(which)
-    if (space.isDiscarded) return
-    space.discard()
+    if (space === undefined) return
+    this.#spaces.discard(space)
     this.#loss.discardSpace(which, now)
     this.#context.observer?.keysDiscarded?.(space.level, now)
   }
@@ -251,7 +250,7 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   #onEvent(event: TlsEvent, now: Time): void {
     switch (event.type) {
       case 'message':
-        this.#spaces.ofLevel(event.level).crypto.send(event.bytes)
+        this.#spaces.ofLevel(event.level)?.crypto.send(event.bytes)
         return
       case 'secret':
         this.#install(event.level, event.direction, event.secret, event.suite, now)
@@ -285,7 +284,8 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   ): void {
     const { engine, version, integrity, observer } = this.#context
     if (level === EncryptionLevel.handshake) {
-      this.#spaces.handshake[direction] = new PacketKeys(engine, suite, version, secret, integrity)
+      const { handshake } = this.#spaces
+      if (handshake !== undefined) handshake[direction] = new PacketKeys(engine, suite, version, secret, integrity)
       if (direction === 'write') this.#loss.handshakeKeys = true
       else this.#listener.onKeysInstalled()
     } else if (level === EncryptionLevel.zeroRtt) {

@@ -147,7 +147,7 @@ function inspectTimers(parts: ConnectionParts, now: Time): TimerInspection {
   const until = (at: Time): Duration | undefined => (at === NEVER ? undefined : at - now)
   if (closing.state !== 'open') return { ...NO_TIMERS, closing: until(closing.nextTimeout()) }
   let acks: Time = NEVER
-  for (const space of spaces.all) if (!space.isDiscarded) acks = Math.min(acks, space.acks.nextTimeout())
+  for (const space of spaces.all) acks = Math.min(acks, space.acks.nextTimeout())
   return {
     loss: until(loss.nextTimeout()),
     idle: until(idle.nextTimeout()),

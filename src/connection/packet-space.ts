@@ -61,12 +61,12 @@ export class PacketSpaceState {
   }
 }
 
-/** The three spaces of a connection. */
+/** The three spaces of a connection, of which two are gone soon. */
 export class PacketSpaces {
-  readonly initial: PacketSpaceState
-  readonly handshake: PacketSpaceState
+  #initial: PacketSpaceState | undefined
+  #handshake: PacketSpaceState | undefined
   readonly application: PacketSpaceState
-  readonly all: readonly PacketSpaceState[]
+  #all: readonly PacketSpaceState[]
   /** Those of 0-RTT, whose packets are in the application space. */
   readonly early: EarlyKeys
   #oneRtt: KeyPhases | undefined
@@ -74,8 +74,13 @@ export class PacketSpaces {
   /** @param version of the client's first packet. */
   constructor(version: number, ackOf: (space: PacketSpace) => AckTracker, pages: PagePool) {
     this.early = new EarlyKeys(version)
-    this.initial = new PacketSpaceState(PacketSpace.initial, EncryptionLevel.initial, ackOf(PacketSpace.initial), pages)
-    this.handshake = new PacketSpaceState(
+    this.#initial = new PacketSpaceState(
+      PacketSpace.initial,
+      EncryptionLevel.initial,
+      ackOf(PacketSpace.initial),
+      pages,
+    )
+    this.#handshake = new PacketSpaceState(
       PacketSpace.handshake,
       EncryptionLevel.handshake,
       ackOf(PacketSpace.handshake),
@@ -87,7 +92,22 @@ export class PacketSpaces {
       ackOf(PacketSpace.application),
       pages,
     )
-    this.all = [this.initial, this.handshake, this.application]
+    this.#all = [this.#initial, this.#handshake, this.application]
+  }
+
+  /** `undefined` once it is discarded, as most of a connection's life. */
+  get initial(): PacketSpaceState | undefined {
+    return this.#initial
+  }
+
+  /** `undefined` once it is discarded. */
+  get handshake(): PacketSpaceState | undefined {
+    return this.#handshake
+  }
+
+  /** Those that are not discarded, in the order of their packets in a datagram; another array each time that one is. */
+  get all(): readonly PacketSpaceState[] {
+    return this.#all
   }
 
   /** The 1-RTT keys of both directions; absent until TLS yields the first of them. */
@@ -95,20 +115,30 @@ export class PacketSpaces {
     return this.#oneRtt
   }
 
-  get(space: PacketSpace): PacketSpaceState {
-    return space === PacketSpace.initial
-      ? this.initial
+  /** `undefined` once it is discarded. */
+  get(space: PacketSpace): PacketSpaceState | undefined {
+    return space === PacketSpace.application
+      ? this.application
       : space === PacketSpace.handshake
-        ? this.handshake
+        ? this.#handshake
+        : this.#initial
+  }
+
+  /** `undefined` once it is discarded. */
+  ofLevel(level: number): PacketSpaceState | undefined {
+    return level === EncryptionLevel.initial
+      ? this.#initial
+      : level === EncryptionLevel.handshake
+        ? this.#handshake
         : this.application
   }
 
-  ofLevel(level: number): PacketSpaceState {
-    return level === EncryptionLevel.initial
-      ? this.initial
-      : level === EncryptionLevel.handshake
-        ? this.handshake
-        : this.application
+  /** Wipes the keys of Initial or Handshake packets, and drops the space whole: an idle connection has no use for it. */
+  discard(which: PacketSpaceState): void {
+    which.discard()
+    if (which === this.#initial) this.#initial = undefined
+    else if (which === this.#handshake) this.#handshake = undefined
+    this.#all = this.#all.filter((space) => space !== which)
   }
 
   /** The 1-RTT keys, made at the first call. */
@@ -119,7 +149,7 @@ export class PacketSpaces {
 
   /** Wipes every key. */
   discardAll(): void {
-    for (const space of this.all) space.discard()
+    for (const space of this.#all) this.discard(space)
     this.#oneRtt?.discard()
     this.early.discard()
   }

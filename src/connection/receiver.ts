@@ -230,8 +230,8 @@ export class PacketReceiver {
     const space = this.#spaces.get(spaceOf(type))
     const { early } = this.#spaces
     // RFC 9001 §5.6: a server has none to send, and what was refused is not read, even if it could be (§4.6.2).
-    const isUnwanted = type === PacketType.zeroRtt ? early.isOver || this.#context.role === 'client' : space.isDiscarded
-    if (isUnwanted) return this.#drop('key_unavailable', end - at, type, now)
+    const isUnwanted = type === PacketType.zeroRtt && (early.isOver || this.#context.role === 'client')
+    if (isUnwanted || space === undefined) return this.#drop('key_unavailable', end - at, type, now)
     const isOther = type === PacketType.initial && header.version !== this.#context.version
     const current = isOther ? this.#handshake.initialKeysFor(header.version) : space.read
     const keys = type === PacketType.zeroRtt ? early.read : current
@@ -335,6 +335,7 @@ export class PacketReceiver {
     packet.probing = true
     packet.start = start
     const space = this.#spaces.get(packet.space)
+    if (space === undefined) return
     // RFC 9000 §17.2, §17.3.1: reserved bits, judged only after both protections are off.
     if (hasReservedBits(first)) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 'Reserved header bits are not zero')

@@ -214,7 +214,7 @@ export class Transmitter {
     counters.datagramsSent += Math.ceil(used / segmentSize)
     path.onSent(used)
     // RFC 9001 §4.9.1: a client drops its Initial keys when it first sends a Handshake packet.
-    if (this.#context.role === 'client' && !spaces.initial.isDiscarded && this.#batchHolds(PacketType.handshake)) {
+    if (this.#context.role === 'client' && spaces.initial !== undefined && this.#batchHolds(PacketType.handshake)) {
       handshake.discardInitial(now)
     }
     if (observer?.metricsUpdated !== undefined) observer.metricsUpdated(path.recovery.metrics(loss.ptoCount), now)
@@ -380,7 +380,6 @@ export class Transmitter {
 
   /** The type of packet that a space sends now; `undefined` where it has no keys. */
   #packetType(space: PacketSpaceState): ProtectedPacketType | undefined {
-    if (space.isDiscarded) return undefined
     if (space.space === PacketSpace.application) {
       const { early, oneRtt } = this.#parts.spaces
       if (oneRtt?.hasWrite === true) return PacketType.oneRtt
@@ -399,7 +398,7 @@ export class Transmitter {
     if (path === paths.active) loss.amplificationLimited = blocked
     if (blocked) return 0
     // RFC 9000 §8.2.1, §14.1: whatever the carrier would rather have, these fill 1,200 bytes.
-    const needsBase = path.owesProbe || !spaces.initial.isDiscarded
+    const needsBase = path.owesProbe || spaces.initial !== undefined
     // What the path has come to carry less of must not keep a probe from arriving that asks for an acknowledgement.
     const size =
       loss.ptoCount > 0 ? Math.min(path.recovery.maxDatagramSize, MIN_DATAGRAM_SIZE) : path.recovery.maxDatagramSize
@@ -464,7 +463,7 @@ export class Transmitter {
       let to = from + 1
       while (to < batch.count && batch.type[to] === type) to += 1
       const initialOrHandshake = type === PacketType.initial ? spaces.initial : spaces.handshake
-      const earlyOrNot = type === PacketType.zeroRtt ? spaces.early.write : initialOrHandshake.write
+      const earlyOrNot = type === PacketType.zeroRtt ? spaces.early.write : initialOrHandshake?.write
       const keys = type === PacketType.oneRtt ? spaces.oneRtt : earlyOrNot
       // Nothing may leave unprotected, whatever went wrong before.
       if (keys === undefined) throw new Error(`Packets of type ${type} were built without keys`)
