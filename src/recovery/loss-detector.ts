@@ -12,6 +12,7 @@ import type { AckFrame } from '../wire/frame.ts'
 import type { LossTrigger, Observer } from '../wire/observer.ts'
 import { PacketSpace } from '../wire/packet-type.ts'
 import { checkBooks } from './books.ts'
+import { observeLoss } from './loss-observation.ts'
 import { PacketNumberSkips } from './packet-number-skips.ts'
 import { PACKET_THRESHOLD, type PathRecovery } from './path-recovery.ts'
 import { PacketState, type SentPacket, SentPacketPool } from './sent-packets.ts'
@@ -49,10 +50,9 @@ export class LossDetector {
   readonly #granularity: Duration
   readonly #observer: Observer | undefined
   readonly #skips: PacketNumberSkips
-  readonly #initial: SpaceRecovery
-  readonly #handshake: SpaceRecovery
   readonly #application: SpaceRecovery
-  readonly #spaces: readonly SpaceRecovery[]
+  // Those that are not discarded.
+  #spaces: readonly SpaceRecovery[]
   readonly #paths: PathRecovery[] = []
   #ptoCount = 0
   // What the PTO that is armed would probe.
@@ -91,10 +91,12 @@ export class LossDetector {
     this.#observer = options.observer
     this.#skips = new PacketNumberSkips(options.random)
     const records = options.records ?? new SentPacketPool()
-    this.#initial = new SpaceRecovery(PacketSpace.initial, records)
-    this.#handshake = new SpaceRecovery(PacketSpace.handshake, records)
     this.#application = new SpaceRecovery(PacketSpace.application, records)
-    this.#spaces = [this.#initial, this.#handshake, this.#application]
+    this.#spaces = [
+      new SpaceRecovery(PacketSpace.initial, records),
+      new SpaceRecovery(PacketSpace.handshake, records),
+      this.#application,
+    ]
   }
 
   /** PTOs in a row without an acknowledgement. */
@@ -111,27 +113,27 @@ export class LossDetector {
 
   /** The largest number that the peer acknowledged; -1: none yet. */
   largestAcked(space: PacketSpace): number {
-    return this.#of(space).largestAcked
+    return this.#of(space)?.largestAcked ?? -1
   }
 
   /** Packets of the space that are neither acknowledged nor lost, ACK-only ones included. */
   outstanding(space: PacketSpace): number {
-    return this.#of(space).outstanding
+    return this.#of(space)?.outstanding ?? 0
   }
 
   /** Ack-eliciting packets that a PTO owes in the space; each one sent takes one off. Neither window nor pacer holds them back. */
   probes(space: PacketSpace): number {
-    return this.#of(space).probes
+    return this.#of(space)?.probes ?? 0
   }
 
   /** A probe is owed and nothing is left for it to say: the oldest frames that were not, the last probe's included, are given back. */
   repeatForProbe(space: PacketSpace, now: Time): void {
-    this.#of(space).repeatOldest(1, now)
+    this.#of(space)?.repeatOldest(1, now)
   }
 
-  /** The record of a new packet, with its number; its fields are then the caller's to fill. */
+  /** The record of a new packet, with its number; its fields are then the caller's to fill. @throws Error where the space is discarded */
   beginPacket(space: PacketSpace, path: PathRecovery): SentPacket {
-    const state = this.#of(space)
+    const state = this.#kept(space)
     if (space === PacketSpace.application && this.#skips.shouldSkip(path.congestionWindow / path.maxDatagramSize)) {
       state.skip()
     }
@@ -140,7 +142,7 @@ export class LossDetector {
 
   /** Nothing was written: gives the number back. @throws Error unless it is the packet that was begun last in its space. */
   cancelPacket(packet: SentPacket): void {
-    this.#of(packet.space).sent.cancel(packet)
+    this.#kept(packet.space).sent.cancel(packet)
   }
 
   /** The packet leaves now. Tells controller and pacer of its path. */
@@ -149,7 +151,7 @@ export class LossDetector {
     if (path === undefined || packet.state !== PacketState.building) {
       throw new Error(`Packet ${packet.number} was not begun, or was sent before`)
     }
-    const state = this.#of(packet.space)
+    const state = this.#kept(packet.space)
     packet.state = PacketState.outstanding
     packet.sentTime = now
     this.packetsSent += 1
@@ -176,7 +178,7 @@ export class LossDetector {
   onAckReceived(space: PacketSpace, frame: AckFrame, ackDelay: Duration, now: Time): boolean {
     const state = this.#of(space)
     this.ackedKeyGeneration = -1
-    if (state.isDiscarded) return false
+    if (state === undefined) return false
     state.checkAcknowledged(frame)
     const largest = frame.ranges.max - 1
     const isNewest = largest > state.largestAcked
@@ -226,12 +228,12 @@ export class LossDetector {
     }
   }
 
-  /** The keys of the space are gone: its packets are forgotten, and nobody is told (RFC 9002 §6.4). */
+  /** The keys of Initial or Handshake packets are gone: the packets are forgotten, and nobody is told (RFC 9002 §6.4). */
   discardSpace(space: PacketSpace, now: Time): void {
     const state = this.#of(space)
-    if (state.isDiscarded) return
+    if (state === undefined) return
     state.forgetAll(undefined)
-    state.isDiscarded = true
+    this.#spaces = this.#spaces.filter((other) => other !== state)
     this.#ptoCount = 0
     this.#lastEvent = now
   }
@@ -241,7 +243,7 @@ export class LossDetector {
    * each outstanding frame is lost to its owner. The controller hears nothing. Packet numbers go on.
    */
   resendSpace(space: PacketSpace, now: Time): void {
-    this.#of(space).forgetAll(now)
+    this.#of(space)?.forgetAll(now)
     this.#ptoCount = 0
     this.#lastEvent = now
   }
@@ -249,7 +251,7 @@ export class LossDetector {
   /** As {@link resendSpace}, where the peer said that it will not process them: an acknowledgement would be a lie (RFC 9001 §4.6.2). */
   refuseSpace(space: PacketSpace, now: Time): void {
     this.resendSpace(space, now)
-    this.#of(space).refuse()
+    this.#of(space)?.refuse()
   }
 
   /** Data goes another way, seen to work: the back-off of the way before is not its own. */
@@ -367,9 +369,9 @@ export class LossDetector {
     const period = path.rtt.ptoPeriod(this.maxAckDelay, this.#granularity) * PERSISTENT_CONGESTION_THRESHOLD
     if (run.duration <= period) return undefined
     // Something sent since the run began arrived in another space: rather no congestion than a false one.
-    for (const other of this.#spaces) {
-      const newest = path.newestAckedSentTime[other.space] ?? -Infinity
-      if (other.space !== space && newest > run.start) return undefined
+    for (let other = 0; other < path.newestAckedSentTime.length; other++) {
+      const newest = path.newestAckedSentTime[other] ?? -Infinity
+      if (other !== space && newest > run.start) return undefined
     }
     run.break()
     return path
@@ -388,7 +390,9 @@ export class LossDetector {
   }
 
   #earliestLoss(): Time {
-    return Math.min(this.#initial.lossTime, this.#handshake.lossTime, this.#application.lossTime)
+    let earliest = NEVER
+    for (const { lossTime } of this.#spaces) earliest = Math.min(earliest, lossTime)
+    return earliest
   }
 
   /** RFC 9002 Appendix A.8, PeerCompletedAddressValidation. */
@@ -440,7 +444,8 @@ export class LossDetector {
       path.ecn?.onPto(this.#ptoCount, now)
       if (this.#observer?.metricsUpdated !== undefined) this.#observer.metricsUpdated(path.metrics(this.#ptoCount), now)
     }
-    if (this.#isDeadlockPto) this.#of(this.#ptoSpace).probes = 1
+    const silent = this.#isDeadlockPto ? this.#of(this.#ptoSpace) : undefined
+    if (silent !== undefined) silent.probes = 1
     for (const state of this.#spaces) {
       // RFC 9002 §6.2.4: other spaces with data in flight send a packet too; the peer may have keys for one of them only.
       const count = state.space === this.#ptoSpace ? PROBES : 1
@@ -472,26 +477,14 @@ export class LossDetector {
     checkBooks(this.#spaces, this.#paths)
   }
 
-  #of(space: PacketSpace): SpaceRecovery {
-    return space === PacketSpace.application
-      ? this.#application
-      : space === PacketSpace.handshake
-        ? this.#handshake
-        : this.#initial
+  #kept(space: PacketSpace): SpaceRecovery {
+    const state = this.#of(space)
+    if (state === undefined) throw new Error(`Packet number space ${space} is discarded`)
+    return state
   }
-}
 
-/** What was lost, for an observer. */
-function observeLoss(observer: Observer, packet: SentPacket, trigger: LossTrigger, now: Time): void {
-  observer.packetLost?.(
-    {
-      space: packet.space,
-      packetNumber: packet.number,
-      path: packet.path?.id ?? 0,
-      frames: packet.copyFrames(),
-      isMtuProbe: packet.isMtuProbe,
-      trigger,
-    },
-    now,
-  )
+  /** `undefined` once it is discarded. */
+  #of(space: PacketSpace): SpaceRecovery | undefined {
+    return space === PacketSpace.application ? this.#application : this.#spaces.find((state) => state.space === space)
+  }
 }

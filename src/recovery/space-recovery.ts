@@ -55,7 +55,6 @@ export class SpaceRecovery {
   outstanding = 0
   /** Ack-eliciting packets owed by a PTO. */
   probes = 0
-  isDiscarded = false
   readonly #skipped: number[] = []
   /** Packets below were refused; 0: none were. */
   #refused = 0
