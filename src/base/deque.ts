@@ -63,10 +63,8 @@ export class Deque<T extends NonNullable<unknown>> {
   }
 
   #grow(): void {
-    const ring: (T | undefined)[] = []
-    for (let i = 0; i < this.#length; i++) ring.push(this.at(i))
-    const capacity = Math.max(8, 2 * this.#length)
-    while (ring.length < capacity) ring.push(undefined)
+    const ring = new Array<T | undefined>(Math.max(8, 2 * this.#length)).fill(undefined)
+    for (let i = 0; i < this.#length; i++) ring[i] = this.at(i)
     this.#ring = ring
     this.#head = 0
   }

@@ -50,8 +50,12 @@ export class RangeSet {
     if (to === this.#from) {
       this.#from = 0
       this.#to = 2
-      values[0] = start
-      values[1] = end
+      // Most sets never hold more than one range: the first has just the room that it takes.
+      if (values.length === 0) this.#values = [start, end]
+      else {
+        values[0] = start
+        values[1] = end
+      }
       return
     }
     const last = values[to - 1] ?? 0
@@ -145,6 +149,12 @@ export class RangeSet {
   copyFrom(other: RangeSet): void {
     if (other === this) return
     const length = other.#to - other.#from
+    if (this.#values.length === 0) {
+      this.#values = other.#values.slice(other.#from, other.#to)
+      this.#from = 0
+      this.#to = length
+      return
+    }
     for (let i = 0; i < length; i++) this.#values[i] = other.#values[other.#from + i] ?? 0
     this.#from = 0
     this.#to = length
