@@ -10,6 +10,19 @@ export function deriveHeaderKey(suite: CipherSuite, version: number, secret: Uin
   return hkdfExpandLabel(suite.hash, secret, versionSecrets(version).headerLabel, EMPTY, suite.keyLength)
 }
 
+/** Key and IV of a secret, arrays of the caller's. */
+export function deriveKeyAndIv(
+  suite: CipherSuite,
+  version: number,
+  secret: Uint8Array,
+): { readonly key: Uint8Array; readonly iv: Uint8Array } {
+  const { keyLabel, ivLabel } = versionSecrets(version)
+  return {
+    key: hkdfExpandLabel(suite.hash, secret, keyLabel, EMPTY, suite.keyLength),
+    iv: hkdfExpandLabel(suite.hash, secret, ivLabel, EMPTY, NONCE_LENGTH),
+  }
+}
+
 /** The protector of a secret. Key updates keep the header key of the first secret (RFC 9001 §6.1), so it is an argument. */
 export function deriveProtector(
   engine: PacketEngine,
@@ -18,9 +31,7 @@ export function deriveProtector(
   secret: Uint8Array,
   headerKey: Uint8Array,
 ): PacketProtector {
-  const { keyLabel, ivLabel } = versionSecrets(version)
-  const key = hkdfExpandLabel(suite.hash, secret, keyLabel, EMPTY, suite.keyLength)
-  const iv = hkdfExpandLabel(suite.hash, secret, ivLabel, EMPTY, NONCE_LENGTH)
+  const { key, iv } = deriveKeyAndIv(suite, version, secret)
   const protector = engine.createProtector(suite, key, iv, headerKey)
   key.fill(0)
   iv.fill(0)

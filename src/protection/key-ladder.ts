@@ -1,51 +1,72 @@
-/** The key generations of one direction, each from the secret before it (RFC 9001 §6.1), some of them made in advance. */
+/** The key generations of one direction, each from the secret before it (RFC 9001 §6.1), one of them derived in advance. */
+import { NONCE_LENGTH } from '../crypto/packet-nonce.ts'
 import type { CipherSuite, PacketEngine, PacketProtector } from '../crypto/provider.ts'
-import { deriveHeaderKey, deriveNextSecret, deriveProtector } from './derive.ts'
+import { deriveHeaderKey, deriveKeyAndIv, deriveNextSecret } from './derive.ts'
 
 /** Makes one protector after the other. */
 export class KeyLadder {
   readonly #engine: PacketEngine
   readonly #suite: CipherSuite
   readonly #version: number
-  readonly #headerKey: Uint8Array
-  /** That of the generation which is made next. */
-  #secret: Uint8Array
-  #prepared: PacketProtector | undefined = undefined
+  /**
+   * The secret that the keys are derived from next, the header key, and key and IV of the generation that {@link prepare} has
+   * derived. One array, and no protector: most connections never come to the next generation.
+   */
+  readonly #material: Uint8Array
+  readonly #secretLength: number
+  #isPrepared = false
 
   /** @param secret of the first generation; copied. */
   constructor(engine: PacketEngine, suite: CipherSuite, version: number, secret: Uint8Array) {
     this.#engine = engine
     this.#suite = suite
     this.#version = version
-    this.#secret = secret.slice()
-    this.#headerKey = deriveHeaderKey(suite, version, secret)
+    this.#secretLength = secret.length
+    this.#material = new Uint8Array(secret.length + 2 * suite.keyLength + NONCE_LENGTH)
+    this.#material.set(secret)
+    const headerKey = deriveHeaderKey(suite, version, secret)
+    this.#material.set(headerKey, secret.length)
+    headerKey.fill(0)
   }
 
-  /** Makes the next generation now, so that {@link take} has nothing to compute when a packet asks for it (RFC 9001 §6.3). */
+  /** Derives the next generation now, so that {@link take} has nothing to derive when a packet asks for it (RFC 9001 §6.3). */
   prepare(): void {
-    this.#prepared ??= this.#make()
+    if (this.#isPrepared) return
+    this.#isPrepared = true
+    const material = this.#material
+    const secret = material.subarray(0, this.#secretLength)
+    const { key, iv } = deriveKeyAndIv(this.#suite, this.#version, secret)
+    material.set(key, this.#keyAt)
+    material.set(iv, this.#keyAt + key.length)
+    const next = deriveNextSecret(this.#suite, this.#version, secret)
+    material.set(next)
+    for (const copied of [key, iv, next]) copied.fill(0)
   }
 
   /** The protector of the next generation, each once; the caller discards it. */
   take(): PacketProtector {
-    const protector = this.#prepared ?? this.#make()
-    this.#prepared = undefined
+    this.prepare()
+    this.#isPrepared = false
+    const material = this.#material
+    const { keyLength } = this.#suite
+    const ivAt = this.#keyAt + keyLength
+    const protector = this.#engine.createProtector(
+      this.#suite,
+      material.subarray(this.#keyAt, ivAt),
+      material.subarray(ivAt),
+      material.subarray(this.#secretLength, this.#keyAt),
+    )
+    material.fill(0, this.#keyAt)
     return protector
   }
 
   /** Wipes secrets and keys that were not taken. */
   discard(): void {
-    this.#prepared?.discard()
-    this.#prepared = undefined
-    this.#secret.fill(0)
-    this.#headerKey.fill(0)
+    this.#material.fill(0)
   }
 
-  #make(): PacketProtector {
-    const protector = deriveProtector(this.#engine, this.#suite, this.#version, this.#secret, this.#headerKey)
-    const next = deriveNextSecret(this.#suite, this.#version, this.#secret)
-    this.#secret.fill(0)
-    this.#secret = next
-    return protector
+  /** Where the key of the generation that was derived in advance lies, and behind it the IV. */
+  get #keyAt(): number {
+    return this.#secretLength + this.#suite.keyLength
   }
 }

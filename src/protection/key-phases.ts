@@ -4,7 +4,7 @@
  * and the read keys of the generation before stay for packets that were delayed.
  *
  * So that time does not tell which keys a packet asked for (RFC 9001 §6.3, §9.5): the read keys of the next generation are
- * always there, those of the generation after it are made by the timer that drops old keys, every packet is tried with
+ * always there, those of the generation after it are derived by the timer that drops old keys, every packet is tried with
  * exactly one key, and the choice between old and next keys is one comparison of packet numbers.
  *
  * What it does not know: whether the handshake is confirmed. The caller asks for no update before (RFC 9001 §6.1).
@@ -214,7 +214,7 @@ export class KeyPhases {
     return this.#dropAt
   }
 
-  /** Drops read keys that have been kept long enough and makes the keys of the generation after the next. */
+  /** Drops read keys that have been kept long enough and derives the keys of the generation after the next. */
   onTimeout(now: Time): void {
     if (now < this.#dropAt) return
     this.#dropAt = NEVER
