@@ -19,7 +19,13 @@ export interface ConnectionListener {
 /** ms after which a flush lets other tasks run. */
 const MAX_FLUSH_TIME = 5
 
-/** ms of lateness that is made up for by turns of the event loop; a hidden page's is not worth the heat. */
+/**
+ * The part of a timer's lateness that is made up for by turns of the event loop. Longer waits are a timer's: acknowledgements
+ * come meanwhile and let out what the pacer has earned, and it keeps what a timer is late for.
+ */
+const SPIN_SHARE = 1 / 8
+
+/** ms of lateness of which that is so; a hidden page's is not worth the heat. */
 const MAX_SPIN = 10
 
 /** Flights after which it does so where the clock stands still. */
@@ -276,8 +282,8 @@ export class Driver {
     const now = this.now()
     // One that is overdue may be lost, with the request of a Worker that set it.
     if (next >= this.#timerAt && now <= this.#timerAt) return
-    // A wait that no timer can keep, as the pacer's, is spent in turns, as long as the clock moves.
-    const wait = Math.min(this.environment.timerGranularity, MAX_SPIN) / 2
+    // A wait far too short for a timer, as the pacer's, is spent in turns, as long as the clock moves.
+    const wait = Math.min(this.environment.timerGranularity, MAX_SPIN) * SPIN_SHARE
     if (next <= now + wait && now !== this.#spunAt) {
       this.#spunAt = now
       return this.schedule()

@@ -114,13 +114,33 @@ describe('bursts', () => {
     }
   })
 
-  test('at a high rate a flight is what a granule earns, up to ten packets, so that it is worth its call', () => {
+  /** Packets of the smallest flight after the first, at a timer that is never late; no other may have two more. */
+  const flightAt = (window: number, roundTrip: number): number => {
     const pacer = new Pacer({ maxDatagramSize: 1200 })
-    const times = run(pacer, fixed(6_000_000), rttOf(50), 20)
+    const times = run(pacer, fixed(window), rttOf(roundTrip), 20)
     const flights = new Map<number, number>()
     for (const time of times) flights.set(time, (flights.get(time) ?? 0) + 1)
-    for (const [time, size] of flights) if (time > 0) expect(size).toBeGreaterThanOrEqual(10)
-    expect([...flights.values()].slice(1).every((size) => size <= 11)).toBe(true)
+    const sizes = [...flights.values()].slice(1)
+    const least = Math.min(...sizes)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(least + 1)
+    return least
+  }
+
+  test('at a high rate a flight is ten packets, so that it is worth its call', () => {
+    // A granule earns 12,500 bytes.
+    expect(flightAt(500_000, 50)).toBe(10)
+  })
+
+  test('at a higher one it is what half a granule earns, up to the 64 KB that one call takes', () => {
+    // A granule earns 62,500 bytes, and 1,250,000.
+    expect(flightAt(2_500_000, 50)).toBe(26)
+    expect(flightAt(50_000_000, 50)).toBe(54)
+  })
+
+  test('no flight waits for more than a quarter of a round trip earns, unless that is less than ten packets', () => {
+    // A round trip earns 75,000 bytes.
+    expect(flightAt(60_000, 0.5)).toBe(15)
+    expect(flightAt(12_000, 0.1)).toBe(10)
   })
 
   test('what acknowledgements free in a full window leaves in pairs, past slow start and within a round trip', () => {

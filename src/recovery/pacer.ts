@@ -6,8 +6,15 @@ import { type Duration, NEVER, type Time } from '../base/time.ts'
 import { type CongestionController, defaultInitialWindow } from './congestion/controller.ts'
 import type { RttEstimator } from './rtt.ts'
 
-/** Packets that leave at once after the pacer has waited, if the rate earns as many. */
+/** Packets that leave at once after the pacer has waited, if a granule earns as many. */
 const BURST_PACKETS = 10
+
+/** Bytes that do so instead at a high rate: one call of the engine, and one of a kernel that cuts datagrams (UDP GSO). */
+const BURST_BYTES = 65_536
+
+/** The parts of a granule and of a round trip in which they must be earned: a window leaves in no fewer bursts. */
+const GRANULE_SHARE = 1 / 2
+const ROUND_TRIP_SHARE = 1 / 4
 
 /** Packets that may leave at once where acknowledgements have opened a full window. */
 const CLOCKED_PACKETS = 2
@@ -143,8 +150,9 @@ export class Pacer {
   #needed(bytes: number): number {
     const burst = this.#isClocked ? this.#clockedBurst() : this.#burst
     if (!this.#isDry) return Math.min(bytes, burst)
-    const quantum = Math.min(this.#rate * this.#granularity, BURST_PACKETS * this.#maxDatagramSize)
-    return Math.min(Math.max(bytes, quantum), burst)
+    const time = Math.min(this.#granularity * GRANULE_SHARE, this.#roundTrip * ROUND_TRIP_SHARE)
+    const run = Math.max(BURST_PACKETS * this.#maxDatagramSize, Math.min(BURST_BYTES, this.#rate * time))
+    return Math.min(Math.max(bytes, Math.min(this.#rate * this.#granularity, run)), burst)
   }
 
   /**
