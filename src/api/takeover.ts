@@ -18,6 +18,8 @@ export interface TakenConnection {
   now(): Time
   /** Lets the connection send what the layer has for it; due after each call that may have left something. */
   wake(): void
+  /** Calls `listener` after each time that all that can be sent was given to the transport, until it returns `false`. */
+  listenForFlushes(listener: () => boolean): void
 }
 
 /** A protocol on a connection. */
@@ -76,6 +78,7 @@ export class Takeover {
       environment: driver.environment,
       now: () => driver.now(),
       wake: () => driver.wake(connection),
+      listenForFlushes: (listener) => driver.listenForFlushes(listener),
     })
   }
 }

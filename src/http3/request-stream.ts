@@ -136,6 +136,11 @@ export class RequestStream {
     return this.#sendPhase !== 'end' && this.#send.isWritable
   }
 
+  /** Whether all that we have to say was sent, once at least, with its end; or was given up. */
+  get isSent(): boolean {
+    return this.#send.state !== 'ready' && this.#send.state !== 'send'
+  }
+
   /**
    * Sends a section: the header of a request; interim responses and the header of the final one; or, behind the content, the
    * trailers, which end the message.

@@ -274,6 +274,12 @@ export class SessionMachine implements CapsuleSink {
     if (this.end === undefined) this.streams?.onAvailable(direction)
   }
 
+  /** Whether what the end of the session has to say has been sent, once at least, or never will be. */
+  get isEndSent(): boolean {
+    if (this.end === undefined) return false
+    return this.isSettled || this.connect?.stream.isSent !== false
+  }
+
   /** Fewer datagrams wait to be sent than may. */
   get hasDatagramRoom(): boolean {
     return this.datagrams.hasRoom && this.host.http3.connection.datagrams.hasRoom

@@ -105,6 +105,11 @@ export class Session {
     return this.#machine.end
   }
 
+  /** Whether what its end has to say has been sent, once at least, or never will be; `false` while it is not over. */
+  get isEndSent(): boolean {
+    return this.#machine.isEndSent
+  }
+
   /** Whether the CONNECT stream is over on both sides. */
   get isSettled(): boolean {
     return this.#machine.isSettled

@@ -127,6 +127,18 @@ export class WebTransportLink implements ProtocolLayer, SessionLink {
     core.attach(session, this)
   }
 
+  /** Calls `task` when what the end of `session` has to say was given to the transport, or nothing more can be. */
+  afterEnd(session: Session, task: () => void): void {
+    if (this.#taken === undefined || this.#error !== undefined) return task()
+    this.#taken.listenForFlushes(() => {
+      // The end of the whole connection, which was begun before, went with this flush.
+      if (!session.isEndSent && this.#error === undefined && this.quic.state !== 'closed') return true
+      task()
+      return false
+    })
+    this.wake()
+  }
+
   /** Server: no more sessions are taken, and those that there are hear that they should end (GOAWAY). */
   goAway(): void {
     this.#http3?.goAway('final')

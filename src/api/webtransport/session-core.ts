@@ -35,6 +35,8 @@ export interface SessionLink {
   readonly isReliable: boolean
   now(): number
   wake(): void
+  /** Calls `task` when what the end of `session` has to say has left, or cannot leave. */
+  afterEnd(session: Session, task: () => void): void
   /** Numbers of this moment; after the end of the last one. */
   stats(): Promise<QuicConnectionStats>
 }
@@ -180,13 +182,21 @@ export class SessionCore {
     const link = this.#link
     if (this.#state === 'connecting') {
       session?.close(0, '', link?.now() ?? 0)
-      this.#fail(sessionError('The session was closed before it was established'))
+      const error = sessionError('The session was closed before it was established')
+      this.#cleanUp(error, undefined, (settle) => this.#afterEnd(settle))
       this.#abandon()
     } else {
       session?.close(closeCode, reason, link?.now() ?? 0)
-      this.#cleanUp(new DOMException('The session was closed', 'AbortError'), { closeCode, reason })
+      const error = new DOMException('The session was closed', 'AbortError')
+      this.#cleanUp(error, { closeCode, reason }, (settle) => this.#afterEnd(settle))
     }
     link?.wake()
+  }
+
+  /** Whoever ends the process with `closed` has had its last word sent. */
+  #afterEnd(task: () => void): void {
+    if (this.#session === undefined || this.#link === undefined) task()
+    else this.#link.afterEnd(this.#session, task)
   }
 
   // ── Told by the stack ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -293,16 +303,23 @@ export class SessionCore {
     this.#cleanUp(error, undefined)
   }
 
-  /** W3C's "cleanup": everything that waits hears of the end. */
-  #cleanUp(error: DOMException, closeInfo: WebTransportCloseInfo | undefined): void {
+  /**
+   * W3C's "cleanup": everything that waits hears of the end.
+   * @param later when `closed` may settle: W3C terminates the session in parallel, and does not say which of the two is first.
+   */
+  #cleanUp(
+    error: DOMException,
+    closeInfo: WebTransportCloseInfo | undefined,
+    later: (settle: () => void) => void = (settle) => settle(),
+  ): void {
     this.#state = closeInfo === undefined ? 'failed' : 'closed'
     this.#opened.reject(error)
     this.streams.end(error, closeInfo !== undefined)
     if (closeInfo === undefined) {
-      this.#closed.reject(error)
+      later(() => this.#closed.reject(error))
       this.#ready.reject(error)
     } else {
-      this.#closed.resolve(closeInfo)
+      later(() => this.#closed.resolve(closeInfo))
     }
     this.#datagrams.end(error, closeInfo !== undefined)
   }

@@ -30,7 +30,10 @@ export class WebTransportSession {
     return this.#core.ready
   }
 
-  /** Fulfils when either end has closed the session, with what it said; rejects with a `WebTransportError` on any other end. */
+  /**
+   * Fulfils when either end has closed the session, with what it said; rejects with a `WebTransportError` on any other end. After a
+   * {@link close} of our own it waits until that was sent, five seconds at most, so that the process may end with it.
+   */
   get closed(): Promise<WebTransportCloseInfo> {
     return this.#core.closed
   }
