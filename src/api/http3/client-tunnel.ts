@@ -97,7 +97,7 @@ export class ClientTunnel implements Exchange {
       return this.#fail(new Http3ConnectError(status, headersOf(fields)))
     }
     this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#tunnel = new Http3Tunnel(this.#stream, this.#session)
+    this.#tunnel = new Http3Tunnel(this.#stream, this.#session, false)
     this.#answer.resolve(this.#tunnel)
   }
 

@@ -53,14 +53,15 @@ export class ConnectRequest {
   }
 
   /**
-   * Answers with 200 and makes a tunnel of the stream.
+   * Answers with 200 and makes a tunnel of the stream. That of a plain CONNECT leads to a TCP connection: where its `readable` is
+   * cancelled or its `writable` aborted with a reason, as pipes do when that connection fails, it is reset with H3_CONNECT_ERROR.
    * @throws InvalidStateError where it was answered before, or the client has gone
    */
   accept(answer: ConnectAnswer = {}): Http3Tunnel {
     const fields = responseFields(200, fieldsOf(new Headers(answer.headers)))
     this.#decide()
     this.#stream.sendFields(fields)
-    const tunnel = new Http3Tunnel(this.#stream, this.#session)
+    const tunnel = new Http3Tunnel(this.#stream, this.#session, this.protocol === undefined)
     this.#onDecided(tunnel)
     this.#session.touch()
     return tunnel

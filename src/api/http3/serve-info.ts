@@ -1,5 +1,6 @@
 /** What a handler can know and do beside the request: the second argument of the handlers of `serve`. */
 
+import { Http3ErrorCode } from '../../http3/error.ts'
 import type { Field } from '../../http3/field.ts'
 import { responseFields, trailerFields } from '../../http3/message.ts'
 import type { RequestStream } from '../../http3/request-stream.ts'
@@ -7,6 +8,7 @@ import type { StreamPriority } from '../../streams/scheduler.ts'
 import { StreamClosedError } from '../../streams/stream-error.ts'
 import type { PathAddress } from '../../transport.ts'
 import type { QuicConnection } from '../connection.ts'
+import { errorCode } from '../errors.ts'
 import { AwaitedTrailers } from './awaited-trailers.ts'
 import { fieldsOf, type HeadersLike } from './headers.ts'
 
@@ -14,6 +16,7 @@ import { fieldsOf, type HeadersLike } from './headers.ts'
 export interface ServeInfoHost {
   readonly connection: QuicConnection
   touch(): void
+  abort(code: bigint): void
   waitUntil(task: Promise<unknown>): void
 }
 
@@ -97,6 +100,16 @@ export class ServeInfo {
   /** Trailers to be sent behind the content of the response; a function is called when the content was sent. The last call counts. */
   sendTrailers(trailers: TrailersSource): void {
     this.#ownTrailers = typeof trailers === 'function' ? trailers : new Headers(trailers)
+  }
+
+  /**
+   * Gives the request up with an error code of HTTP/3, whatever was sent of its response: `H3_VERSION_FALLBACK` asks the client to
+   * try again over HTTP/1.1; default `H3_REQUEST_CANCELLED`. What the handler still returns is dropped, and nothing happens once
+   * the response is complete. A status says more where it can (RFC 9114 §4.1.1).
+   * @throws TypeError, RangeError for what is no error code
+   */
+  abort(code: bigint | number = Http3ErrorCode.H3_REQUEST_CANCELLED): void {
+    this.#host.abort(errorCode(code))
   }
 
   /** The server's graceful close waits for `task` too. Its failure is told to `onError`. */

@@ -57,6 +57,7 @@ export class ServerExchange implements Exchange {
     this.#info = new ServeInfo(stream, {
       connection: session.connection,
       touch: () => session.touch(),
+      abort: (code) => this.#onAborted(code),
       waitUntil: (task) => host.waitUntil(task.catch((error: unknown) => this.#report(error))),
     })
   }
@@ -258,6 +259,16 @@ export class ServerExchange implements Exchange {
     this.#session.touch()
   }
 
+  /** The handler gives the request up. */
+  #onAborted(code: bigint): void {
+    if (this.#isAnswered || this.#abort.signal.aborted) return
+    const error = messageError('local', code, 'The handler gave the request up')
+    this.#info.mayInform = false
+    this.#abort.abort(error)
+    this.#giveUp(code)
+    this.#onGone(error)
+  }
+
   /** The request is not complete, and never will be: nor is the response. */
   #onFailed(error: unknown): void {
     this.#reader?.onError(error)
@@ -291,7 +302,8 @@ export class ServerExchange implements Exchange {
   async #decide(request: ConnectRequest, connect: NonNullable<ServeOptions['connect']>): Promise<void> {
     try {
       await connect(request, this.#info)
-      if (!request.isDecided) throw new TypeError('The handler of CONNECT has neither accepted nor rejected')
+      if (!request.isDecided && !this.#abort.signal.aborted)
+        throw new TypeError('The handler of CONNECT has neither accepted nor rejected')
     } catch (error) {
       if (this.#tunnel === undefined) return this.#fail(error, request)
       await this.#report(error, request)

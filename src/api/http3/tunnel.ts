@@ -27,6 +27,8 @@ export class Http3Tunnel implements Exchange {
   /** The stream of the core, for layers that frame it themselves. @internal */
   readonly stream: RequestStream
   readonly #session: ExchangeSession
+  /** What a failure of what the tunnel leads to is told with. */
+  readonly #faultCode: bigint
   readonly #reader: ContentReader
   readonly #closed = deferred<void>()
   #writing: WritableStreamDefaultController | undefined
@@ -35,14 +37,20 @@ export class Http3Tunnel implements Exchange {
   #isReadOver = false
   #isWriteOver = false
 
-  /** @internal */
-  constructor(stream: RequestStream, session: ExchangeSession) {
+  /**
+   * @param leadsToTcp a proxy's end of a plain CONNECT: what it cannot read from or write to is a TCP connection that has failed.
+   * @internal
+   */
+  constructor(stream: RequestStream, session: ExchangeSession, leadsToTcp: boolean) {
     this.stream = stream
     this.#session = session
+    // RFC 9114 §4.4; RFC 9220 §3 for extended CONNECT.
+    this.#faultCode = leadsToTcp ? Http3ErrorCode.H3_CONNECT_ERROR : Http3ErrorCode.H3_REQUEST_CANCELLED
     this.#reader = new ContentReader(stream, {
       touch: () => session.touch(),
       onEnd: () => this.#onReadOver(),
-      onCancel: () => {
+      onCancel: (reason) => {
+        if (this.#isFault(reason)) return this.abort(this.#faultCode)
         stream.stop(Http3ErrorCode.H3_REQUEST_CANCELLED)
         this.#onReadOver()
         session.touch()
@@ -90,7 +98,7 @@ export class Http3Tunnel implements Exchange {
         return this.#onStopped(messageError('remote', fact.code, 'The other end takes no more'))
       case 'failed':
         // RFC 9114 §4.4: both directions go.
-        this.stream.abort(Http3ErrorCode.H3_CONNECT_ERROR)
+        this.stream.abort(this.#faultCode)
         return this.#cut(messageError(fact.side, fact.code, fact.reason))
       case 'ended':
         return this.#onOver()
@@ -120,7 +128,14 @@ export class Http3Tunnel implements Exchange {
     this.#onWriteOver()
   }
 
+  /** Whether a proxy's TCP connection has failed, which ends both directions. Who wants no more gives no reason, or an AbortError. */
+  #isFault(reason: unknown): boolean {
+    const isWish = reason === undefined || (reason as { readonly name?: unknown } | null)?.name === 'AbortError'
+    return !isWish && this.#faultCode === Http3ErrorCode.H3_CONNECT_ERROR
+  }
+
   #onAbort(reason: unknown): void {
+    if (this.#isFault(reason)) return this.abort(this.#faultCode)
     this.#error ??= reason ?? new DOMException('The writable was aborted', 'AbortError')
     this.#room?.resolve()
     try {
