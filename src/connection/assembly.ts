@@ -107,7 +107,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     loss,
     ackFrequency: new AckFrequency(loss, config.ackFrequency),
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),
-    localIds: createLocalIds(init, (id) => paths.onLocalIdRetired(id.bytes, events.now)),
+    localIds: createLocalIds(init, (id) => paths.onLocalIdRetired(id.key, events.now)),
     datagrams: createDatagrams(init, events, paths, peerIds),
     peerIds,
     paths,

@@ -206,7 +206,7 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
       type: FrameType.newConnectionId,
       sequenceNumber: this.#nextSequence,
       retirePriorTo: this.#retirePriorTo,
-      connectionId: id.bytes,
+      connectionId: id.toBytes(),
       statelessResetToken: this.#host.resetToken(id),
     }
     this.#issued.push({ sequence: this.#nextSequence, id, frame, state: 'queued' })

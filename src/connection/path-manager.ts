@@ -5,7 +5,6 @@
  * The last validated path is never forgotten before another one is validated, so there always is one to go back to
  * (§9.3.2).
  */
-import { equalBytes } from '../base/bytes.ts'
 import { type Duration, NEVER, type Time } from '../base/time.ts'
 import { INITIAL_RTT } from '../recovery/rtt.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
@@ -290,11 +289,11 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#checkStranded()
   }
 
-  /** The peer has retired an id of ours, and with it the path that it used it on: what it never moved to is let go. */
-  onLocalIdRetired(id: Uint8Array, now: Time): void {
+  /** The peer has retired the id of ours with this `key`, and with it the path that it used it on: what it never moved to is let go. */
+  onLocalIdRetired(key: string, now: Time): void {
     for (const path of [...this.#paths]) {
       if (path === this.#active || path === this.#lastValidated || path.wasActive) continue
-      if (this.#options.role === 'server' && equalBytes(path.localId, id)) this.#remove(path, now)
+      if (this.#options.role === 'server' && path.localId === key) this.#remove(path, now)
     }
   }
 
@@ -345,7 +344,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     if (this.#paths.length > MAX_PATHS) this.#evict(path, now)
     // RFC 9000 §9.5: an id that no other path had. Without one the id in use goes on, but only where the peer's address has
     // changed without its doing, as it has not if it uses another id itself.
-    const isSameId = active.localId.length === 0 || equalBytes(path.localId, active.localId)
+    const isSameId = active.localId === '' || path.localId === active.localId
     const isUnintended = follows && path.carrier === active.carrier && isSameId
     if (isUnintended && !peerIds.hasSpare) peerIds.share(active.id, path.id)
     else peerIds.takeSpare(path.id)

@@ -2,7 +2,7 @@
  * One path of a connection: a local carrier and a remote address, with what is known of the way between them. It counts
  * bytes against amplification (RFC 9000 §8) and keeps the responses that it owes; which path is used is decided elsewhere.
  */
-import { EMPTY } from '../base/bytes.ts'
+import { toLatin1 } from '../base/bytes.ts'
 import type { RandomSource } from '../base/random.ts'
 import type { Time } from '../base/time.ts'
 import type { MtuDiscovery } from '../recovery/mtu-discovery.ts'
@@ -84,8 +84,8 @@ export class Path {
   isDead = false
   /** Bytes: what the carrier took when it was last looked at. */
   carrierLimit: number
-  /** The id of ours that the peer addressed its last 1-RTT packet on this path to. */
-  localId: Uint8Array = EMPTY
+  /** The `key` of the id of ours that the peer addressed its last 1-RTT packet on this path to. */
+  localId = ''
   readonly #createParts: () => PathParts
   #parts: PathParts | undefined
   #destination: ConnectionId | undefined
@@ -184,8 +184,8 @@ export class Path {
   onDestination(bytes: Uint8Array, start: number, length: number): void {
     const known = this.localId
     let same = known.length === length ? 0 : -1
-    while (same >= 0 && same < length && known[same] === bytes[start + same]) same += 1
-    if (same < length) this.localId = bytes.slice(start, start + length)
+    while (same >= 0 && same < length && known.charCodeAt(same) === bytes[start + same]) same += 1
+    if (same < length) this.localId = toLatin1(bytes, start, start + length)
   }
 
   /** Whether a challenge or a response is to be sent on it. */

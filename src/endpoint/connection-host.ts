@@ -32,7 +32,7 @@ export class HostOfConnection<E extends object> implements ConnectionHost {
   }
 
   resetToken(id: ConnectionId): Uint8Array {
-    return this.#shared.resets.tokenOf(id.bytes)
+    return this.#shared.resets.tokenOf(id.toBytes())
   }
 
   register(id: ConnectionId): boolean {
