@@ -154,9 +154,10 @@ export class Establishment implements HandshakeListener {
         this.#observeVersions(versions, versionInformation.available, context.version)
     }
     if (this.#early !== undefined && this.#isEarlyDataAccepted) checkAccepted(this.#early.parameters, parameters)
-    // The ids are equal to those that were seen, so that one copy of each is enough.
+    // The ids are equal to those that were seen, so that one copy of each is enough. The versions have been judged.
     context.peerParameters = {
       ...parameters,
+      versionInformation: undefined,
       initialSourceConnectionId: peerSource,
       originalDestinationConnectionId: negotiation?.originalDestination,
     }

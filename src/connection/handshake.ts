@@ -239,6 +239,7 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     const space = this.#spaces.get(which)
     if (space === undefined) return
     this.#spaces.discard(space)
+    if (which === PacketSpace.initial) this.#destination = EMPTY
     this.#loss.discardSpace(which, now)
     this.#context.observer?.keysDiscarded?.(space.level, now)
   }

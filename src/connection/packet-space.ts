@@ -138,7 +138,7 @@ export class PacketSpaces {
     which.discard()
     if (which === this.#initial) this.#initial = undefined
     else if (which === this.#handshake) this.#handshake = undefined
-    this.#all = this.#all.filter((space) => space !== which)
+    this.#all = this.#all.filter((space) => space !== which).slice()
   }
 
   /** The 1-RTT keys, made at the first call. */

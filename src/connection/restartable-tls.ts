@@ -7,19 +7,21 @@ import type { TlsEvent, TlsLevel, TlsSession } from '../tls/session.ts'
 /** One session after the other. */
 export class RestartableTls implements TlsSession {
   onProgress: () => void = () => {}
-  readonly #create: () => TlsSession
+  /** Gone when the handshake is complete, with all that only the making of a session needs. */
+  #create: (() => TlsSession) | undefined
   #session: TlsSession
 
   /** @param create makes a session. */
   constructor(create: () => TlsSession) {
     this.#create = create
-    this.#session = this.#begin()
+    this.#session = this.#begin(create)
   }
 
-  /** Drops the session, and begins another; rings {@link onProgress}. What `create` throws leaves through here. */
+  /** Drops the session unless it is complete, and begins another; rings {@link onProgress}. What `create` throws leaves through here. */
   restart(): void {
+    if (this.#create === undefined) return
     this.#session.discard()
-    this.#session = this.#begin()
+    this.#session = this.#begin(this.#create)
     this.onProgress()
   }
 
@@ -28,7 +30,9 @@ export class RestartableTls implements TlsSession {
   }
 
   poll(): TlsEvent | undefined {
-    return this.#session.poll()
+    const event = this.#session.poll()
+    if (event?.type === 'complete') this.#create = undefined
+    return event
   }
 
   exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
@@ -39,8 +43,8 @@ export class RestartableTls implements TlsSession {
     this.#session.discard()
   }
 
-  #begin(): TlsSession {
-    const session = this.#create()
+  #begin(create: () => TlsSession): TlsSession {
+    const session = create()
     // Not assigned as it is written: V8 puts a function that is into old space at once, where it keeps the dead connection alive.
     const onProgress = (): void => {
       if (session === this.#session) this.onProgress()

@@ -233,7 +233,7 @@ export class LossDetector {
     const state = this.#of(space)
     if (state === undefined) return
     state.forgetAll(undefined)
-    this.#spaces = this.#spaces.filter((other) => other !== state)
+    this.#spaces = this.#spaces.filter((other) => other !== state).slice()
     this.#ptoCount = 0
     this.#lastEvent = now
   }

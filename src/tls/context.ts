@@ -13,7 +13,7 @@ import { Transcript } from './transcript.ts'
 export class HandshakeContext {
   transcript: Transcript = new Transcript()
   readonly #keyLog: ((line: string) => void) | undefined
-  readonly #secrets = new Set<Uint8Array>()
+  #secrets: Uint8Array[] = []
   #schedule: KeySchedule | undefined
   #staged: TlsEvent[] = []
   #exporter: { readonly suite: CipherSuite; readonly secret: Uint8Array } | undefined
@@ -48,20 +48,20 @@ export class HandshakeContext {
 
   /** Counts a secret among those to be wiped at the end. Returns it. */
   keep(secret: Uint8Array): Uint8Array {
-    this.#secrets.add(secret)
+    this.#secrets.push(secret)
     return secret
   }
 
   /** Wipes a secret that has done its duty. */
   wipe(secret: Uint8Array): void {
     secret.fill(0)
-    this.#secrets.delete(secret)
+    this.#secrets = this.#secrets.filter((kept) => kept !== secret)
   }
 
   /** Wipes every secret alive and drops the events that were not taken (RFC 8446 §6: failed connections forget). */
   wipeAll(): void {
     for (const secret of this.#secrets) secret.fill(0)
-    this.#secrets.clear()
+    this.#secrets = []
     this.#schedule?.discard()
     this.#exporter = undefined
     for (const event of this.takeEvents()) wipeEvent(event)
@@ -82,6 +82,8 @@ export class HandshakeContext {
     this.transcript = new Transcript()
     this.#schedule?.discard()
     this.#schedule = undefined
+    // A copy has no room to spare.
+    this.#secrets = this.#secrets.slice()
   }
 
   /** See `TlsSession.exportKeyingMaterial`. */

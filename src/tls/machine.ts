@@ -47,7 +47,10 @@ export class HandshakeMachine implements TlsSession {
   }
 
   poll(): TlsEvent | undefined {
-    return this.#events.shift()
+    const event = this.#events.shift()
+    // Hours may pass until there is another one: the queue gives its memory back.
+    if (event === undefined) this.#events.clear()
+    return event
   }
 
   exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
