@@ -17,7 +17,7 @@ import type { LocalIds } from './local-ids.ts'
 import type { Negotiation } from './negotiation.ts'
 import { PacketSpaces } from './packet-space.ts'
 import {
-  ackTracker,
+  ackTrackers,
   createDatagrams,
   createLocalIds,
   createNegotiation,
@@ -71,7 +71,8 @@ export interface PartsListener {
 
 /** Makes the parts of the connection that `init` describes. */
 export function createParts(init: ConnectionInit, listener: PartsListener): ConnectionParts {
-  const { config, role, now, observer, random } = init
+  // No closure here names `init`: it would be kept as long as any of them, with all that only a handshake needs.
+  const { config, host, role, now, observer, random } = init
   const context: ConnectionContext = {
     role,
     version: init.version,
@@ -96,14 +97,14 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
     initial: init.peerId,
     limit: config.activeConnectionIdLimit,
     path: 0,
-    tokenAdded: (token, path) => init.host.resetTokenAdded(token, paths.addressOf(path)),
-    tokenRemoved: (token, path) => init.host.resetTokenRemoved(token, paths.addressOf(path)),
+    tokenAdded: (token, path) => host.resetTokenAdded(token, paths.addressOf(path)),
+    tokenRemoved: (token, path) => host.resetTokenRemoved(token, paths.addressOf(path)),
   })
   const paths = new PathManager(new PathHost(init, context, loss, peerIds, listener))
   const pto = (): Duration => paths.active.recovery.rtt.ptoPeriod(loss.maxAckDelay, GRANULARITY)
   return {
     context,
-    spaces: new PacketSpaces(init.version, (space) => ackTracker(space, init), init.pages),
+    spaces: new PacketSpaces(init.version, ackTrackers(init), init.pages),
     loss,
     ackFrequency: new AckFrequency(loss, config.ackFrequency),
     streams: createStreams(init, events, () => paths.active.recovery.rtt.smoothed),

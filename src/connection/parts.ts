@@ -32,12 +32,14 @@ import { ownVersionInformation } from './version-agreement.ts'
 /** ms; loss timers are no finer than this (RFC 9002 §6.1.2). */
 export const GRANULARITY: Duration = 1
 
-/** The acknowledgement state of one space. */
-export function ackTracker(space: PacketSpace, init: ConnectionInit): AckTracker {
+/** Makes the acknowledgement state of a space. */
+export function ackTrackers(init: ConnectionInit): (space: PacketSpace) => AckTracker {
   const { ackDelayExponent, maxAckDelay } = init.config
-  const tracker = new AckTracker({ space, maxAckDelay, ackDelayExponent, minAckDelay: minAckDelay(init) })
-  tracker.timerGranularity = init.timerGranularity
-  return tracker
+  return (space) => {
+    const tracker = new AckTracker({ space, maxAckDelay, ackDelayExponent, minAckDelay: minAckDelay(init) })
+    tracker.timerGranularity = init.timerGranularity
+    return tracker
+  }
 }
 
 /** What we offer of draft-ietf-quic-ack-frequency §3: no timer is finer than its host's; `undefined`: nothing. */
@@ -104,12 +106,10 @@ function ownParameters(init: ConnectionInit, context: ConnectionContext): Uint8A
 export function createPathParts(
   id: PathId,
   carrier: Carrier,
-  init: ConnectionInit,
-  context: Pick<ConnectionContext, 'pathSettings' | 'peerParameters'>,
+  context: Pick<ConnectionContext, 'config' | 'observer' | 'pathSettings' | 'peerParameters' | 'random'>,
   onMtu: (mtu: number, recovery: PathRecovery) => void,
 ): PathParts {
-  const { config } = init
-  const { pathSettings, peerParameters } = context
+  const { config, observer, pathSettings, peerParameters, random } = context
   const { congestionControlled, ordered, reliable } = carrier.properties
   const peerMaxUdpPayload = peerParameters?.maxUdpPayloadSize
   const recovery = new PathRecovery({
@@ -126,8 +126,8 @@ export function createPathParts(
     pacing: pathSettings.pacing && !congestionControlled,
     granularity: pathSettings.timerGranularity,
     ecn: carrier.properties.ecn,
-    onEcnState: (old, state, now) => init.observer?.ecnStateUpdated?.(id, old, state, now),
-    random: init.random,
+    onEcnState: (old, state, now) => observer?.ecnStateUpdated?.(id, old, state, now),
+    random,
   })
   return {
     recovery,

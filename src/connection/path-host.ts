@@ -19,7 +19,10 @@ import type { PeerIds } from './peer-ids.ts'
 /** The surroundings of the paths of one connection. */
 export class PathHost implements PathManagerOptions {
   readonly peerIds: PeerIds
-  readonly #init: ConnectionInit
+  readonly carrier: Carrier
+  readonly remoteAddress: PathAddress
+  readonly addressValidated: boolean
+  readonly #host: ConnectionInit['host']
   readonly #context: ConnectionContext
   readonly #loss: LossDetector
   readonly #listener: PartsListener
@@ -31,7 +34,11 @@ export class PathHost implements PathManagerOptions {
     peerIds: PeerIds,
     listener: PartsListener,
   ) {
-    this.#init = init
+    // Not `init` itself, which leads to all that a handshake needs.
+    this.carrier = init.carrier
+    this.remoteAddress = init.remoteAddress
+    this.addressValidated = init.addressValidated
+    this.#host = init.host
     this.#context = context
     this.#loss = loss
     this.#listener = listener
@@ -39,37 +46,23 @@ export class PathHost implements PathManagerOptions {
   }
 
   get role(): Role {
-    return this.#init.role
-  }
-
-  get carrier(): Carrier {
-    return this.#init.carrier
-  }
-
-  get remoteAddress(): PathAddress {
-    return this.#init.remoteAddress
-  }
-
-  get addressValidated(): boolean {
-    return this.#init.addressValidated
+    return this.#context.role
   }
 
   get spinBit(): boolean {
-    return this.#init.config.spinBit
+    return this.#context.config.spinBit
   }
 
   get random(): RandomSource {
-    return this.#init.random
+    return this.#context.random
   }
 
   get usesPreferredAddress(): boolean {
-    return this.#init.config.preferredAddressPolicy === 'use'
+    return this.#context.config.preferredAddressPolicy === 'use'
   }
 
   createParts(id: PathId, carrier: Carrier): PathParts {
-    return createPathParts(id, carrier, this.#init, this.#context, (mtu, recovery) =>
-      this.#listener.onMtu(mtu, recovery),
-    )
+    return createPathParts(id, carrier, this.#context, (mtu, recovery) => this.#listener.onMtu(mtu, recovery))
   }
 
   datagramSize(carrier: Carrier): number | undefined {
@@ -85,15 +78,15 @@ export class PathHost implements PathManagerOptions {
   }
 
   isFull(carrier: Carrier): boolean {
-    return this.#init.host.isFull?.(carrier) ?? false
+    return this.#host.isFull?.(carrier) ?? false
   }
 
   claim(carrier: Carrier, remoteAddress: PathAddress): boolean {
-    return this.#init.host.claim?.(carrier, remoteAddress) ?? true
+    return this.#host.claim?.(carrier, remoteAddress) ?? true
   }
 
   unclaim(carrier: Carrier, remoteAddress: PathAddress): void {
-    this.#init.host.unclaim?.(carrier, remoteAddress)
+    this.#host.unclaim?.(carrier, remoteAddress)
   }
 
   onRecoveryDropped(recovery: PathRecovery, now: Time): void {

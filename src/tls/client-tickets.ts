@@ -14,7 +14,8 @@ const MAX_KEY_LIFETIME = 604_800_000
 
 /** Reads the tickets of one connection. */
 export class TicketReader {
-  readonly #config: TlsClientConfig
+  /** Of the config, as long as tickets are wanted; the rest of it is the handshake's. */
+  readonly #terms: Pick<TlsClientConfig, 'serverName' | 'trust' | 'wallClock'> | undefined
   readonly #context: HandshakeContext
   readonly #suite: CipherSuite
   readonly #alpn: string
@@ -27,7 +28,10 @@ export class TicketReader {
   /** Of `flight` only what tickets ask for is kept. @param resumptionSecret stays the context's. */
   constructor(flight: ClientFlight, resumptionSecret: Uint8Array) {
     const { alpn, chain, config, context, psk, suite } = flight
-    this.#config = config
+    // What rests on an external key needs no ticket: the key is there the next time as well.
+    const isWanted = config.acceptsTickets === true && psk?.kind !== 'external'
+    const { serverName, trust, wallClock } = config
+    this.#terms = isWanted ? { serverName, trust, wallClock } : undefined
     this.#context = context
     this.#suite = suite
     this.#alpn = alpn
@@ -44,11 +48,10 @@ export class TicketReader {
    */
   receive(body: Uint8Array): void {
     const message = decodeNewSessionTicket(body)
-    const config = this.#config
+    const terms = this.#terms
     const suite = this.#suite
-    // What rests on an external key needs no ticket: the key is there the next time as well.
-    if (config.acceptsTickets !== true || this.#psk?.kind === 'external' || message.lifetime === 0) return
-    const receivedAt = config.wallClock()
+    if (terms === undefined || message.lifetime === 0) return
+    const receivedAt = terms.wallClock()
     const { authenticatedAt, certificateEnd } = this.#authentication()
     const session: Resumption = {
       ticket: message.ticket.slice(),
@@ -56,8 +59,8 @@ export class TicketReader {
       suite: suite.id,
       hash: suite.hash,
       alpn: this.#alpn,
-      serverName: config.serverName,
-      trust: config.trust ?? '',
+      serverName: terms.serverName,
+      trust: terms.trust ?? '',
       receivedAt,
       expiresAt: Math.min(receivedAt + message.lifetime * 1000, authenticatedAt + MAX_KEY_LIFETIME),
       authenticatedAt,

@@ -18,8 +18,8 @@ export interface TlsConfig {
   /** Cipher suites, best first. */
   readonly suites: readonly CipherSuite[]
   readonly random: RandomSource
-  /** Unix milliseconds: the moment at which certificates must be valid. */
-  wallClock(): number
+  /** Unix milliseconds: the moment at which certificates must be valid. Called without the config, too. */
+  readonly wallClock: () => number
   /** Application protocols, best first; at least one, each of 1 to 255 bytes of UTF-8 (RFC 9001 §8.1). */
   readonly alpn: readonly string[]
   /** Takes a line of the NSS key log, without its end. Whoever has the lines can read the connection. */
