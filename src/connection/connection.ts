@@ -15,7 +15,7 @@ import type { Role } from '../wire/stream-id.ts'
 import type { TransportError } from '../wire/transport-error.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { type ConnectionParts, createParts } from './assembly.ts'
-import { Dispatcher, type ReceivedPacket } from './dispatch.ts'
+import { Dispatcher } from './dispatch.ts'
 import { Establishment } from './establishment.ts'
 import type { CloseReason, ConnectionEvent } from './events.ts'
 import type { Handshake, HandshakeComplete } from './handshake.ts'
@@ -26,6 +26,7 @@ import type { PathRequest } from './migration.ts'
 import { observeKeyUpdate, observeStart } from './observation.ts'
 import { MIN_DATAGRAM_SIZE } from './path.ts'
 import type { PathManager } from './path-manager.ts'
+import type { ReceivedPacket } from './received-packet.ts'
 import { PacketReceiver, toTransportError } from './receiver.ts'
 import { checkReconfiguration, type Reconfiguration, reconfigure } from './reconfiguration.ts'
 import { type ConnectionStats, type PathStats, pathStatsOf, statsOf } from './stats.ts'
@@ -79,18 +80,11 @@ export class Connection {
     if (init.session !== undefined) this.#catchUp(init.now)
   }
 
-  #createReceiver(init: ConnectionInit): PacketReceiver {
-    const { context, handshake, paths, peerIds, spaces } = this.#parts
-    const establishment = this.#establishment
-    const dispatcher = new Dispatcher(this.#parts)
-    return new PacketReceiver(context, spaces, handshake, dispatcher, init.workspace, init.host.idGenerator, {
-      pathOf: (from, via, size, at) => paths.onDatagram(from, via, size, at),
-      onPacketOpened: (packet, header) => establishment.onPacketOpened(packet, header),
+  #createReceiver({ host }: ConnectionInit): PacketReceiver {
+    const parts = this.#parts
+    return new PacketReceiver(parts, this.#establishment, new Dispatcher(parts), host.idGenerator, {
       onPacketProcessed: (packet, at) => this.#onPacketProcessed(packet, at),
-      onUnprotectedPacket: (bytes, start, end, header, at) =>
-        establishment.onUnprotectedPacket(bytes, start, end, header, at),
-      isStatelessReset: (bytes, end, path) => peerIds.isResetToken(bytes, end, path.id),
-      onStatelessReset: (at) => this.#parts.closing.onStatelessReset(at, this.#parts.pto()),
+      onStatelessReset: (at) => parts.closing.onStatelessReset(at, parts.pto()),
       onError: (error, at) => this.#onError(error, at),
     })
   }

@@ -5,7 +5,6 @@ import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { DatagramQueue } from '../streams/datagram-queue.ts'
 import { StreamRun } from '../streams/stream-run.ts'
 import type { StreamSet } from '../streams/stream-set.ts'
-import type { Ecn } from '../transport.ts'
 import { ConnectionId } from '../wire/connection-id.ts'
 import {
   type AckFrame,
@@ -17,7 +16,7 @@ import {
   type ResetStreamAtFrame,
   type StreamFrame,
 } from '../wire/frame.ts'
-import { PacketSpace, PacketType, type ProtectedPacketType } from '../wire/packet-type.ts'
+import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import { DEFAULT_TRANSPORT_PARAMETERS } from '../wire/transport-parameters.ts'
 import type { Closing } from './closing.ts'
@@ -25,34 +24,10 @@ import type { ConnectionContext } from './context.ts'
 import type { Handshake } from './handshake.ts'
 import type { LocalIds } from './local-ids.ts'
 import type { PacketSpaces } from './packet-space.ts'
-import type { Path } from './path.ts'
 import type { PathManager } from './path-manager.ts'
 import type { PeerIds } from './peer-ids.ts'
+import type { ReceivedPacket } from './received-packet.ts'
 import type { Workspace } from './workspace.ts'
-
-/** The packet whose frames are being processed; one record, used again for each. */
-export interface ReceivedPacket {
-  type: ProtectedPacketType
-  space: PacketSpace
-  number: number
-  path: Path | undefined
-  ecn: Ecn
-  receivedAt: Time
-  /** Of the 1-RTT keys that opened it. */
-  generation: number
-  ackEliciting: boolean
-  /** Of the frame at hand, as on the wire: -1 for one that no number holds. */
-  frameType: number
-  /** Bytes of the frame at hand, its type included. */
-  frameSize: number
-  /** Whether all its frames are probing ones (RFC 9000 §9.1). */
-  probing: boolean
-  readonly buffer: Uint8Array
-  /** First byte of the packet in `buffer`. */
-  start: number
-  /** Bytes of the destination id of a short header. */
-  destinationLength: number
-}
 
 /** The owners of received frames. */
 export interface FrameReaders {

@@ -10,11 +10,11 @@ import type { LongHeader } from '../wire/long-header.ts'
 import { PacketSpace, PacketType } from '../wire/packet-type.ts'
 import { decodeTransportParameters } from '../wire/transport-parameters.ts'
 import type { ConnectionParts } from './assembly.ts'
-import type { ReceivedPacket } from './dispatch.ts'
 import { Handshake, type HandshakeComplete, type HandshakeListener } from './handshake.ts'
 import type { ConnectionInit } from './init.ts'
 import { observeUnprotected } from './observation.ts'
 import { checkPeerParameters } from './peer-parameters.ts'
+import type { ReceivedPacket } from './received-packet.ts'
 import { checkAccepted, rememberedParameters, type StoredSession } from './stored-session.ts'
 import { agreedVersion, checkServerVersions } from './version-agreement.ts'
 
@@ -154,10 +154,9 @@ export class Establishment implements HandshakeListener {
         this.#observeVersions(versions, versionInformation.available, context.version)
     }
     if (this.#early !== undefined && this.#isEarlyDataAccepted) checkAccepted(this.#early.parameters, parameters)
-    // The ids are equal to those that were seen, so that one copy of each is enough. The versions have been judged.
+    // The ids are equal to those that were seen, so that one copy of each is enough.
     context.peerParameters = {
       ...parameters,
-      versionInformation: undefined,
       initialSourceConnectionId: peerSource,
       originalDestinationConnectionId: negotiation?.originalDestination,
     }

@@ -17,11 +17,11 @@ import type { Observer } from '../wire/observer.ts'
 import { EncryptionLevel, PacketType } from '../wire/packet-type.ts'
 import { parseRetry, parseVersionNegotiation } from '../wire/special-packets.ts'
 import type { ConnectionContext } from './context.ts'
-import type { ReceivedPacket } from './dispatch.ts'
 import type { ConnectionInit } from './init.ts'
 import type { NegotiationResult } from './negotiation.ts'
 import { GRANULARITY } from './parts.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
+import type { ReceivedPacket } from './received-packet.ts'
 
 /** The connection begins. */
 export function observeStart(init: ConnectionInit): void {

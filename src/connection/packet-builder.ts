@@ -3,8 +3,9 @@
  * Length field. It decides nothing about what goes in (`transmitter.ts`) and protects nothing: a finished packet joins
  * the outgoing batch and is sealed with the others of its flight. RFC 9000 §12.2, §14.1, §17.
  */
+import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
-import { Writer } from '../base/writer.ts'
+import type { Writer } from '../base/writer.ts'
 import type { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
 import type { SentPacket } from '../recovery/sent-packets.ts'
@@ -25,8 +26,9 @@ import { type PacketNumberLength, packetNumberLength, writePacketNumber } from '
 import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
 import { FIXED_BIT } from '../wire/short-header.ts'
 import type { FixedBit } from './fixed-bit.ts'
+import type { OpenPacket } from './open-packet.ts'
 import type { Path } from './path.ts'
-import { MAX_PACKETS_PER_DATAGRAM } from './workspace.ts'
+import type { Workspace } from './workspace.ts'
 
 /** Bytes of an AEAD tag, for every suite of QUIC. */
 export const TAG_LENGTH = 16
@@ -44,18 +46,6 @@ export interface HeaderFields {
   readonly keyGeneration: number
 }
 
-/** A packet that is written but for its padding; one of the up to four of a datagram. */
-interface OpenPacket {
-  sent: SentPacket | undefined
-  type: ProtectedPacketType
-  start: number
-  lengthOffset: number
-  numberOffset: number
-  end: number
-  /** Bytes of padding behind the frames. */
-  padding: number
-}
-
 const PADDING = 0
 
 /** The builder of a connection, used again for every datagram. */
@@ -63,12 +53,12 @@ export class PacketBuilder implements PacketWriter {
   readonly #loss: LossDetector
   readonly #observer: Observer | undefined
   readonly #fixedBit: FixedBit
-  readonly #writer = new Writer(0)
-  readonly #packets: OpenPacket[] = []
+  readonly #writer: Writer
+  readonly #packets: readonly OpenPacket[]
   #count = 0
   #current: OpenPacket
   #sent: SentPacket | undefined
-  #bytes: Uint8Array = new Uint8Array(0)
+  #bytes: Uint8Array = EMPTY
   #datagramStart = 0
   #limit = 0
   #path: Path | undefined
@@ -80,14 +70,19 @@ export class PacketBuilder implements PacketWriter {
   space: PacketSpace = PacketSpace.initial
   path: PathId = 0
 
-  constructor(loss: LossDetector, observer: Observer | undefined, fixedBit: FixedBit) {
+  /** @param workspace its writer and its open packets are the builder's from the begin of a datagram to its end. */
+  constructor(
+    loss: LossDetector,
+    observer: Observer | undefined,
+    fixedBit: FixedBit,
+    { openPackets, writer }: Pick<Workspace, 'openPackets' | 'writer'>,
+  ) {
     this.#loss = loss
     this.#fixedBit = fixedBit
     this.#observer = observer
-    for (let index = 0; index < MAX_PACKETS_PER_DATAGRAM; index++) {
-      this.#packets.push({ sent: undefined, type: 0, start: 0, lengthOffset: -1, numberOffset: 0, end: 0, padding: 0 })
-    }
-    this.#current = this.#packets[0] as OpenPacket
+    this.#writer = writer
+    this.#packets = openPackets
+    this.#current = openPackets[0] as OpenPacket
   }
 
   /** Begins a datagram of at most `limit` bytes at `start` of `bytes`. */

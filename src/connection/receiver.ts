@@ -12,36 +12,43 @@ import type { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import { TlsAlert } from '../tls/alert.ts'
 import type { Carrier, Ecn, PathAddress } from '../transport.ts'
 import { FrameType, isAckEliciting, isProbing } from '../wire/frame.ts'
-import { LongHeader } from '../wire/long-header.ts'
+import type { LongHeader } from '../wire/long-header.ts'
 import type { DropReason } from '../wire/observer.ts'
-import { PacketSpace, PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
+import { PacketType, type ProtectedPacketType, spaceOf } from '../wire/packet-type.ts'
 import { hasReservedBits, isLongHeader, parseShortHeader } from '../wire/short-header.ts'
 import { cryptoError, TransportError, TransportErrorCode } from '../wire/transport-error.ts'
 import type { ConnectionContext } from './context.ts'
-import type { Dispatcher, ReceivedPacket } from './dispatch.ts'
+import type { Dispatcher } from './dispatch.ts'
+import type { Establishment } from './establishment.ts'
 import type { Handshake } from './handshake.ts'
 import { type ConnectionIdGenerator, idLengthAt } from './local-ids.ts'
 import { observeKeyUpdate, ReceivedPackets } from './observation.ts'
 import { TAG_LENGTH } from './packet-builder.ts'
 import type { PacketSpaces } from './packet-space.ts'
 import { MIN_DATAGRAM_SIZE, type Path } from './path.ts'
+import type { PathManager } from './path-manager.ts'
+import type { PeerIds } from './peer-ids.ts'
+import type { ReceivedPacket } from './received-packet.ts'
 import type { Workspace } from './workspace.ts'
 
 /** What the receiver tells the connection, during a call into it. */
 export interface ReceiverListener {
-  /** The path that a datagram arrived on; `undefined`: not one to listen on. Called once a datagram. */
-  pathOf(from: PathAddress, via: Carrier, size: number, now: Time): Path | undefined
-  /** A packet was opened and is about to be processed. `false`: drop it without a trace. */
-  onPacketOpened(packet: ReceivedPacket, header: LongHeader | undefined, now: Time): boolean
   /** A packet was processed. */
   onPacketProcessed(packet: ReceivedPacket, now: Time): void
-  /** A Retry or Version Negotiation packet: not protected by keys of the connection. */
-  onUnprotectedPacket(bytes: Uint8Array, start: number, end: number, header: LongHeader, now: Time): void
-  /** A datagram that could not be opened ends in a token of the peer: `true` ends the connection (RFC 9000 §10.3.1). */
-  isStatelessReset(bytes: Uint8Array, end: number, path: Path): boolean
+  /** A datagram that could not be opened ends in a token of the peer, which ends the connection (RFC 9000 §10.3.1). */
   onStatelessReset(now: Time): void
   /** The peer broke a rule, or something in us did. */
   onError(error: TransportError, now: Time): void
+}
+
+/** The parts of the connection that the receiver asks. */
+export interface ReceiverParts {
+  readonly context: ConnectionContext
+  readonly spaces: PacketSpaces
+  readonly handshake: Handshake
+  readonly paths: PathManager
+  readonly peerIds: PeerIds
+  readonly workspace: Workspace
 }
 
 /** A packet that came before its keys. */
@@ -63,14 +70,15 @@ const MAX_EARLY_PACKETS = 64
 export class PacketReceiver {
   readonly #context: ConnectionContext
   readonly #spaces: PacketSpaces
-  readonly #handshake: Handshake
+  readonly #parts: ReceiverParts
+  readonly #establishment: Establishment
   readonly #dispatcher: Dispatcher
   readonly #listener: ReceiverListener
   readonly #workspace: Workspace
   readonly #ids: ConnectionIdGenerator
   /** The burst that waits, in a slot of its own. */
   #batch: PacketBatchBuffer | undefined
-  readonly #header = new LongHeader()
+  readonly #header: LongHeader
   readonly #packet: ReceivedPacket
   readonly #observed: ReceivedPackets | undefined
   readonly #early = new Deque<EarlyPacket>()
@@ -79,45 +87,29 @@ export class PacketReceiver {
   #earlyBytes = 0
 
   constructor(
-    context: ConnectionContext,
-    spaces: PacketSpaces,
-    handshake: Handshake,
+    parts: ReceiverParts,
+    establishment: Establishment,
     dispatcher: Dispatcher,
-    workspace: Workspace,
     ids: ConnectionIdGenerator,
     listener: ReceiverListener,
   ) {
+    const { context, spaces, workspace } = parts
+    this.#parts = parts
     this.#context = context
     this.#spaces = spaces
-    this.#handshake = handshake
+    this.#establishment = establishment
     this.#dispatcher = dispatcher
     this.#workspace = workspace
     this.#ids = ids
     this.#listener = listener
-    // RFC 9287 §3: who says so takes packets without the bit.
-    this.#header.anyFixedBit = context.config.greaseQuicBit
+    this.#header = workspace.header
     this.#observed = context.observer === undefined ? undefined : new ReceivedPackets(context.observer)
-    this.#packet = {
-      type: PacketType.initial,
-      space: PacketSpace.initial,
-      number: 0,
-      path: undefined,
-      ecn: 0,
-      receivedAt: 0,
-      generation: 0,
-      ackEliciting: false,
-      frameType: 0,
-      frameSize: 0,
-      probing: true,
-      buffer: workspace.arena.bytes,
-      start: 0,
-      destinationLength: 0,
-    }
+    this.#packet = workspace.received
   }
 
   /** Takes a datagram; `bytes` is copied. 1-RTT packets wait for {@link flush}. */
   receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
-    const path = this.#listener.pathOf(from, via, bytes.length, now)
+    const path = this.#parts.paths.onDatagram(from, via, bytes.length, now)
     if (path === undefined) return this.#drop('unknown_path', bytes.length, undefined, now)
     this.#context.counters.datagramsReceived += 1
     this.#context.counters.bytesReceived += bytes.length
@@ -141,7 +133,7 @@ export class PacketReceiver {
       const packet = this.#early.shift()
       if (packet === undefined) return
       this.#earlyBytes -= packet.bytes.length
-      const path = this.#listener.pathOf(packet.from, packet.via, 0, now)
+      const path = this.#parts.paths.onDatagram(packet.from, packet.via, 0, now)
       const start = path === undefined ? -1 : this.#copy(packet.bytes, now)
       if (path === undefined || start < 0) continue
       this.#split(start, start + packet.bytes.length, path, packet.from, packet.via, packet.ecn, now)
@@ -187,6 +179,8 @@ export class PacketReceiver {
   #split(start: number, end: number, path: Path, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     const bytes = this.#workspace.arena.bytes
     const header = this.#header
+    // RFC 9287 §3: who says so takes packets without the bit.
+    header.anyFixedBit = this.#context.config.greaseQuicBit
     let at = start
     while (at < end) {
       if (!isLongHeader(bytes[at] ?? 0)) {
@@ -195,7 +189,7 @@ export class PacketReceiver {
       }
       if (!header.parse(bytes, at, end)) return this.#drop('header_parse_error', end - at, undefined, now)
       if (header.type === PacketType.versionNegotiation || header.type === PacketType.retry) {
-        this.#listener.onUnprotectedPacket(bytes, at, end, header, now)
+        this.#establishment.onUnprotectedPacket(bytes, at, end, header, now)
         return
       }
       const { early } = this.#spaces
@@ -214,8 +208,8 @@ export class PacketReceiver {
 
   /** Initial packets of another version may be read; Handshake packets of it may wait for an Initial packet that was overtaken. */
   #takesVersion({ type, version }: LongHeader): boolean {
-    if (type === PacketType.initial) return this.#handshake.initialKeysFor(version) !== undefined
-    return type === PacketType.handshake && this.#handshake.isCandidate(version)
+    if (type === PacketType.initial) return this.#parts.handshake.initialKeysFor(version) !== undefined
+    return type === PacketType.handshake && this.#parts.handshake.isCandidate(version)
   }
 
   /** An Initial packet that must not be looked at: RFC 9000 §14.1 in too small a datagram; §17.2.2 from a server, with a token. */
@@ -233,7 +227,7 @@ export class PacketReceiver {
     const isUnwanted = type === PacketType.zeroRtt && (early.isOver || this.#context.role === 'client')
     if (isUnwanted || space === undefined) return this.#drop('key_unavailable', end - at, type, now)
     const isOther = type === PacketType.initial && header.version !== this.#context.version
-    const current = isOther ? this.#handshake.initialKeysFor(header.version) : space.read
+    const current = isOther ? this.#parts.handshake.initialKeysFor(header.version) : space.read
     const keys = type === PacketType.zeroRtt ? early.read : current
     if (keys === undefined) return this.#keep(at, end, type, from, via, ecn, now)
     const batch = this.#workspace.single
@@ -268,10 +262,10 @@ export class PacketReceiver {
     const idLength = idLengthAt(this.#ids, bytes, at, end)
     const numberOffset = idLength < 0 ? -1 : parseShortHeader(bytes, at, end, idLength, this.#header.anyFixedBit)
     // RFC 9001 §5.7: 1-RTT packets are not opened before the handshake is complete.
-    const canOpen = this.#spaces.oneRtt?.hasRead === true && this.#handshake.isComplete
+    const canOpen = this.#spaces.oneRtt?.hasRead === true && this.#parts.handshake.isComplete
     if (!canOpen || numberOffset < 0) {
       // RFC 9000 §10.3.1: what cannot be opened may be a reset, however short.
-      if (at === datagramStart && this.#listener.isStatelessReset(bytes, end, path)) {
+      if (at === datagramStart && this.#parts.peerIds.isResetToken(bytes, end, path.id)) {
         return this.#listener.onStatelessReset(now)
       }
       if (numberOffset < 0) return this.#drop('header_parse_error', end - at, PacketType.oneRtt, now)
@@ -315,7 +309,7 @@ export class PacketReceiver {
 
   #isReset(batch: PacketBatchBuffer, index: number, path: Path): boolean {
     if (batch.start[index] !== batch.datagram[index]) return false
-    return this.#listener.isStatelessReset(this.#workspace.arena.bytes, batch.datagramEnd[index] ?? 0, path)
+    return this.#parts.peerIds.isResetToken(this.#workspace.arena.bytes, batch.datagramEnd[index] ?? 0, path.id)
   }
 
   /** Processes one opened packet. @throws TransportError, TlsAlert */
@@ -347,7 +341,7 @@ export class PacketReceiver {
     }
     const end = batch.end[index] ?? 0
     if (space.acks.isDuplicate(packet.number)) return this.#drop('duplicate', end - start, packet.type, now)
-    if (!this.#listener.onPacketOpened(packet, header, now)) {
+    if (!this.#establishment.onPacketOpened(packet, header)) {
       return this.#context.observer?.packetDropped?.('unexpected_source', end - start, packet.type, now)
     }
     this.#context.counters.packetsReceived += 1
@@ -357,6 +351,8 @@ export class PacketReceiver {
     this.#processFrames(packet, payload, payloadEnd, now)
     space.acks.onPacketReceived(packet.number, packet.ackEliciting, packet.ecn, packet.receivedAt)
     this.#listener.onPacketProcessed(packet, now)
+    // The record outlives the connection.
+    packet.path = undefined
   }
 
   /** The first packet of a new key generation commits the peer's update (RFC 9001 §6.2). */
@@ -387,7 +383,7 @@ export class PacketReceiver {
       if (error instanceof TransportError && error.frameType === 0n) error.frameType = decoder.rawType
       throw error
     }
-    if (sawCrypto) this.#handshake.onCrypto(now)
+    if (sawCrypto) this.#parts.handshake.onCrypto(now)
   }
 
   #keep(

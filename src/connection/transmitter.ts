@@ -93,7 +93,7 @@ export class Transmitter {
   constructor(context: ConnectionContext, parts: TransmitterParts) {
     this.#context = context
     this.#parts = parts
-    this.#builder = new PacketBuilder(parts.loss, context.observer, context.fixedBit)
+    this.#builder = new PacketBuilder(parts.loss, context.observer, context.fixedBit, parts.workspace)
     const { arena, flight } = parts.workspace
     this.#batch = flight
     const path = parts.paths.active

@@ -3,16 +3,17 @@
  * nothing of it (`architecture.md` §8).
  */
 import type { Arena } from '../base/arena.ts'
+import { Writer } from '../base/writer.ts'
 import { PacketBatchBuffer } from '../protection/packet-batch.ts'
 import { SentPacketPool } from '../recovery/sent-packets.ts'
 import { RunPlaces } from '../streams/stream-run.ts'
 import { FrameDecoder } from '../wire/frame-decode.ts'
+import { LongHeader } from '../wire/long-header.ts'
+import { MAX_PACKETS_PER_DATAGRAM, type OpenPacket, openPackets } from './open-packet.ts'
+import { type ReceivedPacket, receivedPacket } from './received-packet.ts'
 
 /** Datagrams of one flight. */
 export const MAX_FLIGHT = 64
-
-/** Packets of one datagram: one for each of the keys that may be in use. */
-export const MAX_PACKETS_PER_DATAGRAM = 4
 
 /** Packets of a burst that are opened together. */
 const MAX_BURST = 192
@@ -24,6 +25,14 @@ export class Workspace {
   readonly flight: PacketBatchBuffer
   /** A packet that is opened by itself, as soon as it comes. */
   readonly single: PacketBatchBuffer
+  /** Writes them. */
+  readonly writer: Writer = new Writer(0)
+  /** Of the datagram that is being built. */
+  readonly openPackets: readonly OpenPacket[] = openPackets()
+  /** Of the packet that is being read, if it is a long one. */
+  readonly header: LongHeader = new LongHeader()
+  /** The packet that is being processed. */
+  readonly received: ReceivedPacket
   /** Reads one packet after the other. */
   readonly decoder: FrameDecoder = new FrameDecoder()
   /** Of the STREAM frames that one connection is given at a time. */
@@ -36,6 +45,7 @@ export class Workspace {
   constructor(arena: Arena) {
     this.arena = arena
     this.flight = new PacketBatchBuffer(arena.bytes, MAX_FLIGHT * MAX_PACKETS_PER_DATAGRAM)
+    this.received = receivedPacket(arena.bytes)
     this.single = new PacketBatchBuffer(arena.bytes, 1)
   }
 

@@ -278,7 +278,8 @@ function decodeVersionInformation(value: Reader): VersionInformation {
   while (value.remaining > 0) available.push(value.uint32())
   if (value.ok && (chosen === 0 || available.includes(0)))
     throw parameterError('The version information holds version 0')
-  return { chosen, available }
+  // A copy has no room to spare: it is kept as long as the connection.
+  return { chosen, available: available.slice() }
 }
 
 function checkTogether(parameters: TransportParameters, sender: Role): void {
