@@ -309,7 +309,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
 
   #find(from: PathAddress, via: Carrier): Path | undefined {
     if (this.#active.isAt(from, via)) return this.#active
-    return this.#paths.find((path) => path.isAt(from, via)) ?? this.#candidates.find(from, via)
+    for (const path of this.#paths) if (path.isAt(from, via)) return path
+    return this.#candidates.find(from, via)
   }
 
   #admit(from: PathAddress, via: Carrier): Path | undefined {

@@ -323,7 +323,7 @@ export class PacketReceiver {
     packet.number = batch.packetNumber[index] ?? 0
     packet.path = path
     packet.ecn = (batch.ecn[index] ?? 0) as Ecn
-    packet.receivedAt = batch.receivedAt[index] ?? now
+    packet.receivedAt = batch.receivedAt[index] ?? 0
     packet.generation = batch.generation[index] ?? 0
     packet.ackEliciting = false
     packet.probing = true

@@ -485,6 +485,9 @@ export class LossDetector {
 
   /** `undefined` once it is discarded. */
   #of(space: PacketSpace): SpaceRecovery | undefined {
-    return space === PacketSpace.application ? this.#application : this.#spaces.find((state) => state.space === space)
+    if (space === PacketSpace.application) return this.#application
+    // A closure here would make an object of each call, of which a packet has six.
+    for (const state of this.#spaces) if (state.space === space) return state
+    return undefined
   }
 }

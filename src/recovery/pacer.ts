@@ -130,15 +130,11 @@ export class Pacer {
 
   /** Takes over the rate after window or RTT changed. */
   update(controller: CongestionController, rtt: RttEstimator): void {
-    const rate = controller.pacingRate
-    if (rate !== undefined) this.#setRate(rate)
-    else this.#setRate(rtt.smoothed > 0 ? (GAIN * controller.congestionWindow) / rtt.smoothed : Infinity)
-  }
-
-  #setRate(rate: number): void {
-    if (rate === this.#rate) return
-    this.#rate = rate
-    this.#measureBurst()
+    const { pacingRate } = controller
+    const before = this.#rate
+    if (pacingRate !== undefined) this.#rate = pacingRate
+    else this.#rate = rtt.smoothed > 0 ? (GAIN * controller.congestionWindow) / rtt.smoothed : Infinity
+    if (this.#rate !== before) this.#measureBurst()
   }
 
   onMaxDatagramSize(bytes: number): void {

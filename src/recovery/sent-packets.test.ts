@@ -38,18 +38,18 @@ describe('the ring', () => {
     const ring = new SentPackets(APP)
     for (let i = 0; i < 5000; i++) send(ring)
     expect(ring.capacity).toBe(8192)
-    for (let i = 0; i < 4967; i++) ring.dropFirst()
+    for (let i = 0; i < 4871; i++) ring.dropFirst()
     expect(ring.capacity).toBe(8192)
-    const left = Array.from({ length: 32 }, (_, index) => ring.at(4968 + index))
+    const left = Array.from({ length: 128 }, (_, index) => ring.at(4872 + index))
     ring.dropFirst()
-    expect(ring.capacity).toBe(64)
+    expect(ring.capacity).toBe(256)
     for (const packet of left) expect(ring.at(packet.number)).toBe(packet)
     expect(left.map(({ number, state }) => [number, state])).toEqual(
-      left.map((_, index) => [4968 + index, PacketState.outstanding]),
+      left.map((_, index) => [4872 + index, PacketState.outstanding]),
     )
     expect(send(ring).number).toBe(5000)
-    for (let i = 0; i < 33; i++) ring.dropFirst()
-    expect([ring.base, ring.next, ring.capacity]).toEqual([5001, 5001, 64])
+    for (let i = 0; i < 129; i++) ring.dropFirst()
+    expect([ring.base, ring.next, ring.capacity]).toEqual([5001, 5001, 256])
   })
 
   test('a ring of common size keeps them, however often it empties', () => {

@@ -201,10 +201,10 @@ export class SentPacketPool {
 const INITIAL_CAPACITY = 8
 
 /** Places from which on a ring is large, and does not stay so once its packets are gone: it may be another connection's turn. */
-const LARGE_CAPACITY = 256
+const LARGE_CAPACITY = 512
 
 /** Places of such a ring afterwards. It takes place when half of them suffice, so that the next packets find room. */
-const KEPT_CAPACITY = 64
+const KEPT_CAPACITY = 256
 
 /**
  * The ring of one space. Every number from `base` up to `next` has a record, skipped numbers too; the place of a number is
