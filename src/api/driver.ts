@@ -47,7 +47,7 @@ export class Driver {
   readonly environment: Environment
   /** With those who use each. */
   readonly #transports = new Map<DatagramTransport, Set<object>>()
-  readonly #listeners = new Map<Connection, ConnectionListener>()
+  readonly #listeners = new WeakMap<Connection, ConnectionListener>()
   /** Called for each connection that a client asks for. */
   onIncoming: (incoming: IncomingConnection) => void = () => {}
   /** Called when a transport is gone. */

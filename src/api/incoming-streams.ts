@@ -1,12 +1,13 @@
 /** A queue of streams (or connections) that arrive, as a `ReadableStream` that iterates in every runtime. */
+import { PassingSet } from '../base/passing-set.ts'
 import { iterable } from './iterable.ts'
 
 /** Hands out what arrives, one for each read. What ends before it is taken is to be forgotten; then the peer's limits bound what waits. */
-export class IncomingStreams<T extends NonNullable<unknown>> {
+export class IncomingStreams<T extends object> {
   #readable: (ReadableStream<T> & AsyncIterable<T>) | undefined
   readonly #refuse: (item: T) => void
   /** What nobody has taken yet. */
-  #waiting: Set<T> | undefined
+  #waiting: PassingSet<T> | undefined
   #controller: ReadableStreamDefaultController<T> | undefined
   /** A reader waits. */
   #wanted = false
@@ -32,7 +33,7 @@ export class IncomingStreams<T extends NonNullable<unknown>> {
   push(item: T): void {
     if (this.#consumer !== undefined) return this.#consumer(item)
     if (this.#ended) return this.#refuse(item)
-    this.#waiting ??= new Set()
+    this.#waiting ??= new PassingSet()
     this.#waiting.add(item)
     this.#feed()
   }

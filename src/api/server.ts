@@ -1,4 +1,5 @@
 /** The server on an endpoint: connections that clients ask for, to iterate over. */
+import { PassingSet } from '../base/passing-set.ts'
 import type { ConnectionConfig } from '../connection/config.ts'
 import type { EndpointStats } from '../endpoint/endpoint-stats.ts'
 import type { IncomingLimits } from '../endpoint/incoming.ts'
@@ -81,7 +82,7 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
   readonly #clientCertificates: ClientCertificatePolicy | undefined
   readonly #ready = new IncomingStreams<QuicConnection>((connection) => void connection.close())
   readonly #asking = new IncomingStreams<QuicIncoming>((incoming) => incoming.turnAway())
-  readonly #connections = new Set<QuicConnection>()
+  readonly #connections = new PassingSet<QuicConnection>()
   readonly #forget = (connection: QuicConnection): void => void this.#connections.delete(connection)
   #mode: 'connections' | 'incoming' | undefined
   /** Ends the wait for the decision on an incoming connection. */
@@ -145,9 +146,9 @@ export class QuicServer implements AsyncIterable<QuicConnection> {
     return this.#core.transport.localAddress
   }
 
-  /** The connections that have not ended, those that shake hands included. */
+  /** The connections that have not ended at this moment, those that shake hands included. */
   get connections(): ReadonlySet<QuicConnection> {
-    return this.#connections
+    return new Set(this.#connections)
   }
 
   /** Connections that are ready. One of the two iterations, this or {@link incoming}; the other then throws. */

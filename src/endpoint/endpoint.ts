@@ -25,6 +25,7 @@ import { doorCounts, type EndpointStats } from './endpoint-stats.ts'
 import type { Entry } from './entry.ts'
 import { FullCarriers } from './full-carriers.ts'
 import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
+import { preferredOf } from './preferred.ts'
 import type { CreateReception, ListenParameters, Reception } from './reception.ts'
 import { Routing } from './routing.ts'
 import { StatelessReset } from './stateless-reset.ts'
@@ -51,7 +52,8 @@ export class Endpoint {
   readonly #pages = new PagePool()
   readonly #routing: Routing<Entry>
   readonly #timers = new TimerQueue<Entry>()
-  readonly #entries = new Map<Connection, Entry>()
+  readonly #entries = new Set<Entry>()
+  readonly #entryOf = new WeakMap<Connection, Entry>()
   readonly #ready = new Deque<Entry>()
   readonly #eventful = new Deque<Entry>()
   readonly #resets: StatelessReset
@@ -63,7 +65,7 @@ export class Endpoint {
   #reception: Reception | undefined
   #tokenKey: Uint8Array | undefined
   #resetsSent = 0
-  #sender: Entry | undefined
+  #sender: Connection | undefined
   /** What was polled last. */
   #lent: OutgoingDatagram | undefined
   /** Set once by the driver: a suspended TLS goes on, please poll. */
@@ -126,8 +128,8 @@ export class Endpoint {
   }
 
   /** The connections that are not closed. */
-  connections(): IterableIterator<Connection> {
-    return this.#entries.keys()
+  *connections(): IterableIterator<Connection> {
+    for (const { connection } of this.#entries) if (connection !== undefined) yield connection
   }
 
   /** Begins a connection as a client. */
@@ -207,7 +209,7 @@ export class Endpoint {
 
   #acceptDecided(facts: IncomingFacts, parameters: AcceptParameters, now: Time): Connection {
     const localId = this.#freshId()
-    const preferred = this.#preferredOf(parameters, localId)
+    const preferred = preferredOf(parameters, localId, () => this.#freshId())
     const ids = preferred === undefined ? [facts.destination] : [facts.destination, preferred.connectionId]
     return this.#open(localId, ids, facts.carrier, facts.remoteAddress, (host) => ({
       role: 'server',
@@ -227,16 +229,6 @@ export class Endpoint {
       createTls: parameters.createTls,
       ...this.#common(now),
     }))
-  }
-
-  /** The preferred address of a server's connection, with an id for it. @throws RangeError where ids have no length */
-  #preferredOf({ preferredAddress }: AcceptParameters, taken: ConnectionId): ConnectionInit['preferred'] {
-    if (preferredAddress === undefined) return undefined
-    // RFC 9000 §18.2.
-    if (taken.length === 0) throw new RangeError('A preferred address takes connection ids of a byte or more')
-    let connectionId = this.#freshId()
-    while (connectionId.equals(taken)) connectionId = this.#freshId()
-    return { ipv4: preferredAddress.ipv4, ipv6: preferredAddress.ipv6, connectionId }
   }
 
   /** Answers with CONNECTION_CLOSE CONNECTION_REFUSED (RFC 9000 §5.2.2). @throws Error when it was decided before */
@@ -290,7 +282,7 @@ export class Endpoint {
     const due: Entry[] = []
     for (let entry = this.#timers.takeDue(now); entry !== undefined; entry = this.#timers.takeDue(now)) due.push(entry)
     for (const entry of due) {
-      entry.connection.onTimeout(now)
+      entry.connection?.onTimeout(now)
       this.#settle(entry)
     }
   }
@@ -298,14 +290,14 @@ export class Endpoint {
   /** Processes what has arrived, where nothing can be sent for now and so `pollDatagram` is not called. */
   processReceived(now: Time): void {
     for (const entry of this.#ready) {
-      entry.connection.flushReceived(now)
+      entry.connection?.flushReceived(now)
       this.#settle(entry)
     }
   }
 
   /** The next flight of any connection; connections take turns. What was returned before is invalid from here on. */
   pollDatagram(now: Time): OutgoingDatagram | undefined {
-    this.#sender?.connection.releaseFlight()
+    this.#sender?.releaseFlight()
     this.#sender = undefined
     for (let left = this.#answers.length; left > 0; left--) {
       const answer = this.#answers.shift()
@@ -314,16 +306,16 @@ export class Endpoint {
     }
     for (let entry = this.#ready.shift(); entry !== undefined; entry = this.#ready.shift()) {
       if (this.#arena.free === 0) this.#flushReceived(now)
-      const flight = entry.connection.pollDatagram(now)
+      const flight = entry.connection?.pollDatagram(now)
       this.#markEventful(entry)
       if (flight !== undefined) {
         this.#ready.push(entry)
-        this.#sender = entry
+        this.#sender = entry.connection
         return this.#lend(flight)
       }
       entry.ready = false
       this.#full.wait(entry)
-      if (this.#entries.has(entry.connection)) this.#timers.set(entry, entry.connection.nextTimeout())
+      this.#setTimer(entry)
     }
     return undefined
   }
@@ -333,10 +325,11 @@ export class Endpoint {
     const incoming = this.#reception?.takeArrived()
     if (incoming !== undefined) return { type: 'incoming', incoming }
     for (let entry = this.#eventful.peek(); entry !== undefined; entry = this.#eventful.peek()) {
-      const event = entry.connection.pollEvent()
-      if (event !== undefined) {
-        this.#onConnectionEvent(entry, event)
-        return { type: 'connection', connection: entry.connection, event }
+      const { connection } = entry
+      const event = connection?.pollEvent()
+      if (connection !== undefined && event !== undefined) {
+        this.#onConnectionEvent(entry, connection, event)
+        return { type: 'connection', connection, event }
       }
       entry.eventful = false
       this.#eventful.shift()
@@ -351,7 +344,7 @@ export class Endpoint {
 
   /** The application has called into `connection`: it wants to be polled. */
   wake(connection: Connection): void {
-    const entry = this.#entries.get(connection)
+    const entry = this.#entryOf.get(connection)
     if (entry !== undefined) this.#wake(entry)
   }
 
@@ -362,13 +355,13 @@ export class Endpoint {
   onCarrierFull(): void {
     const flight = this.#lent
     if (flight === undefined) return
-    this.#full.add(flight.via, this.#sender?.connection.takeFlight() ?? -1)
+    this.#full.add(flight.via, this.#sender?.takeFlight() ?? -1)
     this.#sender = undefined
   }
 
   /** The carrier takes more. Harmless if it was not full. */
   onCarrierDrained(via: Carrier): void {
-    for (const entry of this.#full.delete(via)) if (this.#entries.has(entry.connection)) this.#wake(entry)
+    for (const entry of this.#full.delete(via)) this.#wake(entry)
   }
 
   #lend(flight: OutgoingDatagram | undefined): OutgoingDatagram | undefined {
@@ -379,8 +372,8 @@ export class Endpoint {
   /** A carrier is gone, and with it the connections that have no other. */
   onCarrierClosed(via: Carrier, now: Time, cause?: unknown): void {
     this.onCarrierDrained(via)
-    for (const entry of this.#entries.values()) {
-      entry.connection.onCarrierClosed(via, cause, now)
+    for (const entry of this.#entries) {
+      entry.connection?.onCarrierClosed(via, cause, now)
       this.#wake(entry)
     }
     this.#reception?.onCarrierClosed(via)
@@ -422,7 +415,8 @@ export class Endpoint {
       eventful: false,
     }
     host.entry = entry
-    this.#entries.set(connection, entry)
+    this.#entries.add(entry)
+    this.#entryOf.set(connection, entry)
     if (localId.length === 0) this.#routing.addAddress(carrier, remoteAddress, entry)
     else this.#routing.addId(localId, entry)
     // The id that the client made up stays a route to the end: a late copy of its Initial packet opens no second connection.
@@ -433,20 +427,24 @@ export class Endpoint {
 
   #deliver(entry: Entry, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     if (this.#arena.free === 0) this.#flushReceived(now)
-    entry.connection.receiveDatagram(bytes, from, via, ecn, now)
+    entry.connection?.receiveDatagram(bytes, from, via, ecn, now)
     this.#wake(entry)
   }
 
   /** Gives the slots of bursts back, so that there is room for another. */
   #flushReceived(now: Time): void {
-    for (const entry of this.#ready) entry.connection.flushReceived(now)
+    for (const entry of this.#ready) entry.connection?.flushReceived(now)
   }
 
   /** It may have something to tell, to send and to wait for, whoever polls next. */
   #settle(entry: Entry): void {
     this.#markEventful(entry)
-    if (this.#entries.has(entry.connection)) this.#timers.set(entry, entry.connection.nextTimeout())
+    this.#setTimer(entry)
     this.#wake(entry)
+  }
+
+  #setTimer(entry: Entry): void {
+    if (entry.connection !== undefined) this.#timers.set(entry, entry.connection.nextTimeout())
   }
 
   #wake(entry: Entry): void {
@@ -461,7 +459,7 @@ export class Endpoint {
     this.#eventful.push(entry)
   }
 
-  #onConnectionEvent(entry: Entry, event: ConnectionEvent): void {
+  #onConnectionEvent(entry: Entry, connection: Connection, event: ConnectionEvent): void {
     if (event.type === 'connected') {
       entry.handshaking = false
       if (entry.isServer) this.#reception?.onHandshakeComplete()
@@ -469,7 +467,11 @@ export class Endpoint {
       this.#routing.removeConnection(entry)
       this.#timers.delete(entry)
       this.#full.forget(entry)
-      this.#entries.delete(entry.connection)
+      this.#entries.delete(entry)
+      this.#entryOf.delete(connection)
+      // Nobody polls it any more, which would do this.
+      if (this.#sender !== connection) connection.releaseFlight()
+      entry.connection = undefined
       if (entry.isServer) this.#reception?.onClosed(entry.remoteAddress, entry.handshaking)
     }
   }
@@ -478,7 +480,7 @@ export class Endpoint {
   #receiveOrphan(bytes: Uint8Array, from: PathAddress, via: Carrier, now: Time): void {
     const entry = this.#routing.findResetToken(bytes, 0, bytes.length, from)
     if (entry !== undefined) {
-      entry.connection.onStatelessReset(now)
+      entry.connection?.onStatelessReset(now)
       return this.#wake(entry)
     }
     const length = idLengthAt(this.#ids, bytes, 0, bytes.length)

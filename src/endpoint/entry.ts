@@ -2,9 +2,13 @@
 import type { Connection } from '../connection/connection.ts'
 import type { PathAddress } from '../transport.ts'
 
-/** What an endpoint remembers of a connection. */
+/**
+ * What an endpoint remembers of a connection. Entries are what the tables of an endpoint hold, and outlive the connection in memory
+ * as those do (`base/passing-set.ts`).
+ */
 export interface Entry {
-  readonly connection: Connection
+  /** `undefined` once it is closed. */
+  connection: Connection | undefined
   readonly remoteAddress: PathAddress
   readonly isServer: boolean
   handshaking: boolean
