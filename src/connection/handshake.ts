@@ -74,6 +74,11 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     return this.#complete
   }
 
+  /** Whether this is a client that is done, and whose Finished has not left yet. */
+  get owesFinished(): boolean {
+    return this.#context.role === 'client' && this.#complete && this.#spaces.handshake?.crypto.wantsToSend === true
+  }
+
   /** RFC 9001 §4.1.2: the peer is known to be done as well. */
   get isConfirmed(): boolean {
     return this.#confirmed

@@ -136,8 +136,10 @@ export class Transmitter {
     const path = paths.active
     const limit = this.#sizeLimit(path)
     const slot = limit < MIN_USEFUL ? -1 : arena.acquire()
+    // Without the Finished of a client the server has no keys to read by why it closes: the next poll brings that.
+    const finished = closing.state === 'closing' && handshake.owesFinished ? spaces.handshake : undefined
     // Where the address is owed nothing more, silence is all that is left; where the arena is full, the next poll tries again.
-    if (slot >= 0 || limit < MIN_USEFUL) closing.onSent()
+    if (finished === undefined && (slot >= 0 || limit < MIN_USEFUL)) closing.onSent()
     if (slot < 0) return undefined
     this.#slot = slot
     this.#batch.clear(slot)
@@ -147,9 +149,10 @@ export class Transmitter {
     let minimum = 0
     for (const space of spaces.all) {
       const type = this.#packetType(space)
-      if (type === undefined || !closing.isFor(type, handshake.isConfirmed)) continue
+      if (type === undefined || (finished ?? space) !== space || !closing.isFor(type, handshake.isConfirmed)) continue
       if (!builder.beginPacket(type, this.#header)) break
-      closing.writeFrames(builder)
+      if (finished === undefined) closing.writeFrames(builder)
+      else finished.crypto.writeFrames(builder, now)
       if (builder.endPacket() && type === PacketType.initial && this.#context.role === 'client')
         minimum = MIN_DATAGRAM_SIZE
     }

@@ -35,6 +35,21 @@ describe('Closing a connection', () => {
     expect(server?.closeReason).toMatchObject({ kind: 'transport', side: 'remote', code: 0x0cn, reason: '' })
   })
 
+  //= rfc9000#10.2.3-p2.3-1
+  test('before the Finished of the client could leave lets it go first: without it nobody could read why', () => {
+    const pair = new Pair()
+    const client = pair.connect()
+    pair.run(() => pair.server.connections.length > 0, 100)
+    pair.client.endpoint.onCarrierFull()
+    pair.run(() => client.state === 'connected', 1000)
+    client.close(ERROR, pair.now)
+    pair.client.endpoint.onCarrierDrained(pair.client.carrier)
+    pair.client.endpoint.wake(client)
+    const server = pair.server.connections[0]
+    pair.run(() => server?.closeReason !== undefined, 100)
+    expect(server?.closeReason).toEqual({ kind: 'application', side: 'remote', code: 0x42n, reason: 'done' })
+  })
+
   test('under loss is repeated in answer to what still comes', () => {
     let toLose = 2
     const pair = new Pair({
