@@ -1,9 +1,12 @@
 /** A queue over a ring buffer: both ends in constant time, no allocation while it fits. */
 
+/** The ring of every queue that holds nothing yet; nobody writes to it. */
+const NO_RING: readonly undefined[] = []
+
 /** A double-ended queue. Holds any value but `undefined`, which stands for "nothing". */
 export class Deque<T extends NonNullable<unknown>> {
   // The length is a power of two, so that an index wraps by a mask.
-  #ring: (T | undefined)[] = []
+  #ring = NO_RING as (T | undefined)[]
   #head = 0
   #length = 0
 
@@ -49,7 +52,7 @@ export class Deque<T extends NonNullable<unknown>> {
 
   /** Removes all, and the memory with it. */
   clear(): void {
-    this.#ring = []
+    this.#ring = NO_RING as (T | undefined)[]
     this.#head = 0
     this.#length = 0
   }

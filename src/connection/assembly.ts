@@ -88,7 +88,7 @@ export function createParts(init: ConnectionInit, listener: PartsListener): Conn
       pacing: config.pacing,
       timerGranularity: init.timerGranularity,
     },
-    fixedBit: new FixedBit(random),
+    fixedBit: new FixedBit(random, init.workspace.fixedBits),
     peerParameters: undefined,
   }
   const { events } = context

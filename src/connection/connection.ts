@@ -75,7 +75,7 @@ export class Connection {
     parts.tls.onProgress = onProgress
     this.#receiver = this.#createReceiver(init)
     this.#transmitter = new Transmitter(parts.context, this.#parts)
-    this.#parts.handshake.installInitialKeys(init.retrySource?.bytes ?? init.originalDestination.bytes)
+    this.#parts.handshake.installInitialKeys((init.retrySource ?? init.originalDestination).toBytes())
     // With 0-RTT streams can be opened at once, so that what is written goes with the ClientHello.
     if (init.session !== undefined) this.#catchUp(init.now)
   }

@@ -104,11 +104,11 @@ export class Establishment implements HandshakeListener {
     }
     if (result.type === 'retry') {
       peerIds.replaceInitial(result.destination)
-      this.handshake.installInitialKeys(result.destination.bytes)
+      this.handshake.installInitialKeys(result.destination.toBytes())
     } else {
       context.version = result.version
       context.events.push({ type: 'version-changed', version: result.version })
-      this.handshake.installInitialKeys(negotiation.originalDestination.bytes)
+      this.handshake.installInitialKeys(negotiation.originalDestination.toBytes())
     }
     loss.resendSpace(PacketSpace.initial, now)
     // RFC 9368 §2.4: another attempt, whose ClientHello says that its version is another one.

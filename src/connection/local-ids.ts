@@ -209,7 +209,8 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
       connectionId: id.toBytes(),
       statelessResetToken: this.#host.resetToken(id),
     }
-    this.#issued.push({ sequence: this.#nextSequence, id, frame, state: 'queued' })
+    // Another array each time, without room to spare.
+    this.#issued = [...this.#issued, { sequence: this.#nextSequence, id, frame, state: 'queued' }]
     this.#nextSequence += 1
     this.#queued += 1
     return true

@@ -35,7 +35,6 @@ export type NegotiationResult =
 /** The negotiation of one client connection. */
 export class Negotiation {
   readonly #options: NegotiationOptions
-  readonly #header = new LongHeader()
   #version: number
   #token: Uint8Array
   #retrySource: ConnectionId | undefined = undefined
@@ -81,7 +80,7 @@ export class Negotiation {
   /** The Retry packet from `start` to `end`. `undefined`: it is to be dropped. */
   onRetry(bytes: Uint8Array, start: number, end: number): NegotiationResult | undefined {
     const { originalDestination } = this.#options
-    const header = this.#header
+    const header = new LongHeader()
     if (!header.parse(bytes, start, end)) return undefined
     if (this.#isOver || this.#retrySource !== undefined || header.version !== this.#version) return undefined
     if (!isSupportedVersion(this.#version)) return undefined
@@ -100,7 +99,7 @@ export class Negotiation {
   /** The Version Negotiation packet from `start` to `end`. `undefined`: it is to be dropped. */
   onVersionNegotiation(bytes: Uint8Array, start: number, end: number): NegotiationResult | undefined {
     const { originalDestination, source, versions } = this.#options
-    const header = this.#header
+    const header = new LongHeader()
     if (!header.parse(bytes, start, end)) return undefined
     if (this.#isOver || this.#isVersionChosen || this.#retrySource !== undefined) return undefined
     // RFC 9000 §17.2.1: only who saw our packet can name both ids.

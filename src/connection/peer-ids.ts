@@ -131,7 +131,9 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
       this.#queueRetirement(frame.sequenceNumber)
     } else {
       const { connectionId, sequenceNumber: sequence, statelessResetToken } = frame
-      this.#spares.push({ sequence, key: toLatin1(connectionId), token: toLatin1(statelessResetToken) })
+      const spare = { sequence, key: toLatin1(connectionId), token: toLatin1(statelessResetToken) }
+      // Another array each time, without room to spare.
+      this.#spares = [...this.#spares, spare]
     }
     if (this.count > this.#options.limit) {
       throw limitError(`The peer issued ${this.count} connection ids, our limit is ${this.#options.limit}`)

@@ -9,6 +9,7 @@ import { SentPacketPool } from '../recovery/sent-packets.ts'
 import { RunPlaces } from '../streams/stream-run.ts'
 import { FrameDecoder } from '../wire/frame-decode.ts'
 import { LongHeader } from '../wire/long-header.ts'
+import { FixedBitPool } from './fixed-bit.ts'
 import { MAX_PACKETS_PER_DATAGRAM, type OpenPacket, openPackets } from './open-packet.ts'
 import { type ReceivedPacket, receivedPacket } from './received-packet.ts'
 
@@ -27,6 +28,8 @@ export class Workspace {
   readonly single: PacketBatchBuffer
   /** Writes them. */
   readonly writer: Writer = new Writer(0)
+  /** For the first bytes of packets. */
+  readonly fixedBits: FixedBitPool = new FixedBitPool()
   /** Of the datagram that is being built. */
   readonly openPackets: readonly OpenPacket[] = openPackets()
   /** Of the packet that is being read, if it is a long one. */

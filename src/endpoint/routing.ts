@@ -10,8 +10,8 @@ import { type ConnectionId, MAX_CONNECTION_ID_LENGTH, STATELESS_RESET_TOKEN_LENG
 /** Keys of the maps that one connection has entries in: a few of each, and of most kinds as a rule none. */
 interface Entries {
   readonly ids: string[]
-  readonly tokens: string[]
-  readonly addresses: { readonly carrier: Carrier; readonly remote: PathAddress }[]
+  tokens: readonly string[]
+  addresses: readonly { readonly carrier: Carrier; readonly remote: PathAddress }[]
 }
 
 /** The maps of one endpoint. `C` is its connection. */
@@ -52,7 +52,9 @@ export class Routing<C extends object> {
     if (this.#ids.get(id.key) !== connection) return
     this.#recent = undefined
     this.#ids.delete(id.key)
-    removeFrom(this.#entries.get(connection)?.ids, id.key)
+    const ids = this.#entries.get(connection)?.ids
+    const index = ids?.indexOf(id.key) ?? -1
+    if (index >= 0) ids?.splice(index, 1)
   }
 
   /** The connection of an id, given by its `ConnectionId.key`. */
@@ -87,7 +89,8 @@ export class Routing<C extends object> {
     const owner = remotes.get(remote)
     if (owner !== undefined) return owner === connection
     remotes.set(remote, connection)
-    this.#entriesOf(connection).addresses.push({ carrier, remote })
+    const entries = this.#entriesOf(connection)
+    entries.addresses = [...entries.addresses, { carrier, remote }]
     return true
   }
 
@@ -95,11 +98,9 @@ export class Routing<C extends object> {
   removeAddress(carrier: Carrier, remote: PathAddress, connection: C): void {
     if (this.#addresses.get(carrier)?.get(remote) !== connection) return
     this.#deleteAddress(carrier, remote)
-    const addresses = this.#entries.get(connection)?.addresses
-    removeFrom(
-      addresses,
-      addresses?.find((each) => each.carrier === carrier && each.remote === remote),
-    )
+    const entries = this.#entries.get(connection)
+    if (entries === undefined) return
+    entries.addresses = entries.addresses.filter((each) => each.carrier !== carrier || each.remote !== remote)
   }
 
   /** The connection at an address. */
@@ -112,7 +113,8 @@ export class Routing<C extends object> {
     const key = this.#tokenKey(token, remote)
     if (this.#tokens.has(key)) return
     this.#tokens.set(key, connection)
-    this.#entriesOf(connection).tokens.push(key)
+    const entries = this.#entriesOf(connection)
+    entries.tokens = [...entries.tokens, key]
   }
 
   /** The token's id was retired; harmless if it was never added. */
@@ -120,7 +122,8 @@ export class Routing<C extends object> {
     const key = this.#tokenKey(token, remote)
     if (this.#tokens.get(key) !== connection) return
     this.#tokens.delete(key)
-    removeFrom(this.#entries.get(connection)?.tokens, key)
+    const entries = this.#entries.get(connection)
+    if (entries !== undefined) entries.tokens = entries.tokens.filter((other) => other !== key)
   }
 
   /** The connection that the datagram from `start` to `end` resets, if any. */
@@ -150,7 +153,7 @@ export class Routing<C extends object> {
   #entriesOf(connection: C): Entries {
     let entries = this.#entries.get(connection)
     if (entries === undefined) {
-      entries = { ids: [], tokens: [], addresses: [] }
+      entries = { ids: [], tokens: NONE, addresses: NONE }
       this.#entries.set(connection, entries)
     }
     return entries
@@ -162,10 +165,7 @@ export class Routing<C extends object> {
   }
 }
 
-function removeFrom<T>(list: T[] | undefined, item: T | undefined): void {
-  const index = item === undefined ? -1 : (list?.indexOf(item) ?? -1)
-  if (index >= 0) list?.splice(index, 1)
-}
+const NONE: readonly never[] = []
 
 /** RFC 9000 §10.3: the smallest stateless reset, bytes. */
 export const MIN_RESET_LENGTH = 21

@@ -53,7 +53,7 @@ export class LossDetector {
   readonly #application: SpaceRecovery
   // Those that are not discarded.
   #spaces: readonly SpaceRecovery[]
-  readonly #paths: PathRecovery[] = []
+  #paths: readonly PathRecovery[] = []
   #ptoCount = 0
   // What the PTO that is armed would probe.
   #ptoSpace: PacketSpace = PacketSpace.initial
@@ -157,7 +157,7 @@ export class LossDetector {
     this.packetsSent += 1
     state.outstanding += 1
     if (packet.ecn !== undefined) state.ecn.onPacketSent(packet.ecn, now)
-    if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths.push(path)
+    if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths = [...this.#paths, path]
     // Probes of another path arm no PTO, so nothing would take them out of a window that they share and fill (RFC 9000 §9.4).
     if (packet.isPathProbe) packet.inFlight = false
     else if (packet.ackEliciting) packet.inFlight = true
@@ -262,8 +262,7 @@ export class LossDetector {
   /** The path is given up: what is outstanding on it is lost to its owners; its controller hears nothing. */
   onPathRemoved(path: PathRecovery, now: Time): void {
     for (const state of this.#spaces) state.losePath(path, now)
-    const index = this.#paths.indexOf(path)
-    if (index >= 0) this.#paths.splice(index, 1)
+    this.#paths = this.#paths.filter((other) => other !== path)
     this.#lastEvent = now
   }
 

@@ -213,7 +213,7 @@ const KEPT_CAPACITY = 256
 export class SentPackets {
   readonly #space: PacketSpace
   readonly #pool: SentPacketPool
-  #slots: (SentPacket | undefined)[] = []
+  #slots = new Array<SentPacket | undefined>(INITIAL_CAPACITY)
   #capacity = INITIAL_CAPACITY
   #base = 0
   #next = 0
@@ -296,7 +296,7 @@ export class SentPackets {
   /** Forgets all records; numbers go on. */
   clear(): void {
     while (this.#base < this.#next) this.dropFirst()
-    this.#slots = []
+    this.#slots = new Array<SentPacket | undefined>(INITIAL_CAPACITY)
     this.#capacity = INITIAL_CAPACITY
   }
 

@@ -15,13 +15,8 @@ const MAX_FRAMES = 64
 export class RunPlaces {
   readonly starts: Int32Array = new Int32Array(MAX_FRAMES)
   readonly lengths: Int32Array = new Int32Array(MAX_FRAMES)
-}
-
-/** The run of frames at hand, if there is one. */
-export class StreamRun {
-  readonly #streams: Pick<StreamSet, 'onStream'>
   /** What the stream is given: the first frame, and with `length` and `fin` all others. */
-  readonly #whole: StreamFrame = {
+  readonly whole: StreamFrame = {
     type: FrameType.stream,
     streamId: 0,
     offset: 0,
@@ -30,6 +25,12 @@ export class StreamRun {
     start: 0,
     length: 0,
   }
+}
+
+/** The run of frames at hand, if there is one. */
+export class StreamRun {
+  readonly #streams: Pick<StreamSet, 'onStream'>
+  readonly #whole: StreamFrame
   readonly #starts: Int32Array
   readonly #lengths: Int32Array
   #count = 0
@@ -39,6 +40,7 @@ export class StreamRun {
   /** @param places nobody else's while there is a run. */
   constructor(streams: Pick<StreamSet, 'onStream'>, places: RunPlaces) {
     this.#streams = streams
+    this.#whole = places.whole
     this.#starts = places.starts
     this.#lengths = places.lengths
   }

@@ -151,9 +151,10 @@ export function writeIds(
   writer.uint8(firstByte)
   writer.uint32(fields.version)
   writer.uint8(fields.destination.length)
-  writer.bytes(fields.destination.bytes)
+  // Short headers follow: what these ids make of their bytes need not be kept.
+  writer.bytes(fields.destination.toBytes())
   writer.uint8(fields.source.length)
-  writer.bytes(fields.source.bytes)
+  writer.bytes(fields.source.toBytes())
 }
 
 /**
