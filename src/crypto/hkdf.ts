@@ -36,8 +36,10 @@ export function hmac(name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8A
   const mac = macOf(name)
   const output = new Uint8Array(hashLength(name))
   mac.begin(key)
+  mac.restart()
   mac.update(bytes)
   mac.finishInto(output)
+  mac.end()
   return output
 }
 
@@ -52,22 +54,33 @@ export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMateria
  * @throws RangeError for a `length` above 255 digests.
  */
 export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-  const size = hashLength(name)
-  const limit = 255 * size
-  if (!(length >= 0 && length <= limit)) throw new RangeError(`length must be at most ${limit} bytes, got ${length}`)
+  checkLength(name, length)
   const mac = macOf(name)
+  mac.begin(secret)
+  const output = expand(mac, info, length)
+  mac.end()
+  return output
+}
+
+/** What is expanded from the secret that `mac` has begun with. */
+function expand(mac: Mac, info: Uint8Array, length: number): Uint8Array {
   const output = new Uint8Array(length)
   const { block } = mac
+  const size = block.length
   for (let at = 0, count = 1; at < length; at += size, count++) {
-    mac.begin(secret)
+    mac.restart()
     if (count > 1) mac.update(block)
     mac.update(info)
     mac.updateByte(count)
     mac.finishInto(block)
     output.set(length - at < size ? block.subarray(0, length - at) : block, at)
   }
-  block.fill(0)
   return output
+}
+
+function checkLength(name: HashName, length: number): void {
+  const limit = 255 * hashLength(name)
+  if (!(length >= 0 && length <= limit)) throw new RangeError(`length must be at most ${limit} bytes, got ${length}`)
 }
 
 /**
@@ -81,6 +94,27 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
+  return hkdfExpand(name, secret, labelInfo(label, context, length), length)
+}
+
+/**
+ * HKDF-Expand-Label with each of several labels, for half of the arithmetic: HMAC takes in the secret once.
+ * @param labels each with the bytes that it shall yield.
+ */
+export function hkdfExpandLabels<const Labels extends readonly (readonly [label: string, length: number])[]>(
+  name: HashName,
+  secret: Uint8Array,
+  context: Uint8Array,
+  labels: Labels,
+): { [Index in keyof Labels]: Uint8Array } {
+  const mac = macOf(name)
+  mac.begin(secret)
+  const outputs = labels.map(([label, length]) => expand(mac, labelInfo(label, context, length), length))
+  mac.end()
+  return outputs as { [Index in keyof Labels]: Uint8Array }
+}
+
+function labelInfo(label: string, context: Uint8Array, length: number): Uint8Array {
   const info = new Uint8Array(4 + PREFIX.length + label.length + context.length)
   info[0] = length >> 8
   info[1] = length
@@ -88,7 +122,7 @@ export function hkdfExpandLabel(
   const end = writeAscii(info, 3, PREFIX + label)
   info[end] = context.length
   info.set(context, end + 1)
-  return hkdfExpand(name, secret, info, length)
+  return info
 }
 
 /**
@@ -104,6 +138,18 @@ export function deriveSecret(
   return hkdfExpandLabel(name, secret, label, transcriptHash, hashLength(name))
 }
 
+/** Derive-Secret with each of several labels and the same transcript. */
+export function deriveSecrets<const Labels extends readonly string[]>(
+  name: HashName,
+  secret: Uint8Array,
+  labels: Labels,
+  transcriptHash: Uint8Array,
+): { [Index in keyof Labels]: Uint8Array } {
+  const length = hashLength(name)
+  const pairs = labels.map((label) => [label, length] as const)
+  return hkdfExpandLabels(name, secret, transcriptHash, pairs) as { [Index in keyof Labels]: Uint8Array }
+}
+
 /** What stands before each label. */
 const PREFIX = 'tls13 '
 
@@ -113,11 +159,17 @@ function writeAscii(bytes: Uint8Array, at: number, text: string): number {
   return at + text.length
 }
 
-/** HMAC (RFC 2104) in memory of its own, which serves one computation after the other: a handshake needs a hundred of them. */
+/**
+ * HMAC (RFC 2104) in memory of its own, which serves one computation after the other: a handshake needs a hundred of them. Between
+ * {@link begin} and {@link end} any number with the same key, each from {@link restart} to {@link finishInto}.
+ */
 class Mac {
   readonly #name: HashName
+  /** The two hashes, and both after they have taken in the key. */
   readonly #inner: Sha2
   readonly #outer: Sha2
+  readonly #innerKeyed: Sha2
+  readonly #outerKeyed: Sha2
   readonly #pad: Uint8Array
   readonly #byte = new Uint8Array(1)
   /** Room for a digest. */
@@ -127,6 +179,8 @@ class Mac {
     this.#name = name
     this.#inner = new Sha2(name)
     this.#outer = new Sha2(name)
+    this.#innerKeyed = new Sha2(name)
+    this.#outerKeyed = new Sha2(name)
     this.#pad = new Uint8Array(blockLength(name))
     this.block = new Uint8Array(digestLength(name))
   }
@@ -135,12 +189,14 @@ class Mac {
     const pad = this.#pad
     pad.set(key.length > pad.length ? hashOf(this.#name, key) : key)
     for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
-    this.#inner.reset()
-    this.#inner.update(pad)
+    this.#innerKeyed.update(pad)
     for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ (0x36 ^ 0x5c)
-    this.#outer.reset()
-    this.#outer.update(pad)
-    pad.fill(0)
+    this.#outerKeyed.update(pad)
+  }
+
+  restart(): void {
+    this.#inner.resume(this.#innerKeyed)
+    this.#outer.resume(this.#outerKeyed)
   }
 
   update(bytes: Uint8Array): void {
@@ -157,6 +213,16 @@ class Mac {
     this.#inner.finishInto(block)
     this.#outer.update(block)
     this.#outer.finishInto(digest)
+  }
+
+  /** Wipes what came of the key. */
+  end(): void {
+    this.#pad.fill(0)
+    this.block.fill(0)
+    this.#inner.wipe()
+    this.#outer.wipe()
+    this.#innerKeyed.wipe()
+    this.#outerKeyed.wipe()
   }
 }
 

@@ -23,10 +23,17 @@ export class Sha2 {
     if (from !== undefined) this.#length = from.#length
   }
 
-  /** Forgets everything: the hash begins anew. */
-  reset(): void {
+  /** Forgets everything, and leaves nothing of it in memory: the hash begins anew. */
+  wipe(): void {
     this.#state.set(knownConstants().initial[this.#name])
+    this.#buffer.fill(0)
     this.#length = 0
+  }
+
+  /** Goes on from where `other` is, a hash of the same algorithm that has come to the end of a block. */
+  resume(other: Sha2): void {
+    this.#state.set(other.#state)
+    this.#length = other.#length
   }
 
   update(bytes: Uint8Array): void {
@@ -62,7 +69,7 @@ export class Sha2 {
     return digest
   }
 
-  /** Writes the hash of everything to the beginning of `digest`; nothing may follow, but {@link reset} (FIPS 180-4 §5.1). */
+  /** Writes the hash of everything to the beginning of `digest`; nothing may follow, but {@link resume} (FIPS 180-4 §5.1). */
   finishInto(digest: Uint8Array): void {
     const buffer = this.#buffer
     const size = buffer.length

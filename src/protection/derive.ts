@@ -1,6 +1,6 @@
 /** From a traffic secret to keys (RFC 9001 §5.1, §6.1). */
 import { EMPTY } from '../base/bytes.ts'
-import { hashLength, hkdfExpandLabel } from '../crypto/hkdf.ts'
+import { hashLength, hkdfExpandLabel, hkdfExpandLabels } from '../crypto/hkdf.ts'
 import { NONCE_LENGTH } from '../crypto/packet-nonce.ts'
 import type { CipherSuite, PacketEngine, PacketProtector } from '../crypto/provider.ts'
 import { versionSecrets } from './version-secrets.ts'
@@ -10,17 +10,19 @@ export function deriveHeaderKey(suite: CipherSuite, version: number, secret: Uin
   return hkdfExpandLabel(suite.hash, secret, versionSecrets(version).headerLabel, EMPTY, suite.keyLength)
 }
 
-/** Key and IV of a secret, arrays of the caller's. */
-export function deriveKeyAndIv(
+/** Key and IV of a secret and the secret of the next generation, arrays of the caller's. */
+export function deriveGeneration(
   suite: CipherSuite,
   version: number,
   secret: Uint8Array,
-): { readonly key: Uint8Array; readonly iv: Uint8Array } {
-  const { keyLabel, ivLabel } = versionSecrets(version)
-  return {
-    key: hkdfExpandLabel(suite.hash, secret, keyLabel, EMPTY, suite.keyLength),
-    iv: hkdfExpandLabel(suite.hash, secret, ivLabel, EMPTY, NONCE_LENGTH),
-  }
+): { readonly key: Uint8Array; readonly iv: Uint8Array; readonly next: Uint8Array } {
+  const { keyLabel, ivLabel, updateLabel } = versionSecrets(version)
+  const [key, iv, next] = hkdfExpandLabels(suite.hash, secret, EMPTY, [
+    [keyLabel, suite.keyLength],
+    [ivLabel, NONCE_LENGTH],
+    [updateLabel, hashLength(suite.hash)],
+  ])
+  return { key, iv, next }
 }
 
 /** The protector of a secret. Key updates keep the header key of the first secret (RFC 9001 §6.1), so it is an argument. */
@@ -31,10 +33,32 @@ export function deriveProtector(
   secret: Uint8Array,
   headerKey: Uint8Array,
 ): PacketProtector {
-  const { key, iv } = deriveKeyAndIv(suite, version, secret)
+  const { keyLabel, ivLabel } = versionSecrets(version)
+  const [key, iv] = hkdfExpandLabels(suite.hash, secret, EMPTY, [
+    [keyLabel, suite.keyLength],
+    [ivLabel, NONCE_LENGTH],
+  ])
   const protector = engine.createProtector(suite, key, iv, headerKey)
   key.fill(0)
   iv.fill(0)
+  return protector
+}
+
+/** The protector of a secret and its own header key, for keys that are never updated. */
+export function deriveLastingProtector(
+  engine: PacketEngine,
+  suite: CipherSuite,
+  version: number,
+  secret: Uint8Array,
+): PacketProtector {
+  const { keyLabel, ivLabel, headerLabel } = versionSecrets(version)
+  const keys = hkdfExpandLabels(suite.hash, secret, EMPTY, [
+    [keyLabel, suite.keyLength],
+    [ivLabel, NONCE_LENGTH],
+    [headerLabel, suite.keyLength],
+  ])
+  const protector = engine.createProtector(suite, ...keys)
+  for (const copied of keys) copied.fill(0)
   return protector
 }
 

@@ -1,6 +1,6 @@
 /** The secrets of Initial packets (RFC 9001 §5.2): anyone who saw the client's first packet can derive them. */
 import { EMPTY, fromHex } from '../base/bytes.ts'
-import { hashLength, hkdfExpandLabel, hkdfExtract } from '../crypto/hkdf.ts'
+import { deriveSecrets, hkdfExtract } from '../crypto/hkdf.ts'
 import { versionSecrets } from './version-secrets.ts'
 
 /** The Initial secrets of both directions, 32 bytes each; the suite is TLS_AES_128_GCM_SHA256. */
@@ -18,9 +18,7 @@ export interface InitialSecrets {
  */
 export function initialSecrets(version: number, destinationId: Uint8Array): InitialSecrets {
   const secret = hkdfExtract('sha256', fromHex(versionSecrets(version).initialSalt), destinationId)
-  const length = hashLength('sha256')
-  return {
-    client: hkdfExpandLabel('sha256', secret, 'client in', EMPTY, length),
-    server: hkdfExpandLabel('sha256', secret, 'server in', EMPTY, length),
-  }
+  const labels = ['client in', 'server in'] as const
+  const [client, server] = deriveSecrets('sha256', secret, labels, EMPTY)
+  return { client, server }
 }

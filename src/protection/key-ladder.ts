@@ -1,7 +1,7 @@
 /** The key generations of one direction, each from the secret before it (RFC 9001 §6.1), one of them derived in advance. */
 import { NONCE_LENGTH } from '../crypto/packet-nonce.ts'
 import type { CipherSuite, PacketEngine, PacketProtector } from '../crypto/provider.ts'
-import { deriveHeaderKey, deriveKeyAndIv, deriveNextSecret } from './derive.ts'
+import { deriveGeneration, deriveHeaderKey } from './derive.ts'
 
 /** Makes one protector after the other. */
 export class KeyLadder {
@@ -35,10 +35,9 @@ export class KeyLadder {
     this.#isPrepared = true
     const material = this.#material
     const secret = material.subarray(0, this.#secretLength)
-    const { key, iv } = deriveKeyAndIv(this.#suite, this.#version, secret)
+    const { key, iv, next } = deriveGeneration(this.#suite, this.#version, secret)
     material.set(key, this.#keyAt)
     material.set(iv, this.#keyAt + key.length)
-    const next = deriveNextSecret(this.#suite, this.#version, secret)
     material.set(next)
     for (const copied of [key, iv, next]) copied.fill(0)
   }

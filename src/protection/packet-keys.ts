@@ -10,7 +10,7 @@ import {
   PacketStatus,
 } from '../crypto/provider.ts'
 import { TransportError, TransportErrorCode } from '../wire/transport-error.ts'
-import { deriveHeaderKey, deriveProtector } from './derive.ts'
+import { deriveLastingProtector } from './derive.ts'
 
 /** Counts packets that failed to open, over all keys of a connection (RFC 9001 §6.6). */
 export class IntegrityCounter {
@@ -76,9 +76,7 @@ export class PacketKeys {
   ) {
     this.suite = suite
     this.#integrity = integrity
-    const headerKey = deriveHeaderKey(suite, version, secret)
-    this.#protector = deriveProtector(engine, suite, version, secret, headerKey)
-    headerKey.fill(0)
+    this.#protector = deriveLastingProtector(engine, suite, version, secret)
   }
 
   /** Packets sealed so far. */

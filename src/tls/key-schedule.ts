@@ -1,6 +1,6 @@
 /** The key schedule of TLS 1.3 (RFC 8446 §7.1), from (no) PSK to the exporter; Finished (§4.4.4) and exporters (§7.5). */
 import { EMPTY } from '../base/bytes.ts'
-import { deriveSecret, hashLength, hashOf, hkdfExpandLabel, hkdfExtract, hmac } from '../crypto/hkdf.ts'
+import { deriveSecret, deriveSecrets, hashLength, hashOf, hkdfExpandLabel, hkdfExtract, hmac } from '../crypto/hkdf.ts'
 import type { HashName } from '../crypto/provider.ts'
 
 /** The traffic secrets of one level. Whoever gets them wipes them. */
@@ -42,10 +42,9 @@ export class KeySchedule {
    */
   enterHandshake(shared: Uint8Array, transcriptHash: Uint8Array): TrafficSecrets {
     this.#advance(shared)
-    return {
-      client: deriveSecret(this.#hash, this.#secret, 'c hs traffic', transcriptHash),
-      server: deriveSecret(this.#hash, this.#secret, 's hs traffic', transcriptHash),
-    }
+    const labels = ['c hs traffic', 's hs traffic'] as const
+    const [client, server] = deriveSecrets(this.#hash, this.#secret, labels, transcriptHash)
+    return { client, server }
   }
 
   /**
@@ -54,11 +53,9 @@ export class KeySchedule {
    */
   enterApplication(transcriptHash: Uint8Array): ApplicationSecrets {
     this.#advance(new Uint8Array(hashLength(this.#hash)))
-    return {
-      client: deriveSecret(this.#hash, this.#secret, 'c ap traffic', transcriptHash),
-      server: deriveSecret(this.#hash, this.#secret, 's ap traffic', transcriptHash),
-      exporter: deriveSecret(this.#hash, this.#secret, 'exp master', transcriptHash),
-    }
+    const labels = ['c ap traffic', 's ap traffic', 'exp master'] as const
+    const [client, server, exporter] = deriveSecrets(this.#hash, this.#secret, labels, transcriptHash)
+    return { client, server, exporter }
   }
 
   /**
