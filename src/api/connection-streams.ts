@@ -57,7 +57,8 @@ interface StreamWaiter {
 
 /** All streams of one connection that have not ended. */
 export class ConnectionStreams {
-  readonly #streams = new Map<Stream, QuicStream>()
+  /** `undefined` until there is one. */
+  #streams: Map<Stream, QuicStream> | undefined
   readonly #incoming: Readonly<Record<StreamDirection, IncomingStreams<QuicStream>>>
   /** Of either direction. */
   #waiting: Set<StreamWaiter> | undefined
@@ -85,7 +86,7 @@ export class ConnectionStreams {
   release(): void {
     this.#isReleased = true
     const waiting = DIRECTIONS.flatMap((direction) => this.#incoming[direction].takeAll())
-    for (const [stream, adopted] of this.#streams) if (waiting.includes(adopted)) this.#streams.delete(stream)
+    for (const [stream, adopted] of this.#streams ?? []) if (waiting.includes(adopted)) this.#streams?.delete(stream)
   }
 
   /** A group for streams of this connection. */
@@ -134,15 +135,15 @@ export class ConnectionStreams {
       case 'stream-opened':
         return this.#incoming[event.stream.direction].push(this.#adopt(event.stream, connection, {}))
       case 'stream-readable':
-        return this.#streams.get(event.stream)?.onReadable()
+        return this.#streams?.get(event.stream)?.onReadable()
       case 'stream-writable':
-        return this.#streams.get(event.stream)?.onWritable()
+        return this.#streams?.get(event.stream)?.onWritable()
       case 'stream-stopped':
-        return this.#streams.get(event.stream)?.onStopped(event.code)
+        return this.#streams?.get(event.stream)?.onStopped(event.code)
       case 'stream-reset':
-        return this.#streams.get(event.stream)?.onReset(event.code)
+        return this.#streams?.get(event.stream)?.onReset(event.code)
       case 'stream-send-finished':
-        return this.#streams.get(event.stream)?.onSendFinished()
+        return this.#streams?.get(event.stream)?.onSendFinished()
       case 'stream-deadline':
         return this.#onDeadline(event)
       case 'streams-available':
@@ -159,14 +160,14 @@ export class ConnectionStreams {
   onDropped(): void {
     const reason = 'The server refused early data, and chose another protocol than it was for'
     const error = new QuicStreamError(reason, 0n, { side: 'remote' })
-    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
-    this.#streams.clear()
+    for (const stream of [...(this.#streams?.values() ?? [])]) stream.onConnectionClosed(error)
+    this.#streams = undefined
   }
 
   /** The connection is over. `clean`: the incoming streams end; else they fail with `error`, as everything else does. */
   end(error: QuicError, clean: boolean): void {
-    for (const stream of [...this.#streams.values()]) stream.onConnectionClosed(error)
-    this.#streams.clear()
+    for (const stream of [...(this.#streams?.values() ?? [])]) stream.onConnectionClosed(error)
+    this.#streams = undefined
     for (const direction of DIRECTIONS) {
       if (clean) this.#incoming[direction].close()
       else this.#incoming[direction].error(error)
@@ -184,10 +185,11 @@ export class ConnectionStreams {
       now: () => this.#host.now(),
       isOwnGroup: (group) => this.#isOwnGroup(group),
       onEnded: () => {
-        this.#streams.delete(stream)
+        this.#streams?.delete(stream)
         this.#incoming[stream.direction].forget(adopted)
       },
     })
+    this.#streams ??= new Map()
     this.#streams.set(stream, adopted)
     const { urgency, incremental, sendOrder, sendGroup } = options
     if (sendOrder !== undefined) adopted.sendOrder = sendOrder
@@ -211,7 +213,7 @@ export class ConnectionStreams {
   }
 
   #onDeadline({ stream, action, code }: Extract<StreamEvent, { type: 'stream-deadline' }>): void {
-    const adopted = this.#streams.get(stream)
+    const adopted = this.#streams?.get(stream)
     if (adopted === undefined) return
     if (action !== 'reset') this.#host.onDeadline({ stream: adopted, action })
     if (action !== 'notify') adopted.onDeadline(code)

@@ -172,7 +172,7 @@ export class Establishment implements HandshakeListener {
       datagrams.onPeerParameters(parameters)
     }
     paths.active.mtu?.setLimit(parameters.maxUdpPayloadSize)
-    paths.onPeerParameters(parameters)
+    paths.onPeerParameters(context.peerParameters)
     if (parameters.statelessResetToken !== undefined) peerIds.setInitialResetToken(parameters.statelessResetToken)
   }
 

@@ -209,8 +209,8 @@ export class LocalIds implements FrameSource, FrameOwner<NewConnectionIdFrame> {
       connectionId: id.toBytes(),
       statelessResetToken: this.#host.resetToken(id),
     }
-    // Another array each time, without room to spare.
-    this.#issued = [...this.#issued, { sequence: this.#nextSequence, id, frame, state: 'queued' }]
+    // Another array each time, without room to spare, which push leaves and spreading as well.
+    this.#issued = this.#issued.concat({ sequence: this.#nextSequence, id, frame, state: 'queued' })
     this.#nextSequence += 1
     this.#queued += 1
     return true

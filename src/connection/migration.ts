@@ -8,9 +8,8 @@ import type { Carrier, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import { hostBytes, hostOf } from '../wire/path-address.ts'
 import type { PreferredAddress } from '../wire/transport-parameters.ts'
-import type { ConnectionEvent } from './events.ts'
 import type { Path, PathPurpose } from './path.ts'
-import type { PeerIds } from './peer-ids.ts'
+import type { PathManagerOptions } from './path-options.ts'
 
 /** Why a path was not opened, or came to nothing. */
 export type MigrationFailure =
@@ -72,18 +71,6 @@ export interface PathTable {
   remove(path: Path, now: Time): void
 }
 
-/** What a {@link Migration} needs. */
-export interface MigrationOptions {
-  readonly table: PathTable
-  readonly peerIds: PeerIds
-  /** Paths at a time. */
-  readonly maxPaths: number
-  readonly usesPreferredAddress: boolean
-  /** Routes what comes from there here, where ids of ours have no length. `false`: it is taken. */
-  claim(carrier: Carrier, remoteAddress: PathAddress): boolean
-  emit(event: ConnectionEvent): void
-}
-
 /** What a client asks for. */
 export interface PathRequest {
   readonly carrier: Carrier
@@ -97,7 +84,10 @@ export interface PathRequest {
 
 /** A client's migrations. */
 export class Migration {
-  readonly #options: MigrationOptions
+  readonly #options: PathManagerOptions
+  readonly #table: PathTable
+  /** Paths at a time. */
+  readonly #maxPaths: number
   readonly #handshakeAddress: PathAddress
   #isConfirmed = false
   #isDisabled = false
@@ -106,9 +96,11 @@ export class Migration {
   /** The preferred address was reached, or is not to be. */
   #isSettled = false
 
-  constructor(options: MigrationOptions) {
+  constructor(options: PathManagerOptions, table: PathTable, maxPaths: number) {
     this.#options = options
-    this.#handshakeAddress = options.table.active().remoteAddress
+    this.#table = table
+    this.#maxPaths = maxPaths
+    this.#handshakeAddress = options.remoteAddress
   }
 
   /** The server's transport parameters have come. */
@@ -120,7 +112,7 @@ export class Migration {
   /** RFC 9000 §9.6.1: the preferred address is tried as soon as the handshake is confirmed. */
   onHandshakeConfirmed(now: Time): void {
     this.#isConfirmed = true
-    this.#tryPreferred(this.#options.table.active().carrier, now)
+    this.#tryPreferred(this.#table.active().carrier, now)
   }
 
   /**
@@ -130,7 +122,7 @@ export class Migration {
    * @throws MigrationError
    */
   begin(request: PathRequest, now: Time): PathId {
-    const { table } = this.#options
+    const table = this.#table
     const { carrier, purpose } = request
     const remoteAddress = request.remoteAddress ?? table.active().remoteAddress
     if (!this.#isConfirmed) throw new MigrationError('not-confirmed')
@@ -148,14 +140,14 @@ export class Migration {
 
   /** The application does not want the path any more; harmless if it is gone or in use. */
   abandon(id: PathId, now: Time): void {
-    const { table } = this.#options
+    const table = this.#table
     const path = table.paths.find((each) => each.id === id)
     if (path !== undefined && path !== table.active() && !path.wasActive) this.#fail(path, 'aborted', now)
   }
 
   /** The path has answered. */
   onValidated(path: Path, now: Time): void {
-    const { table } = this.#options
+    const table = this.#table
     if (path.purpose === undefined) return
     this.#tell(path)
     if (path.purpose === 'spare' || path === table.active()) return
@@ -179,7 +171,7 @@ export class Migration {
   }
 
   #reuse(path: Path, purpose: PathPurpose, now: Time): PathId {
-    const { table } = this.#options
+    const table = this.#table
     if (path.validation.isRunning && path !== table.active()) {
       if (purpose === 'move' && path.purpose !== 'move') {
         this.#supersede(now)
@@ -197,10 +189,11 @@ export class Migration {
 
   /** @throws MigrationError where there is no room for so many paths more */
   #checkRoom(count: number): void {
-    const { maxPaths, peerIds, table } = this.#options
+    const { peerIds } = this.#options
     // RFC 9000 §9.5: a peer without ids could be followed from path to path by anyone.
     if (!peerIds.hasIds || peerIds.spareCount < count) throw new MigrationError('no-connection-id')
-    if (table.paths.filter((path) => !path.wasActive || path === table.active()).length + count > maxPaths) {
+    const kept = this.#table.paths.filter((path) => !path.wasActive || path === this.#table.active())
+    if (kept.length + count > this.#maxPaths) {
       throw new MigrationError('too-many-paths')
     }
   }
@@ -212,16 +205,17 @@ export class Migration {
     timeout: Duration | undefined,
     now: Time,
   ): Path {
-    const { claim, emit, table } = this.#options
-    if (!claim(carrier, remoteAddress)) throw new MigrationError('address-in-use')
-    const path = table.open(carrier, remoteAddress, timeout, now)
+    const isFree = this.#options.claim?.(carrier, remoteAddress) ?? true
+    if (!isFree) throw new MigrationError('address-in-use')
+    const path = this.#table.open(carrier, remoteAddress, timeout, now)
     path.purpose = purpose
-    emit({ type: 'path-probed', path: path.id, localAddress: carrier.localAddress, remoteAddress })
+    this.#options.emit({ type: 'path-probed', path: path.id, localAddress: carrier.localAddress, remoteAddress })
     return path
   }
 
   #tryPreferred(carrier: Carrier, now: Time): void {
-    const { table, usesPreferredAddress } = this.#options
+    const { usesPreferredAddress = true } = this.#options
+    const table = this.#table
     const [address] = this.#preferred
     if (!usesPreferredAddress || this.#isSettled || address === undefined) return
     for (const path of table.paths.filter((each) => each.purpose === 'preferred')) this.#fail(path, 'superseded', now)
@@ -236,17 +230,16 @@ export class Migration {
 
   /** The newest wish counts. */
   #supersede(now: Time): void {
-    for (const path of this.#options.table.paths.filter(isMoving)) {
+    for (const path of this.#table.paths.filter(isMoving)) {
       if (path.purpose === 'move') this.#fail(path, 'superseded', now)
     }
   }
 
   #fail(path: Path, failure: MigrationFailure, now: Time): void {
-    const { emit, table } = this.#options
     const { id, carrier, remoteAddress } = path
     path.purpose = undefined
-    if (path !== table.active()) table.remove(path, now)
-    emit({ type: 'path-failed', path: id, failure, localAddress: carrier.localAddress, remoteAddress })
+    if (path !== this.#table.active()) this.#table.remove(path, now)
+    this.#options.emit({ type: 'path-failed', path: id, failure, localAddress: carrier.localAddress, remoteAddress })
   }
 
   #tell({ id, carrier, remoteAddress }: Path): void {

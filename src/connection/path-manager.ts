@@ -38,20 +38,22 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   readonly #paths: Path[]
   readonly #candidates = new PathCandidates()
   readonly #left: LeftPaths
-  readonly #migration: Migration | undefined
+  /** A client's, made when something moves, or is to. */
+  #migration: Migration | undefined = undefined
+  #peerParameters: TransportParameters | undefined = undefined
   #active: Path
   #lastValidated: Path
   /** The peer is there, through another carrier of ours, and is followed once that is proven (RFC 9000 §9.6.2). */
-  #wanted: Path | undefined
+  #wanted: Path | undefined = undefined
   #nextId: PathId = 0
   #largestNonProbing = -1
   #confirmed = false
   /** Why the carrier of the active path is gone. */
-  #loss: unknown
+  #loss: unknown = undefined
 
   constructor(options: PathManagerOptions) {
     this.#options = options
-    const { carrier, peerIds, remoteAddress, role } = options
+    const { carrier, remoteAddress, role } = options
     // RFC 9000 §8: only a server, which answers whoever asks, can be used to amplify.
     const validated = role === 'client' || options.addressValidated || carrier.properties.addressValidated
     this.#active = this.#create(carrier, remoteAddress, validated)
@@ -59,20 +61,7 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#active.isAnnounced = true
     this.#lastValidated = this.#active
     this.#left = new LeftPaths(options)
-    this.#wanted = undefined
-    this.#loss = undefined
     this.#paths = [this.#active]
-    this.#migration =
-      role === 'client'
-        ? new Migration({
-            table: this.#table(),
-            peerIds,
-            maxPaths: MAX_PATHS,
-            usesPreferredAddress: options.usesPreferredAddress ?? true,
-            claim: (via, to) => options.claim?.(via, to) ?? true,
-            emit: (event) => options.emit(event),
-          })
-        : undefined
   }
 
   /** The path that data is sent on. */
@@ -98,7 +87,9 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
   }
 
   /** The peer's transport parameters have come. */
-  onPeerParameters({ disableActiveMigration, preferredAddress }: TransportParameters): void {
+  onPeerParameters(parameters: TransportParameters): void {
+    const { disableActiveMigration, preferredAddress } = parameters
+    this.#peerParameters = parameters
     if (preferredAddress !== undefined) {
       this.#options.peerIds.onPreferredAddress(preferredAddress.connectionId, preferredAddress.statelessResetToken)
     }
@@ -121,7 +112,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     this.#confirmed = true
     this.#active.markValidated()
     this.#active.mtu?.start()
-    this.#migration?.onHandshakeConfirmed(now)
+    if (this.#migration !== undefined) this.#migration.onHandshakeConfirmed(now)
+    else if (this.#peerParameters?.preferredAddress !== undefined) this.#useMigration(now)
   }
 
   /**
@@ -131,8 +123,8 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
    * @throws MigrationError where that is refused at once
    */
   open(request: PathRequest, now: Time): PathId {
-    if (this.#migration === undefined) throw new MigrationError('server')
-    return this.#migration.begin(request, now)
+    if (this.#options.role === 'server') throw new MigrationError('server')
+    return this.#useMigration(now).begin(request, now)
   }
 
   /** Gives up a path of {@link open} that is not in use. */
@@ -433,6 +425,16 @@ export class PathManager implements FrameSource, FrameOwner<PathFrame> {
     // RFC 9000 §8.2.4: the larger of the PTO in use and that of a path of which nothing is known.
     const longest = Math.max(interval, this.#options.pto(this.#active.recovery), 3 * initialRtt)
     path.validation.start(interval, timeout ?? VALIDATION_PTOS * longest, now)
+  }
+
+  #useMigration(now: Time): Migration {
+    if (this.#migration !== undefined) return this.#migration
+    const migration = new Migration(this.#options, this.#table(), MAX_PATHS)
+    this.#migration = migration
+    const peer = this.#peerParameters
+    if (peer !== undefined) migration.onPeerParameters(peer.disableActiveMigration, peer.preferredAddress)
+    if (this.#confirmed) migration.onHandshakeConfirmed(now)
+    return migration
   }
 
   /** What a client's migrations do to the paths. */

@@ -132,8 +132,8 @@ export class PeerIds implements FrameSource, FrameOwner<RetireConnectionIdFrame>
     } else {
       const { connectionId, sequenceNumber: sequence, statelessResetToken } = frame
       const spare = { sequence, key: toLatin1(connectionId), token: toLatin1(statelessResetToken) }
-      // Another array each time, without room to spare.
-      this.#spares = [...this.#spares, spare]
+      // Another array each time, without room to spare, which push leaves and spreading as well.
+      this.#spares = this.#spares.concat(spare)
     }
     if (this.count > this.#options.limit) {
       throw limitError(`The peer issued ${this.count} connection ids, our limit is ${this.#options.limit}`)

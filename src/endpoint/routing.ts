@@ -90,7 +90,7 @@ export class Routing<C extends object> {
     if (owner !== undefined) return owner === connection
     remotes.set(remote, connection)
     const entries = this.#entriesOf(connection)
-    entries.addresses = [...entries.addresses, { carrier, remote }]
+    entries.addresses = entries.addresses.concat({ carrier, remote })
     return true
   }
 
@@ -114,7 +114,7 @@ export class Routing<C extends object> {
     if (this.#tokens.has(key)) return
     this.#tokens.set(key, connection)
     const entries = this.#entriesOf(connection)
-    entries.tokens = [...entries.tokens, key]
+    entries.tokens = entries.tokens.concat(key)
   }
 
   /** The token's id was retired; harmless if it was never added. */

@@ -157,7 +157,7 @@ export class LossDetector {
     this.packetsSent += 1
     state.outstanding += 1
     if (packet.ecn !== undefined) state.ecn.onPacketSent(packet.ecn, now)
-    if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths = [...this.#paths, path]
+    if (this.#paths[0] !== path && !this.#paths.includes(path)) this.#paths = this.#paths.concat(path)
     // Probes of another path arm no PTO, so nothing would take them out of a window that they share and fill (RFC 9000 §9.4).
     if (packet.isPathProbe) packet.inFlight = false
     else if (packet.ackEliciting) packet.inFlight = true
@@ -262,7 +262,7 @@ export class LossDetector {
   /** The path is given up: what is outstanding on it is lost to its owners; its controller hears nothing. */
   onPathRemoved(path: PathRecovery, now: Time): void {
     for (const state of this.#spaces) state.losePath(path, now)
-    this.#paths = this.#paths.filter((other) => other !== path)
+    this.#paths = this.#paths.filter((other) => other !== path).slice()
     this.#lastEvent = now
   }
 
