@@ -20,8 +20,11 @@ import { writeCredentials } from './credentials.ts'
 import { byCategory, isIdle, startProfile } from './profile.ts'
 import { show } from './statistics.ts'
 
-/** How a connection begins: with certificates, with a ticket, with a ticket and data in the first packet. */
-export type HandshakeKind = 'full' | 'resumed' | 'early'
+/**
+ * How a connection begins: with certificates, with a ticket, with a ticket and data in the first packet; keys are agreed on by X25519,
+ * `hybrid` is with certificates and X25519MLKEM768.
+ */
+export type HandshakeKind = 'full' | 'hybrid' | 'resumed' | 'early'
 
 /**
  * How clients and server are joined: `socket`, each client has a UDP socket of its own; `shared`, all clients have one; `pipe`, the
@@ -54,11 +57,15 @@ export interface HandshakeNumbers {
   readonly cpu: number[]
 }
 
-const ALL_KINDS: readonly HandshakeKind[] = ['full', 'resumed', 'early']
+const ALL_KINDS: readonly HandshakeKind[] = ['full', 'hybrid', 'resumed', 'early']
 const ALL_WAYS: readonly HandshakeWay[] = ['socket', 'shared', 'pipe']
 
 const ALPN = 'bench'
 const REQUEST = new Uint8Array(64)
+
+/** NamedGroup code points (RFC 8446 §4.2.7, draft-ietf-tls-ecdhe-mlkem §5). */
+const X25519 = 29
+const X25519_MLKEM768 = 4588
 
 /** Measures both ends of connections in this process, the rounds of all rows interleaved. Certificates: ECDSA P-256, one authority. */
 export async function measureHandshakes(options: HandshakeOptions = {}): Promise<HandshakeNumbers[]> {
@@ -127,7 +134,7 @@ class Scene {
 
   /** Makes `count` connections, `atOnce` at the same time. */
   async run(kind: HandshakeKind, atOnce: number, count: number): Promise<{ perSecond: number; cpu: number }> {
-    for (let runner = 0; kind !== 'full' && runner < atOnce; runner++) await this.#makeSession(runner)
+    for (let runner = 0; recalls(kind) && runner < atOnce; runner++) await this.#makeSession(runner)
     let begun = 0
     const run = async (runner: number): Promise<void> => {
       while (begun++ < count) await this.#connect(kind, runner)
@@ -147,14 +154,15 @@ class Scene {
 
   async #connect(kind: HandshakeKind, runner: number): Promise<void> {
     const memory = this.#memories.get(runner)
-    const recall = kind === 'full' ? {} : { sessionStore: memory, earlyData: kind === 'early' }
-    const connection = await this.#begin({ ...this.#trust, ...recall })
+    const recall = recalls(kind) ? { sessionStore: memory, earlyData: kind === 'early' } : {}
+    const groups = [kind === 'hybrid' ? X25519_MLKEM768 : X25519]
+    const connection = await this.#begin({ ...this.#trust, ...recall, groups })
     if (kind === 'early') await sendRequest(connection)
     const { resumed, earlyDataAccepted } = await connection.ready
-    if (resumed !== (kind !== 'full') || earlyDataAccepted !== (kind === 'early')) {
+    if (resumed !== recalls(kind) || earlyDataAccepted !== (kind === 'early')) {
       throw new Error(`The connection is not ${kind}: resumed ${resumed}, early data ${earlyDataAccepted}`)
     }
-    if (kind !== 'full') await memory?.whenKept
+    if (recalls(kind)) await memory?.whenKept
     await connection.close()
   }
 
@@ -171,6 +179,10 @@ class Scene {
     if (this.#endpoint !== undefined) return this.#endpoint.connect(address, options)
     return connect(await udp({ host: '127.0.0.1' }), { ...options, address })
   }
+}
+
+function recalls(kind: HandshakeKind): boolean {
+  return kind === 'resumed' || kind === 'early'
 }
 
 async function ends(way: HandshakeWay): Promise<[DatagramTransport | undefined, DatagramTransport]> {

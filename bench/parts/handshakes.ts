@@ -4,7 +4,12 @@ import { type HandshakeKind, type HandshakeWay, measureHandshakes } from '../han
 import type { Figures, PartResult, Settings } from '../parts.ts'
 import { show } from '../statistics.ts'
 
-const KINDS: Readonly<Record<HandshakeKind, string>> = { full: 'full', resumed: 'resumed', early: '0-RTT' }
+const KINDS: Readonly<Record<HandshakeKind, string>> = {
+  full: 'full',
+  hybrid: 'full, X25519MLKEM768',
+  resumed: 'resumed',
+  early: '0-RTT',
+}
 
 const WAYS: Readonly<Record<HandshakeWay, string>> = {
   socket: 'UDP, a socket for each client',
@@ -32,7 +37,7 @@ export async function run({ rounds, quick }: Settings, say: (line: string) => vo
     'handshake cpu': numbers.find(({ kind, way }) => kind === 'full' && way === 'pipe')?.cpu ?? [],
   }
   const text =
-    'Both ends in one process, on one thread; each connection is closed as soon as it is ready. ECDSA P-256, X25519, a chain of one certificate below its authority, which the client verifies.'
+    'Both ends in one process, on one thread; each connection is closed as soon as it is ready. ECDSA P-256, X25519 (unless told; where a client does not say, it is X25519MLKEM768), a chain of one certificate below its authority, which the client verifies.'
   const grid = [['handshake', 'over', 'at once', 'a second', 'ms of CPU, both ends'], ...rows]
   return { sections: [{ title: 'Handshakes in one process', text, grids: [grid] }], figures, numbers }
 }

@@ -168,7 +168,7 @@ function resultOf({ results, missing }: Field, bytes: number): PartResult {
     return given < megabytes ? [`${program.name} is given ${given} MB`] : []
   })
   const grids = [comparison(results), costs(results), handshakes(results), ...(own === undefined ? [] : [batches(own)])]
-  const text = `One connection over UDP on loopback, ${megabytes} MB each way on one stream and half as much on ${MANY} streams at once (not of stacks that have one for a connection, or do not come to an end), the two ends in processes of their own; handshakes with ECDSA P-256 and X25519, four at a time. MTU: the largest UDP payload, 1,452 bytes unless told. CPU times include the kernel's.`
+  const text = `One connection over UDP on loopback, ${megabytes} MB each way on one stream and half as much on ${MANY} streams at once (not of stacks that have one for a connection, or do not come to an end), the two ends in processes of their own; handshakes with ECDSA P-256 and the groups that each stack prefers (isoquic: X25519MLKEM768 where it has it, else X25519), four at a time. MTU: the largest UDP payload, 1,452 bytes unless told. CPU times include the kernel's.`
   return {
     sections: [
       {
