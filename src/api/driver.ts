@@ -185,7 +185,7 @@ export class Driver {
     this.#isInBurst = true
     if (segmentSize === undefined || bytes.length <= segmentSize) {
       this.endpoint.receiveDatagram(bytes, from, transport, ecn, now)
-    } else {
+    } else if (!this.endpoint.receiveTrain(bytes, segmentSize, from, transport, ecn, now)) {
       for (let at = 0; at < bytes.length; at += segmentSize) {
         this.endpoint.receiveDatagram(bytes.subarray(at, at + segmentSize), from, transport, ecn, now)
       }

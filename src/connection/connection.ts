@@ -89,13 +89,24 @@ export class Connection {
     })
   }
 
-  /** Takes a datagram that the endpoint has routed here. `bytes` is copied. Never throws. */
-  receiveDatagram(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+  /**
+   * Takes a datagram that the endpoint has routed here, or 64 at most of `segmentSize` bytes back to back, each of them one 1-RTT
+   * packet; the last may be shorter. `bytes` is copied. Never throws.
+   */
+  receiveDatagram(
+    bytes: Uint8Array,
+    from: PathAddress,
+    via: Carrier,
+    ecn: Ecn,
+    now: Time,
+    segmentSize: number = bytes.length,
+  ): void {
     const { closing, context, loss } = this.#parts
     if (closing.state === 'closed') return
     context.events.now = now
-    if (closing.state !== 'open') closing.onPacketReceived()
-    this.#receiver.receive(bytes, from, via, ecn, now)
+    const count = segmentSize < bytes.length ? Math.ceil(bytes.length / segmentSize) : 1
+    if (closing.state !== 'open') for (let left = count; left > 0; left--) closing.onPacketReceived()
+    this.#receiver.receive(bytes, count, segmentSize, from, via, ecn, now)
     this.#retryEarly(now)
     if (loss.amplificationLimited) this.#onAmplificationCredit(now)
   }

@@ -107,15 +107,29 @@ export class PacketReceiver {
     this.#packet = workspace.received
   }
 
-  /** Takes a datagram; `bytes` is copied. 1-RTT packets wait for {@link flush}. */
-  receive(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+  /**
+   * Takes `count` datagrams of `segmentSize` bytes back to back, the last of which may be shorter; where there are several, each is
+   * one 1-RTT packet. `bytes` is copied. 1-RTT packets wait for {@link flush}.
+   */
+  receive(
+    bytes: Uint8Array,
+    count: number,
+    segmentSize: number,
+    from: PathAddress,
+    via: Carrier,
+    ecn: Ecn,
+    now: Time,
+  ): void {
     const path = this.#parts.paths.onDatagram(from, via, bytes.length, now)
     if (path === undefined) return this.#drop('unknown_path', bytes.length, undefined, now)
-    this.#context.counters.datagramsReceived += 1
+    this.#context.counters.datagramsReceived += count
     this.#context.counters.bytesReceived += bytes.length
-    const start = this.#copy(bytes, now)
+    const start = this.#copy(bytes, count, now)
     if (start < 0) return this.#drop('no_buffer', bytes.length, undefined, now)
-    this.#split(start, start + bytes.length, path, from, via, ecn, now)
+    const end = start + bytes.length
+    for (let at = start; at < end; at += segmentSize) {
+      this.#split(at, Math.min(at + segmentSize, end), path, from, via, ecn, now)
+    }
     if (this.#batch?.isFull === true) this.flush(now)
   }
 
@@ -134,7 +148,7 @@ export class PacketReceiver {
       if (packet === undefined) return
       this.#earlyBytes -= packet.bytes.length
       const path = this.#parts.paths.onDatagram(packet.from, packet.via, 0, now)
-      const start = path === undefined ? -1 : this.#copy(packet.bytes, now)
+      const start = path === undefined ? -1 : this.#copy(packet.bytes, 1, now)
       if (path === undefined || start < 0) continue
       this.#split(start, start + packet.bytes.length, path, packet.from, packet.via, packet.ecn, now)
       if (this.#batch?.isFull === true) this.flush(now)
@@ -154,12 +168,15 @@ export class PacketReceiver {
     this.#batch = undefined
   }
 
-  /** Copies the datagram behind those of the burst; -1 where no slot is free. */
-  #copy(bytes: Uint8Array, now: Time): number {
+  /** Copies `count` datagrams behind those of the burst; -1 where no slot is free. */
+  #copy(bytes: Uint8Array, count: number, now: Time): number {
     const { arena } = this.#workspace
     if (bytes.length > arena.slotSize) return -1
     const waiting = this.#batch
-    if (waiting !== undefined && waiting.used + bytes.length > waiting.slotStart + arena.slotSize) this.flush(now)
+    if (waiting !== undefined) {
+      const hasRoom = waiting.used + bytes.length <= waiting.slotStart + arena.slotSize
+      if (!hasRoom || waiting.count + count > waiting.capacity) this.flush(now)
+    }
     const batch = this.#batch ?? this.#begin()
     if (batch === undefined) return -1
     const start = batch.used

@@ -1,8 +1,10 @@
 /**
- * What the packets of one burst do must not depend on their being opened together: each scene is played twice from one seed, with
- * datagrams that arrive in one burst, and with the same ones each processed before the next arrives. One suite, for every engine.
+ * What the packets of one burst do must not depend on their being opened together: each scene is played three times from one seed,
+ * with datagrams that arrive in one burst, with the same ones each processed before the next arrives, and with those of one size
+ * back to back, as segmentation offload hands them over. One suite, for every engine.
  */
 import { describe, expect, test } from 'vitest'
+import { concat } from '../base/bytes.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { CloseReason } from '../connection/events.ts'
 import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
@@ -90,6 +92,25 @@ class Scene {
     client.endpoint.receiveDatagram(bytes, server.address, client.carrier, 0, now)
   }
 
+  /** All datagrams reach the client, in trains that end with a shorter one. Returns how many trains were taken as such. */
+  arriveInTrains(): number {
+    const { client, now, server } = this.pair
+    const left = this.datagrams.slice()
+    let taken = 0
+    for (let first = left.shift(); first !== undefined; first = left.shift()) {
+      const train = [first]
+      while ((left[0]?.length ?? Infinity) <= first.length && train.at(-1)?.length === first.length) {
+        train.push(left.shift() ?? first)
+      }
+      const isTrain = train.length > 1
+      const bytes = concat(...train)
+      if (isTrain && client.endpoint.receiveTrain(bytes, first.length, server.address, client.carrier, 0, now))
+        taken += 1
+      else for (const each of train) this.arrive(each)
+    }
+    return taken
+  }
+
   /** All that the client can read of the stream. */
   readAll(): Uint8Array {
     const into = new Uint8Array(200_000)
@@ -115,10 +136,13 @@ interface Outcome {
   readonly events: readonly string[]
 }
 
-/** Plays a scene: `prepare` makes the datagrams, which arrive together or one by one, and then `end` happens. */
+/** How the datagrams of a scene arrive. */
+type Arrival = 'together' | 'alone' | 'in trains'
+
+/** Plays a scene: `prepare` makes the datagrams, which arrive, and then `end` happens. */
 function play(
   packets: PacketProvider,
-  together: boolean,
+  arrival: Arrival,
   prepare: (scene: Scene) => void,
   end: (scene: Scene) => void,
   idLength: number,
@@ -128,12 +152,15 @@ function play(
   prepare(scene)
   const before = client.stats()
   const eventsBefore = pair.client.events.length
-  for (const bytes of scene.datagrams) {
-    scene.arrive(bytes)
-    if (!together) client.flushReceived(pair.now)
+  if (arrival === 'in trains') expect(scene.arriveInTrains() > 0).toBe(idLength > 0 && scene.datagrams.length > 1)
+  else {
+    for (const bytes of scene.datagrams) {
+      scene.arrive(bytes)
+      if (arrival === 'alone') client.flushReceived(pair.now)
+    }
   }
   // Nothing was opened yet, or everything was.
-  expect(client.stats().opens > before.opens).toBe(!together)
+  expect(client.stats().opens > before.opens).toBe(arrival === 'alone')
   end(scene)
   client.flushReceived(pair.now)
   const bytes = client.state === 'connected' ? [...scene.readAll()] : []
@@ -151,14 +178,15 @@ function play(
 
 /** Registers the tests of packets by `packets`. */
 export function batchSuite(name: string, packets: PacketProvider): void {
-  /** The outcome, which is the same either way. */
+  /** The outcome, which is the same any way. */
   const outcomeOf = (
     prepare: (scene: Scene) => void,
     end: (scene: Scene) => void = () => {},
     idLength = 8,
   ): Outcome => {
-    const together = play(packets, true, prepare, end, idLength)
-    expect(together).toEqual(play(packets, false, prepare, end, idLength))
+    const together = play(packets, 'together', prepare, end, idLength)
+    expect(together).toEqual(play(packets, 'alone', prepare, end, idLength))
+    expect(together).toEqual(play(packets, 'in trains', prepare, end, idLength))
     return together
   }
   /** That of bytes which begin where the first ones ended. */

@@ -22,7 +22,7 @@ import { HostOfConnection, type SharedByConnections } from './connection-host.ts
 import { randomConnectionIds } from './connection-id-generator.ts'
 import type { AcceptParameters, ConnectParameters, EndpointEvent, EndpointOptions } from './endpoint-options.ts'
 import { doorCounts, type EndpointStats } from './endpoint-stats.ts'
-import type { Entry } from './entry.ts'
+import { type Entry, newEntry } from './entry.ts'
 import { FullCarriers } from './full-carriers.ts'
 import type { IncomingConnection, IncomingFacts } from './incoming-connection.ts'
 import { preferredOf } from './preferred.ts'
@@ -30,6 +30,7 @@ import type { CreateReception, ListenParameters, Reception } from './reception.t
 import { Routing } from './routing.ts'
 import { StatelessReset } from './stateless-reset.ts'
 import { TimerQueue } from './timer-queue.ts'
+import { ownerOfTrain } from './train.ts'
 
 /** Bytes of a slot of the arena: a flight, or a burst (`architecture.md` §8). */
 export const SLOT_SIZE = 98_304
@@ -264,6 +265,13 @@ export class Endpoint {
     else this.#receiveOrphan(bytes, from, via, now)
   }
 
+  /** As {@link receiveDatagram}, of 1-RTT packets of one size back to back. `false`: they are to be given one by one. */
+  receiveTrain(bytes: Uint8Array, segmentSize: number, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): boolean {
+    const entry = ownerOfTrain(this.#routing, this.#ids, bytes, segmentSize)
+    if (entry !== undefined) this.#deliver(entry, bytes, from, via, ecn, now, segmentSize)
+    return entry !== undefined
+  }
+
   #receiveLong(bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
     const key = peekDestination(bytes, 0, bytes.length, 0)
     if (key === undefined) return
@@ -406,14 +414,7 @@ export class Endpoint {
       this.onProgress()
     }
     connection.onProgress = onProgress
-    const entry: Entry = {
-      connection,
-      remoteAddress,
-      isServer: otherIds !== undefined,
-      handshaking: true,
-      ready: false,
-      eventful: false,
-    }
+    const entry = newEntry(connection, remoteAddress, otherIds !== undefined)
     host.entry = entry
     this.#entries.add(entry)
     this.#entryOf.set(connection, entry)
@@ -425,9 +426,9 @@ export class Endpoint {
     return connection
   }
 
-  #deliver(entry: Entry, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time): void {
+  #deliver(entry: Entry, bytes: Uint8Array, from: PathAddress, via: Carrier, ecn: Ecn, now: Time, size?: number): void {
     if (this.#arena.free === 0) this.#flushReceived(now)
-    entry.connection?.receiveDatagram(bytes, from, via, ecn, now)
+    entry.connection?.receiveDatagram(bytes, from, via, ecn, now, size)
     this.#wake(entry)
   }
 

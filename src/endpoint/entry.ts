@@ -15,3 +15,8 @@ export interface Entry {
   ready: boolean
   eventful: boolean
 }
+
+/** The entry of a connection that begins. */
+export function newEntry(connection: Connection, remoteAddress: PathAddress, isServer: boolean): Entry {
+  return { connection, remoteAddress, isServer, handshaking: true, ready: false, eventful: false }
+}
