@@ -12,12 +12,18 @@ export interface WebTransportLike {
     readonly maxDatagramSize: number
     /** ms */
     outgoingMaxAge?: number | null
+    /** Datagrams that wait to be read, before the oldest is dropped; by its two names. */
+    incomingMaxBufferedDatagrams?: number
+    incomingHighWaterMark?: number
   }
   close(): void
 }
 
 /** ms that a datagram may wait: about a round trip; what is older QUIC has given up. */
 const OUTGOING_MAX_AGE = 100
+
+/** Datagrams that may wait to be read: sessions begin with one, of a burst all but the last would be lost to a busy page. */
+const INCOMING_BUFFER = 1024
 
 /**
  * A transport over the datagrams of `session`, once it is ready. The session belongs to the transport from then on.
@@ -31,6 +37,8 @@ export async function webtransport(session: WebTransportLike): Promise<DatagramT
   const writable = datagrams.createWritable?.() ?? datagrams.writable
   if (writable === undefined) throw new TypeError('The session has no writable side of its datagrams')
   datagrams.outgoingMaxAge = OUTGOING_MAX_AGE
+  for (const name of ['incomingMaxBufferedDatagrams', 'incomingHighWaterMark'] as const)
+    datagrams[name] = Math.max(datagrams[name] ?? 0, INCOMING_BUFFER)
   return fromStreams<Uint8Array, Uint8Array>({
     readable: datagrams.readable,
     writable,

@@ -21,6 +21,8 @@ console.log('listening on ' + endpoint.addr.port)
 const serve = async (connection) => {
   const session = await Deno.upgradeWebTransport(connection)
   await session.ready
+  // Of a burst Deno keeps the last datagram alone, unless it is told that more may wait.
+  session.datagrams.incomingHighWaterMark = 1024
   const udp = Deno.listenDatagram({ transport: 'udp', hostname: '127.0.0.1', port: 0 })
   const writer = session.datagrams.writable.getWriter()
   const back = async () => {
