@@ -109,6 +109,15 @@ describe('a data channel', () => {
     await expect(webrtc(closed)).rejects.toThrow('The data channel was closed before it opened')
   })
 
+  test('that opens while it is looked at, as packages with threads of their own do, is open', async () => {
+    const [channel] = MemoryChannel.pair()
+    let looks = 0
+    Object.defineProperty(channel, 'readyState', { get: () => (looks++ === 0 ? 'connecting' : 'open') })
+    const opening = webrtc(channel)
+    channel.dispatch('open', {})
+    expect((await opening).maxDatagramSize).toBe(1500)
+  })
+
   test('takes sizes within bounds', async () => {
     const [channel] = MemoryChannel.pair()
     await expect(webrtc(channel, { highWaterMark: (1 << 20) + 1 })).rejects.toThrow('highWaterMark must be from 1 to')

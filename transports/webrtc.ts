@@ -37,7 +37,8 @@ const MAX_DATAGRAM = 1500
 const MAX_HIGH_WATER_MARK = 1 << 20
 
 /**
- * A transport over `channel`, once it is open.
+ * A transport over `channel`, once it is open. Its `RTCPeerConnection` is the application's to hold: Firefox collects one that nobody
+ * holds before it is connected, whatever listens to it, and both ends then wait in vain.
  *
  * @throws RangeError for sizes out of bounds; (as a rejection) Error where the channel closes before it has opened.
  *
@@ -54,12 +55,14 @@ const MAX_HIGH_WATER_MARK = 1 << 20
  */
 export async function webrtc(channel: DataChannelLike, options: WebRtcOptions = {}): Promise<DatagramTransport> {
   const transport = new DataChannelTransport(channel, options)
-  if (channel.readyState === 'open') return transport
   await new Promise<void>((resolve, reject) => {
     const refuse = (): void => reject(new Error('The data channel was closed before it opened'))
-    if (channel.readyState !== 'connecting') refuse()
     channel.addEventListener('open', () => resolve())
     channel.addEventListener('close', refuse)
+    // One look: in packages with threads of their own a second may see another state.
+    const { readyState } = channel
+    if (readyState === 'open') resolve()
+    else if (readyState !== 'connecting') refuse()
   })
   return transport
 }

@@ -146,6 +146,16 @@ async function fromNode(stage: Stage, browser: BrowserName): Promise<Outcomes> {
   }
 }
 
+function between(stage: Stage, browser: BrowserName, other: BrowserName): Promise<Outcomes> {
+  return withPage(stage, other, async (server) => {
+    const hash = await server.call<number[]>('start')
+    return await withPage(stage, browser, async (page) => {
+      await page.expose('signal', (offered) => server.call('answer', JSON.parse(offered)))
+      return await page.call('play', { way: 'webrtc', ports: NO_PORTS, hash })
+    })
+  })
+}
+
 const cellsOf = (browser: BrowserName): Cell[] => {
   const name = RUNTIMES[browser]
   return [
@@ -157,4 +167,8 @@ const cellsOf = (browser: BrowserName): Cell[] => {
 }
 
 /** Lines of the matrix. */
-export const cells: readonly Cell[] = [...cellsOf('chromium'), ...cellsOf('firefox')]
+export const cells: readonly Cell[] = [
+  ...cellsOf('chromium'),
+  ...cellsOf('firefox'),
+  http3Cell('Chromium', 'WebRTC', 'isoquic in Firefox', (stage) => between(stage, 'chromium', 'firefox')),
+]

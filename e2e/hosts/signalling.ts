@@ -3,12 +3,22 @@
 /** What a QUIC packet wants of a channel: no order, no second attempt. */
 const CHANNEL: RTCDataChannelInit = { ordered: false, maxRetransmits: 0, protocol: 'isoquic.raw.v1' }
 
+/** Firefox collects a connection that nobody holds until its channel is open, and the other end waits for it in vain. */
+const held = new Set<RTCPeerConnection>()
+
+/** Holds `peer` for as long as it has `channel`. */
+function holdFor(peer: RTCPeerConnection, channel: RTCDataChannel): void {
+  held.add(peer)
+  channel.addEventListener('close', () => held.delete(peer))
+}
+
 /** Makes a channel over `peer`; `signal` takes the offer to the other end and fulfils with its answer. */
 export async function offer(
   peer: RTCPeerConnection,
   signal: (offer: string) => Promise<string>,
 ): Promise<RTCDataChannel> {
   const channel = peer.createDataChannel('quic', CHANNEL)
+  holdFor(peer, channel)
   await peer.setLocalDescription(await peer.createOffer())
   const answered = await signal(await described(peer))
   await peer.setRemoteDescription({ type: 'answer', sdp: answered })
@@ -21,7 +31,11 @@ export async function answer(
   offered: string,
   onChannel: (channel: RTCDataChannel) => unknown,
 ): Promise<string> {
-  peer.addEventListener('datachannel', ({ channel }) => void onChannel(channel))
+  held.add(peer)
+  peer.addEventListener('datachannel', ({ channel }) => {
+    holdFor(peer, channel)
+    onChannel(channel)
+  })
   await peer.setRemoteDescription({ type: 'offer', sdp: offered })
   await peer.setLocalDescription(await peer.createAnswer())
   return await described(peer)

@@ -6,6 +6,9 @@ import { described, post, take } from './signalling.ts'
 
 const ALPN = ['chat']
 
+/** Firefox collects a connection that nobody holds, and with it what waits for its channel. */
+const peers = new Set<RTCPeerConnection>()
+
 /** A guest's letter to its host, and the answer. */
 interface Knock {
   readonly guest: string
@@ -19,6 +22,7 @@ interface Answer {
 /** Knocks at the host whose key has the pin `host`. Rejects where another key answers, or ours is not welcome. */
 export async function visit(own: Identity, host: string): Promise<QuicConnection> {
   const peer = new RTCPeerConnection()
+  peers.add(peer)
   const channel = peer.createDataChannel('quic', { ordered: false, maxRetransmits: 0, protocol: 'isoquic.raw.v1' })
   await peer.setLocalDescription(await peer.createOffer())
   await post(host, { guest: own.pin, offer: await described(peer) } satisfies Knock)
@@ -36,6 +40,7 @@ export async function receive(own: Identity, isWelcome: (pin: string) => Promise
     const { guest, offer } = await take<Knock>(own.pin)
     if (!(await isWelcome(guest))) continue
     const peer = new RTCPeerConnection()
+    peers.add(peer)
     const arrived = new Promise<RTCDataChannel>((resolve) => {
       peer.addEventListener('datachannel', ({ channel }) => resolve(channel))
     })
