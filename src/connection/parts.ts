@@ -131,7 +131,7 @@ export function createPathParts(
   })
   return {
     recovery,
-    mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, (mtu) => onMtu(mtu, recovery)),
+    mtu: createMtuDiscovery(recovery, carrier, config, peerMaxUdpPayload, onMtu),
   }
 }
 
@@ -141,7 +141,7 @@ function createMtuDiscovery(
   carrier: Carrier,
   config: ConnectionConfig,
   peerMaxUdpPayload: number | undefined,
-  onChange: (mtu: number) => void,
+  onChange: (mtu: number, recovery: PathRecovery) => void,
 ): MtuDiscovery | undefined {
   if (fixedDatagramSize(carrier, undefined) !== undefined) return undefined
   const mtu = new MtuDiscovery({ path, max: config.mtu.max, onChange })

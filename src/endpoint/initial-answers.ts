@@ -21,7 +21,7 @@ const TAG_LENGTH = 16
 /** A Retry packet that gives the client `token` and the id `source` to send to. */
 export function buildRetry(facts: IncomingFacts, source: ConnectionId, token: Uint8Array): Uint8Array {
   return encodeRetry({ version: facts.version, destination: facts.source, source, token }, (withoutTag) =>
-    retryIntegrityTag(facts.version, facts.destination.bytes, withoutTag),
+    retryIntegrityTag(facts.version, facts.destination.toBytes(), withoutTag),
   )
 }
 
@@ -67,7 +67,7 @@ export class InitialCloser {
     const batch = this.#batch
     batch.clear(slot)
     batch.append(slot, numberOffset, end, 0)
-    const secret = initialSecrets(facts.version, facts.destination.bytes).server
+    const secret = initialSecrets(facts.version, facts.destination.toBytes()).server
     const keys = new PacketKeys(this.#engine, TLS_AES_128_GCM_SHA256, facts.version, secret, new IntegrityCounter())
     keys.seal(batch, 0, 1)
     keys.discard()

@@ -44,13 +44,13 @@ export interface MtuDiscoveryOptions {
   /** The largest size to try; 1452. */
   readonly max?: number
   /** Told of every change of the size that may be used. */
-  readonly onChange?: (mtu: number) => void
+  readonly onChange?: (mtu: number, path: PathRecovery) => void
 }
 
 /** DPLPMTUD of one path. It does nothing until `start`. */
 export class MtuDiscovery {
   readonly #path: PathRecovery
-  readonly #onChange: ((mtu: number) => void) | undefined
+  readonly #onChange: ((mtu: number, path: PathRecovery) => void) | undefined
   #max: number
   // What we and the peer take; the carrier may take less at times.
   #ceiling: number
@@ -256,7 +256,7 @@ export class MtuDiscovery {
     if (bytes === this.#current) return
     this.#current = bytes
     this.#path.setMaxDatagramSize(bytes)
-    this.#onChange?.(bytes)
+    this.#onChange?.(bytes, this.#path)
   }
 }
 

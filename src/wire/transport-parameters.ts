@@ -335,7 +335,7 @@ function encodeParameter(parameter: Parameter, from: TransportParameters, value:
     case 'flag':
       return
     case 'id':
-      value.bytes(from[parameter.name]?.bytes ?? EMPTY)
+      value.bytes(from[parameter.name]?.toBytes() ?? EMPTY)
       return
     case 'token':
       value.bytes(from.statelessResetToken ?? EMPTY)
@@ -356,7 +356,7 @@ function encodePreferredAddress(address: PreferredAddress, value: Writer): void 
   encodeAddress(address.ipv4, 4, value)
   encodeAddress(address.ipv6, 16, value)
   value.uint8(address.connectionId.length)
-  value.bytes(address.connectionId.bytes)
+  value.bytes(address.connectionId.toBytes())
   value.bytes(address.statelessResetToken)
 }
 
