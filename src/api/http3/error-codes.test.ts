@@ -18,6 +18,12 @@ function endless(cancelled: (reason: unknown) => void = () => {}): ReadableStrea
   return new ReadableStream({ start: (controller) => controller.enqueue(text('a')), cancel: cancelled })
 }
 
+/** By its stream: `text()` of Chromium keeps to itself what a body failed with. */
+async function readBody({ body }: Response): Promise<void> {
+  const reader = body?.getReader()
+  while ((await reader?.read())?.done === false);
+}
+
 /** A client's end and a proxy's end of a tunnel. */
 async function tunnelOf(
   connectInit: Parameters<Http3Stage['client']['connect']>[1],
@@ -54,7 +60,7 @@ describe.each(CODES)('%s', (name, code) => {
       return new Response(endless(cancelled.resolve))
     })
     const response = await stage.fetch('/')
-    const reading = rejection(response.text())
+    const reading = rejection(readBody(response))
     const info = await serving.promise
     info.abort(code)
     expect(await reading).toMatchObject({ name: 'TypeError', cause: asStream })
@@ -158,7 +164,7 @@ describe('causes', () => {
     const response = await stage.fetch('/')
     expect(response.status).toBe(200)
     fail()
-    expect(await rejection(response.text())).toMatchObject({ cause: { code: Http3ErrorCode.H3_INTERNAL_ERROR } })
+    expect(await rejection(readBody(response))).toMatchObject({ cause: { code: Http3ErrorCode.H3_INTERNAL_ERROR } })
     expect(heard).toEqual([fault])
   })
 
