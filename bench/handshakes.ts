@@ -12,6 +12,7 @@ import { connect } from '../src/api/client.ts'
 import type { QuicConnection } from '../src/api/connection.ts'
 import { QuicEndpoint } from '../src/api/endpoint.ts'
 import type { ConnectOptions } from '../src/api/endpoint-core.ts'
+import type { ClientStore } from '../src/api/memory.ts'
 import { listen, type QuicServer } from '../src/api/server.ts'
 import type { DatagramTransport } from '../src/transport.ts'
 import { pipe } from '../transports/pipe.ts'
@@ -154,7 +155,7 @@ class Scene {
 
   async #connect(kind: HandshakeKind, runner: number): Promise<void> {
     const memory = this.#memories.get(runner)
-    const recall = recalls(kind) ? { sessionStore: memory, earlyData: kind === 'early' } : {}
+    const recall = recalls(kind) ? { sessionStore: memory?.store(kind), earlyData: kind === 'early' } : {}
     const groups = [kind === 'hybrid' ? X25519_MLKEM768 : X25519]
     const connection = await this.#begin({ ...this.#trust, ...recall, groups })
     if (kind === 'early') await sendRequest(connection)
@@ -162,7 +163,8 @@ class Scene {
     if (resumed !== recalls(kind) || earlyDataAccepted !== (kind === 'early')) {
       throw new Error(`The connection is not ${kind}: resumed ${resumed}, early data ${earlyDataAccepted}`)
     }
-    if (recalls(kind)) await memory?.whenKept
+    // Early data is taken once for each ticket; other connections begin with the same ticket again, and end as soon as full ones.
+    if (kind === 'early') await memory?.whenKept
     await connection.close()
   }
 
@@ -214,6 +216,11 @@ class Memory {
       this.#onKept = resolve
     })
     return session
+  }
+
+  /** For connections of a kind: those that need no new session leave the one that is kept. */
+  store(kind: HandshakeKind): ClientStore {
+    return kind === 'early' ? this : { get: () => this.#session, set: () => {} }
   }
 
   set(_server: string, session: Uint8Array): void {

@@ -37,7 +37,7 @@ export async function run({ rounds, quick }: Settings, say: (line: string) => vo
     'handshake cpu': numbers.find(({ kind, way }) => kind === 'full' && way === 'pipe')?.cpu ?? [],
   }
   const text =
-    'Both ends in one process, on one thread; each connection is closed as soon as it is ready. ECDSA P-256, X25519 (unless told; where a client does not say, it is X25519MLKEM768), a chain of one certificate below its authority, which the client verifies.'
+    'Both ends in one process, on one thread; each connection is closed as soon as it is ready. ECDSA P-256, X25519 (unless told; where a client does not say, it is X25519MLKEM768), a chain of one certificate below its authority, which the client verifies. Resumed connections begin with the same ticket again; those with 0-RTT, for which a ticket is good once, stay until the next one has come.'
   const grid = [['handshake', 'over', 'at once', 'a second', 'ms of CPU, both ends'], ...rows]
   return { sections: [{ title: 'Handshakes in one process', text, grids: [grid] }], figures, numbers }
 }
