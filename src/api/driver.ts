@@ -73,7 +73,9 @@ export class Driver {
     this.environment = environment
     this.#now = environment.now()
     this.#timerGranularity = environment.timerGranularity
-    endpoint.onProgress = () => this.schedule()
+    // Named first, for the sake of garbage collection (`connection/restartable-tls.ts`).
+    const onProgress = (): void => this.schedule()
+    endpoint.onProgress = onProgress
   }
 
   /** The time, which never goes back. */

@@ -1,10 +1,13 @@
 /** A transport with an endpoint on it: what `connect`, `listen` and `QuicEndpoint` share. */
 import { defaultCrypto, systemRoots } from '#crypto'
+import type { RandomSource } from '../base/random.ts'
+import type { Duration } from '../base/time.ts'
 import type { ConnectionConfig } from '../connection/config.ts'
+import type { ConnectionIdGenerator } from '../connection/local-ids.ts'
 import { andThen, type Eventually, isPending } from '../crypto/eventually.ts'
 import type { CryptoProvider, PacketEngine } from '../crypto/provider.ts'
 import { ARENA_BYTES, Endpoint } from '../endpoint/endpoint.ts'
-import type { ConnectParameters } from '../endpoint/endpoint-options.ts'
+import type { ConnectParameters, EndpointOptions } from '../endpoint/endpoint-options.ts'
 import type { Environment } from '../environment.ts'
 import { checkConfig } from '../tls/config.ts'
 import { checkServerName } from '../tls/server-name.ts'
@@ -61,6 +64,38 @@ export function isConnectOption(name: string): boolean {
   return CONNECT_KEYS.includes(name) || isCommonOption(name)
 }
 
+/** What an endpoint works with. A class, and no literal with a getter, for the sake of garbage collection (`connection/restartable-tls.ts`). */
+class OptionsOfEndpoint implements EndpointOptions {
+  readonly engine: PacketEngine
+  readonly random: RandomSource
+  readonly resetKey: Uint8Array | undefined
+  readonly tokenKey: Uint8Array | undefined
+  readonly idGenerator: ConnectionIdGenerator | undefined
+  readonly #environment: Environment
+
+  constructor(
+    engine: PacketEngine,
+    environment: Environment,
+    { resetKey, tokenKey }: EndpointCoreOptions,
+    idGenerator: ConnectionIdGenerator | undefined,
+  ) {
+    this.engine = engine
+    this.random = environment.random
+    this.resetKey = resetKey
+    this.tokenKey = tokenKey
+    this.idGenerator = idGenerator
+    this.#environment = environment
+  }
+
+  wallClock(): number {
+    return this.#environment.wallClock()
+  }
+
+  get timerGranularity(): Duration {
+    return this.#environment.timerGranularity
+  }
+}
+
 /** An endpoint on one transport. */
 export class EndpointCore {
   readonly driver: Driver
@@ -80,20 +115,10 @@ export class EndpointCore {
     this.transport = transport
     this.crypto = options.crypto ?? defaultCrypto
     this.environment = options.environment ?? defaultEnvironment()
-    const { environment } = this
     const ids = options.connectionIdGenerator
     this.engine = createEngine(this.crypto)
-    const endpoint = new Endpoint({
-      engine: this.engine,
-      random: this.environment.random,
-      wallClock: () => this.environment.wallClock(),
-      get timerGranularity() {
-        return environment.timerGranularity
-      },
-      resetKey: options.resetKey,
-      tokenKey: options.tokenKey,
-      idGenerator: ids === undefined ? undefined : connectionIdGenerator(ids),
-    })
+    const idGenerator = ids === undefined ? undefined : connectionIdGenerator(ids)
+    const endpoint = new Endpoint(new OptionsOfEndpoint(this.engine, this.environment, options, idGenerator))
     this.driver = new Driver(endpoint, this.environment)
     this.driver.adopt(transport, this)
   }
