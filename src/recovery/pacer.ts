@@ -123,7 +123,8 @@ export class Pacer {
     this.#refill(now)
     this.#isClocked = isWindowFull && controller.congestionWindow >= controller.slowStartThreshold
     this.#roundTrip = rtt.smoothed
-    this.update(controller, rtt)
+    // Window and RTT change with acknowledgements, which update it; a rate of the controller's own may change with what is sent.
+    if (this.#rate === Infinity || controller.pacingRate !== undefined) this.update(controller, rtt)
     // A long run of probes is not to be paid for longer than a burst takes.
     this.#budget = Math.max(this.#budget - bytes, -this.#burst)
   }
