@@ -166,18 +166,16 @@ describe('a carrier that cannot carry QUIC', () => {
 })
 
 test('of a burst in a session of WebTransport more than the last datagram may wait to be read', async () => {
-  const [there, back] = pipes<Uint8Array>()
-  const datagrams = { readable: back.readable, writable: there.writable, maxDatagramSize: 1300 }
-  const old = { ...datagrams, incomingHighWaterMark: 1 }
-  const current = { ...datagrams, incomingMaxBufferedDatagrams: 5000 }
-  const transport = await webtransport({ ready: Promise.resolve(), datagrams: old, close() {} })
-  expect(old.incomingHighWaterMark).toBe(1024)
-  transport.close()
-  const [other, otherBack] = pipes<Uint8Array>()
-  Object.assign(current, { readable: otherBack.readable, writable: other.writable })
-  const second = await webtransport({ ready: Promise.resolve(), datagrams: current, close() {} })
-  expect(current.incomingMaxBufferedDatagrams).toBe(5000)
-  second.close()
+  const bufferOf = async (incomingMaxBufferedDatagrams: number): Promise<number> => {
+    const [there, back] = pipes<Uint8Array>()
+    const own = { readable: back.readable, writable: there.writable, maxDatagramSize: 1300 }
+    const datagrams = { ...own, incomingMaxBufferedDatagrams }
+    const transport = await webtransport({ ready: Promise.resolve(), datagrams, close() {} })
+    transport.close()
+    return datagrams.incomingMaxBufferedDatagrams
+  }
+  expect(await bufferOf(1)).toBe(1024)
+  expect(await bufferOf(5000)).toBe(5000)
 })
 
 test('a stream that fails ends the transport with its error', async () => {

@@ -12,9 +12,8 @@ export interface WebTransportLike {
     readonly maxDatagramSize: number
     /** ms */
     outgoingMaxAge?: number | null
-    /** Datagrams that wait to be read, before the oldest is dropped; by its two names. */
+    /** Datagrams that wait to be read, before the oldest is dropped. */
     incomingMaxBufferedDatagrams?: number
-    incomingHighWaterMark?: number
   }
   close(): void
 }
@@ -37,8 +36,9 @@ export async function webtransport(session: WebTransportLike): Promise<DatagramT
   const writable = datagrams.createWritable?.() ?? datagrams.writable
   if (writable === undefined) throw new TypeError('The session has no writable side of its datagrams')
   datagrams.outgoingMaxAge = OUTGOING_MAX_AGE
-  for (const name of ['incomingMaxBufferedDatagrams', 'incomingHighWaterMark'] as const)
-    datagrams[name] = Math.max(datagrams[name] ?? 0, INCOMING_BUFFER)
+  // By its name of before, `incomingHighWaterMark`, Deno 2 has it too, and delivers nothing once it is set.
+  const { incomingMaxBufferedDatagrams: most } = datagrams
+  if (most !== undefined) datagrams.incomingMaxBufferedDatagrams = Math.max(most, INCOMING_BUFFER)
   return fromStreams<Uint8Array, Uint8Array>({
     readable: datagrams.readable,
     writable,
