@@ -36,5 +36,5 @@ export const BOUNDS: Readonly<Record<Measure, Bound>> = {
   streams: { name: 'CPU of a packet beside 10,000 open streams, beside none', atMost: 1.35 },
   connections: { name: 'CPU of a packet among 200 connections, beside one', atMost: 1.6 },
   handshake: { name: 'CPU of a full handshake beside its public-key work', atMost: 20 },
-  idle: { name: 'heap of an idle connection, bytes, the larger end', atMost: 72_000 },
+  idle: { name: 'heap of an idle connection, bytes, the larger end', atMost: 36_000 },
 }

@@ -308,6 +308,8 @@ describe('when keys or packets are of no more use', () => {
     expect(sender.ackIn(initial, 1010, 0, [0, 2])).toBe(false)
     expect(sender.ledger.acked).toEqual([])
     sender.loss.discardSpace(initial, 1020)
+    expect(sender.loss.nextTimeout()).toBe(1000 + 999)
+    expect(() => sender.loss.beginPacket(initial, sender.path)).toThrow('Packet number space 0 is discarded')
   })
 
   test('after a Retry each outstanding frame is lost to its owner, the window stays, numbers go on', () => {

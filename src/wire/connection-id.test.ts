@@ -13,6 +13,15 @@ test('an id is a copy that later changes do not reach', () => {
   expect(`${id}`).toBe('010203')
 })
 
+test('the bytes of `toBytes` are whoever asked for them', () => {
+  const id = ConnectionId.from(Uint8Array.of(1, 2, 255))
+  const own = id.toBytes()
+  expect([...own]).toEqual([1, 2, 255])
+  own.fill(0)
+  expect([...id.bytes]).toEqual([1, 2, 255])
+  expect(id.bytes).toBe(id.bytes)
+})
+
 test('equality of bytes, of keys and `equals` are the same', () => {
   fc.assert(
     fc.property(anyId, anyId, (a, b) => {
