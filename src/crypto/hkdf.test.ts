@@ -6,6 +6,7 @@ import {
   hashOf,
   hkdfExpand,
   hkdfExpandLabel,
+  hkdfExpandLabels,
   hkdfExtract,
   hmac,
   incrementalHash,
@@ -77,6 +78,13 @@ test('hashes, whole and piece by piece', () => {
     expect(fork.digest()).toEqual(hashOf(name, encodeUtf8('a!')))
     expect(hash.digest().length).toBe(hashLength(name))
   }
+})
+
+test('a computation that throws leaves nothing behind for the next one', () => {
+  const secret = new Uint8Array(32).fill(1)
+  expect(() => hkdfExpandLabels('sha256', secret, new Uint8Array(0), [['key', -1]])).toThrow(RangeError)
+  const mac = hmac('sha256', encodeUtf8('Jefe'), encodeUtf8('what do ya want for nothing?'))
+  expect(toHex(mac)).toBe('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843')
 })
 
 test('HMAC of RFC 4231, test case 2', () => {

@@ -186,6 +186,8 @@ class Mac {
   }
 
   begin(key: Uint8Array): void {
+    // Had a computation before thrown, it would not have come to its end.
+    this.end()
     const pad = this.#pad
     pad.set(key.length > pad.length ? hashOf(this.#name, key) : key)
     for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
