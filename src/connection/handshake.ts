@@ -7,7 +7,7 @@ import { EMPTY } from '../base/bytes.ts'
 import type { Time } from '../base/time.ts'
 import type { CipherSuite } from '../crypto/provider.ts'
 import { TLS_AES_128_GCM_SHA256 } from '../crypto/suites.ts'
-import { initialSecrets } from '../protection/initial-secrets.ts'
+import { type InitialSecrets, initialSecrets } from '../protection/initial-secrets.ts'
 import { PacketKeys } from '../protection/packet-keys.ts'
 import { Latest, Once } from '../recovery/delivery.ts'
 import type { LossDetector } from '../recovery/loss-detector.ts'
@@ -100,7 +100,7 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     initial.read?.discard()
     initial.write?.discard()
     initial.discardOther()
-    this.#useInitialKeys(initial, this.#initialKeys('read', this.#context.version))
+    this.#useInitialKeys(initial)
   }
 
   /** The server goes on in `version`; the keys for reading the one before are kept, since the client does not know yet (RFC 9369 §4.1). */
@@ -112,7 +112,7 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     initial.write?.discard()
     initial.other = { version: context.version, read }
     context.version = version
-    this.#useInitialKeys(initial, this.#initialKeys('read', version))
+    this.#useInitialKeys(initial)
   }
 
   /**
@@ -122,7 +122,8 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
   initialKeysFor(version: number): PacketKeys | undefined {
     const { initial } = this.#spaces
     if (initial === undefined) return undefined
-    if (this.isCandidate(version)) initial.other ??= { version, read: this.#initialKeys('read', version) }
+    if (this.isCandidate(version))
+      initial.other ??= { version, read: this.#initialKeys(version, this.#initialSecrets(version).server) }
     return initial.other?.version === version ? initial.other.read : undefined
   }
 
@@ -152,27 +153,23 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     this.advance(now)
   }
 
-  #useInitialKeys(initial: PacketSpaceState, read: PacketKeys): void {
-    const { events, observer, version } = this.#context
-    initial.read = read
-    initial.write = this.#initialKeys('write', version)
+  /** @param read those that packets have been opened with already */
+  #useInitialKeys(initial: PacketSpaceState, read?: PacketKeys): void {
+    const { events, observer, role, version } = this.#context
+    const secrets = this.#initialSecrets(version)
+    initial.read = read ?? this.#initialKeys(version, role === 'client' ? secrets.server : secrets.client)
+    initial.write = this.#initialKeys(version, role === 'client' ? secrets.client : secrets.server)
     observer?.keyUpdated?.(EncryptionLevel.initial, 'read', 0, 'tls', events.now)
     observer?.keyUpdated?.(EncryptionLevel.initial, 'write', 0, 'tls', events.now)
   }
 
-  #initialKeys(direction: 'read' | 'write', wanted: number): PacketKeys {
-    const { engine, integrity, role } = this.#context
-    // A version that is offered to have versions negotiated (RFC 9000 §6.3, §15) has no keys of its own.
-    const version = isSupportedVersion(wanted) ? wanted : VERSION_1
-    const secrets = initialSecrets(version, this.#destination)
-    const isClients = (role === 'client') === (direction === 'write')
-    return new PacketKeys(
-      engine,
-      TLS_AES_128_GCM_SHA256,
-      version,
-      isClients ? secrets.client : secrets.server,
-      integrity,
-    )
+  #initialKeys(version: number, secret: Uint8Array): PacketKeys {
+    const { engine, integrity } = this.#context
+    return new PacketKeys(engine, TLS_AES_128_GCM_SHA256, keyVersion(version), secret, integrity)
+  }
+
+  #initialSecrets(version: number): InitialSecrets {
+    return initialSecrets(keyVersion(version), this.#destination)
   }
 
   /** Hands TLS what has arrived in order, and carries out what TLS answers. @throws TlsAlert, TransportError */
@@ -321,4 +318,9 @@ export class Handshake implements FrameSource, FrameOwner<NewTokenFrame> {
     if (this.#context.role === 'server') this.#done.send({ type: FrameType.handshakeDone })
     this.#listener.onHandshakeConfirmed(now)
   }
+}
+
+/** The version whose keys protect Initial packets: one that is offered to have versions negotiated (RFC 9000 §6.3, §15) has none. */
+function keyVersion(version: number): number {
+  return isSupportedVersion(version) ? version : VERSION_1
 }
