@@ -135,6 +135,8 @@ export class Http3Tunnel implements Exchange {
   }
 
   #onAbort(reason: unknown): void {
+    // The abort ends this half by itself, and Node 22 does not bear an error on top of it.
+    this.#writing = undefined
     if (this.#isFault(reason)) return this.abort(this.#faultCode)
     this.#error ??= reason ?? new DOMException('The writable was aborted', 'AbortError')
     this.#room?.resolve()
