@@ -9,12 +9,18 @@ export type OpenSession = (path: string) => WebTransport
 /** How an application names the code that it gives a stream up with. */
 export type ReasonOf = (code: number) => unknown
 
-/** What a client cannot do, and what is not asked of it therefore. */
+/** What a client can do, and what it is given for that. */
 export interface Abilities {
   readonly open: OpenSession
   readonly reasonOf: ReasonOf
   /** ms for each case. */
   readonly limit: number
+  /**
+   * Streams that the server gives up until one has told both codes. Chromium needs more than one: where its renderer learns that
+   * the pipe to the network process is closed before it learns of STOP_SENDING, `writable` fails with a NetworkError without code.
+   * That is one stream in three here, and two in three with webtransport-go.
+   */
+  readonly streamsForCodes?: number
 }
 
 type Case = (abilities: Abilities) => Promise<void>
@@ -107,15 +113,11 @@ export const CASES: Readonly<Record<string, Case>> = {
     equal(text(await readAll((await heard.read()).value)), 'stopped 200')
     session.close()
   },
-  async 'codes of the server'({ open }) {
+  async 'codes of the server'({ open, streamsForCodes = 1 }) {
     const session = await opened(open('/abort'))
-    const { readable, writable } = await session.createBidirectionalStream()
-    const writer = writable.getWriter()
-    // Browsers tell the codes to those alone who wait for them.
-    const codes = Promise.all([codeOf(writer.closed), codeOf(readAll(readable))])
-    // The server may have refused them before they are said to be sent.
-    writer.write(pattern(10)).catch(() => {})
-    equal(String(await codes), '77,200')
+    let codes = await codesOfServer(session)
+    for (let more = streamsForCodes - 1; more > 0 && codes !== '77,200'; more--) codes = await codesOfServer(session)
+    equal(codes, '77,200')
     session.close()
   },
   async 'several sessions'({ open }) {
@@ -259,6 +261,17 @@ function writableOf(datagrams: unknown): WritableStream<Uint8Array<ArrayBuffer>>
   const writable = either.writable ?? either.createWritable?.()
   if (writable === undefined) throw new Error('datagrams cannot be written')
   return writable
+}
+
+/** The codes with which the server gives up both halves of a new stream. */
+async function codesOfServer(session: WebTransport): Promise<string> {
+  const { readable, writable } = await session.createBidirectionalStream()
+  const writer = writable.getWriter()
+  // Browsers tell the codes to those alone who wait for them.
+  const codes = Promise.all([codeOf(writer.closed), codeOf(readAll(readable))])
+  // The server may have refused them before they are said to be sent.
+  writer.write(pattern(10)).catch(() => {})
+  return String(await codes)
 }
 
 async function codeOf(failing: Promise<unknown>): Promise<unknown> {

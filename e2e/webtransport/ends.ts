@@ -26,6 +26,7 @@ const PROGRAM = `
 import { dialogue } from './dialogue.ts'
 globalThis.play = ({ port, hash, names, limit }) => dialogue({
   limit,
+  streamsForCodes: 60,
   open: (path) => new WebTransport('https://127.0.0.1:' + port + path, {
     serverCertificateHashes: [{ algorithm: 'sha-256', value: new Uint8Array(hash) }],
   }),
