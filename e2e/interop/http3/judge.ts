@@ -98,12 +98,14 @@ function judgeCloses(reports: readonly Reported[]): string | undefined {
 function judgeErrors({ client }: Http3CellOptions, reports: readonly Reported[]): string | undefined {
   const seen = reports.filter(({ event }) => event === 'stream-ended')
   const { clientResets, clientStops, serverResets, serverStops } = ERRORS
-  const isSeen = (reset: number | undefined, stopped: number | undefined): boolean =>
+  const isSeen = (reset: number | undefined, stopped: number | string | undefined): boolean =>
     seen.some((each) => (reset ?? each['reset']) === each['reset'] && (stopped ?? each['stopped']) === each['stopped'])
-  const { isMuteOfCodes } = client
+  const { isMuteOfCodes, insteadOfStopCode } = client
   if (!isSeen(clientResets, isMuteOfCodes ? undefined : clientStops)) {
     return `No stream was reset with ${clientResets} and stopped with ${clientStops}, but ${JSON.stringify(seen)}`
   }
-  if (isSeen(isMuteOfCodes ? undefined : serverResets, serverStops)) return undefined
+  const reset = isMuteOfCodes ? undefined : serverResets
+  if (isSeen(reset, serverStops) || (insteadOfStopCode !== undefined && isSeen(reset, insteadOfStopCode)))
+    return undefined
   return `No stream was reset with ${serverResets} and stopped with ${serverStops}, but ${JSON.stringify(seen)}`
 }

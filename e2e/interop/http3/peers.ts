@@ -43,6 +43,8 @@ export interface Http3Peer {
   readonly staticEncoder?: readonly Role[]
   /** It does not tell with which code a stream was reset, nor asks for the end of one that it reads. */
   readonly isMuteOfCodes?: true
+  /** What it says at times in place of the code of STOP_SENDING. */
+  readonly insteadOfStopCode?: string
   /** It says by itself which protocol a page came over, and that must be `h3`. */
   readonly isBrowser?: true
 }
@@ -237,7 +239,7 @@ const DENO: Http3Peer = contractual(
 
 /** All of them, in the order of the tables. */
 export const HTTP3_PEERS: readonly Http3Peer[] = [
-  browser('chromium', 'chromium'),
+  browser('chromium', 'chromium', { insteadOfStopCode: 'NetworkError: The stream was aborted by the remote server' }),
   browser('firefox', 'firefox-esr', {
     isMuteOfCodes: true,
     cannot: { client: { 'wt-handshake': NO_PROTOCOLS }, server: {} },
