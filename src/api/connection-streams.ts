@@ -6,7 +6,8 @@ import { checkPriority, checkSendOrder, DEFAULT_PRIORITY } from '../streams/sche
 import type { Stream } from '../streams/stream.ts'
 import type { StreamDirection } from '../wire/stream-id.ts'
 import { checkSignal, checkType } from './checks.ts'
-import { errorOf, type QuicError, QuicStreamError } from './errors.ts'
+import type { ConnectionEnd } from './connection-end.ts'
+import { errorOf, QuicStreamError } from './errors.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { checkKeys } from './known-keys.ts'
 import { QuicSendGroup } from './send-group.ts'
@@ -165,14 +166,14 @@ export class ConnectionStreams {
   }
 
   /** The connection is over. `clean`: the incoming streams end; else they fail with `error`, as everything else does. */
-  end(error: QuicError, clean: boolean): void {
-    for (const stream of [...(this.#streams?.values() ?? [])]) stream.onConnectionClosed(error)
+  end(end: ConnectionEnd): void {
+    for (const stream of [...(this.#streams?.values() ?? [])]) stream.onConnectionClosed(end.error)
     this.#streams = undefined
     for (const direction of DIRECTIONS) {
-      if (clean) this.#incoming[direction].close()
-      else this.#incoming[direction].error(error)
+      if (end.isClean) this.#incoming[direction].close()
+      else this.#incoming[direction].error(end.error)
     }
-    for (const each of this.#waiting ?? []) each.available.reject(error)
+    for (const each of this.#waiting ?? []) each.available.reject(end.error)
     this.#waiting = undefined
   }
 

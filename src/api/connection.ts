@@ -10,11 +10,12 @@ import type { Role } from '../wire/stream-id.ts'
 import type { TransportParameters } from '../wire/transport-parameters.ts'
 import { checkAbortable, checkExport, checkSignal, checkType } from './checks.ts'
 import type { CongestionControl } from './congestion.ts'
+import { ConnectionEnd } from './connection-end.ts'
 import { ConnectionStreams, type CreateStreamOptions } from './connection-streams.ts'
 import { type ConfigureOptions, ConnectionControls } from './controls.ts'
 import { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
-import { cleanClose, errorCode, errorOf, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
+import { cleanClose, errorCode, QuicApplicationError, type QuicCloseInfo, type QuicError } from './errors.ts'
 import { checkKeys } from './known-keys.ts'
 import { Listeners } from './listeners.ts'
 import { Outcome } from './outcome.ts'
@@ -115,8 +116,7 @@ export class QuicConnection {
   fail(error: QuicError): void {
     if (this.#failure !== undefined || this.#connection !== undefined) return
     this.#failure = error
-    this.#started.reject(error)
-    this.#end(error, undefined)
+    this.#end(new ConnectionEnd(error, undefined))
     this.#onGone()
   }
 
@@ -358,7 +358,7 @@ export class QuicConnection {
         reason,
       })
       this.#failure ??= error
-      this.#end(error, { closeCode: code, reason })
+      this.#end(new ConnectionEnd(error, { closeCode: code, reason }))
       this.#onGone()
     } else {
       this.#connection.close({ code, reason }, this.#driver.now())
@@ -451,7 +451,8 @@ export class QuicConnection {
 
   /** The connection whose listener throws ends; the process does not. */
   #onListenerError(type: string, cause: unknown): void {
-    this.#end(new QuicApplicationError(`A listener of ${type} threw`, 0n, { side: 'local', cause }), undefined)
+    const error = new QuicApplicationError(`A listener of ${type} threw`, 0n, { side: 'local', cause })
+    this.#end(new ConnectionEnd(error, undefined))
     void this.close()
   }
 
@@ -468,7 +469,7 @@ export class QuicConnection {
   }
 
   #onClosing(reason: CloseReason): void {
-    this.#end(errorOf(reason), cleanClose(reason))
+    this.#end(new ConnectionEnd(reason, cleanClose(reason)))
   }
 
   #onGone(): void {
@@ -477,18 +478,18 @@ export class QuicConnection {
   }
 
   /** Settles everything that waits. */
-  #end(error: QuicError, info: QuicCloseInfo | undefined): void {
-    this.#started.reject(error)
-    this.#ready.reject(error)
-    this.#confirmed.reject(error)
-    this.#early.reject(error)
-    if (info === undefined) this.#closed.reject(error)
-    else this.#closed.resolve(info)
-    this.#streams.end(error, info !== undefined)
-    this.#paths.end(error)
-    this.datagrams.onEnd(error, info !== undefined)
-    this.#sendQueue.end(error)
-    this.#controls.end(error)
-    this.#takeover.end(error, info)
+  #end(end: ConnectionEnd): void {
+    this.#started.reject(end)
+    this.#ready.reject(end)
+    this.#confirmed.reject(end)
+    this.#early.reject(end)
+    if (end.info === undefined) this.#closed.reject(end)
+    else this.#closed.resolve(end.info)
+    this.#streams.end(end)
+    this.#paths.end(end)
+    this.datagrams.onEnd(end)
+    this.#sendQueue.end(end)
+    this.#controls.end(end)
+    this.#takeover.end(end)
   }
 }

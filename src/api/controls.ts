@@ -4,6 +4,7 @@ import type { Connection } from '../connection/connection.ts'
 import { checkReconfiguration, type Reconfiguration } from '../connection/reconfiguration.ts'
 import { checkAbortable } from './checks.ts'
 import { type CongestionControl, controllerOf, nameOf } from './congestion.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import { endError } from './connection-streams.ts'
 import type { QuicDatagrams } from './datagrams.ts'
 import type { Driver } from './driver.ts'
@@ -117,10 +118,10 @@ export class ConnectionControls {
   }
 
   /** The connection is over. */
-  end(error: unknown): void {
-    for (const each of this.#pings?.values() ?? []) each.reject(error)
+  end(end: ConnectionEnd): void {
+    for (const each of this.#pings?.values() ?? []) each.reject(end.error)
     this.#pings = undefined
-    for (const each of this.#keyUpdates) each.reject(error)
+    for (const each of this.#keyUpdates) each.reject(end.error)
     this.#keyUpdates = []
   }
 }

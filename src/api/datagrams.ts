@@ -11,6 +11,7 @@ import {
   type DatagramSettings,
   datagramSettings,
 } from '../streams/datagram-settings.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import { endError } from './connection-streams.ts'
 import { iterable } from './iterable.ts'
 import { checkKeys } from './known-keys.ts'
@@ -73,7 +74,7 @@ export class QuicDatagrams {
   #writable: WritableStream<Uint8Array> | undefined
   #room: Deferred<void> | undefined
   #consumer: ((bytes: Uint8Array) => void) | undefined
-  #end: { readonly error: unknown; readonly isClean: boolean } | undefined
+  #end: ConnectionEnd | undefined
 
   /** @internal */
   constructor(host: DatagramHost, options: DatagramOptions) {
@@ -217,14 +218,14 @@ export class QuicDatagrams {
     }
   }
 
-  /** The connection is over. `isClean`: what was received can still be read. @internal */
-  onEnd(error: unknown, isClean: boolean): void {
+  /** The connection is over. After a clean end what was received can still be read. @internal */
+  onEnd(end: ConnectionEnd): void {
     if (this.#end !== undefined) return
-    this.#end = { error, isClean }
-    if (!isClean) this.#reader?.error(error)
+    this.#end = end
+    if (!end.isClean) this.#reader?.error(end.error)
     this.#wanted?.resolve()
     this.#room?.resolve()
-    for (const writer of this.#writers ?? []) writer.error(error)
+    for (const writer of this.#writers ?? []) writer.error(end.error)
     this.#writers = undefined
     for (const message of [...(this.#settling?.keys() ?? [])]) this.#onSettled(message)
   }

@@ -17,28 +17,48 @@ describe('an outcome', () => {
   })
 
   test('rejects both, and nobody must handle it', async () => {
-    const reason = new Error('No')
+    const error = new Error('No')
     const asked = new Outcome<undefined>()
     const early = asked.promise
-    asked.reject(reason)
-    await expect(early).rejects.toBe(reason)
+    asked.reject({ error })
+    await expect(early).rejects.toBe(error)
     const late = new Outcome<undefined>()
-    late.reject(reason)
-    await expect(late.promise).rejects.toBe(reason)
+    late.reject({ error })
+    await expect(late.promise).rejects.toBe(error)
     const ignored = new Outcome<undefined>()
-    ignored.reject(reason)
+    ignored.reject({ error })
     void ignored.promise
+  })
+
+  test('asks for no error that nobody waits for', async () => {
+    const error = new Error('No')
+    let asked = 0
+    const end = {
+      get error(): Error {
+        asked += 1
+        return error
+      },
+    }
+    const outcome = new Outcome<undefined>()
+    outcome.reject(end)
+    const fulfilled = new Outcome<undefined>()
+    void fulfilled.promise
+    fulfilled.resolve(undefined)
+    fulfilled.reject(end)
+    expect(asked).toBe(0)
+    await expect(outcome.promise).rejects.toBe(error)
+    expect(asked).toBe(1)
   })
 
   test('is that of the first call', async () => {
     const fulfilled = new Outcome<boolean>()
     fulfilled.resolve(true)
-    fulfilled.reject(new Error('Too late'))
+    fulfilled.reject({ error: new Error('Too late') })
     fulfilled.resolve(false)
     expect(await fulfilled.promise).toBe(true)
     const rejected = new Outcome<boolean>()
     void rejected.promise
-    rejected.reject(new Error('No'))
+    rejected.reject({ error: new Error('No') })
     rejected.resolve(true)
     await expect(rejected.promise).rejects.toThrow('No')
   })

@@ -4,7 +4,7 @@ import { type Deferred, deferred } from './signal.ts'
 /** A {@link Deferred} whose promise is made when it is first asked for. */
 export class Outcome<T extends object | boolean | undefined> {
   #state: 'pending' | 'fulfilled' | 'rejected' = 'pending'
-  /** What it was fulfilled or rejected with. */
+  /** What it was fulfilled with, or what holds the error that it was rejected with. */
   #result: unknown
   /** While it is pending and somebody waits. */
   #awaited: Deferred<T> | undefined
@@ -23,11 +23,11 @@ export class Outcome<T extends object | boolean | undefined> {
     this.#settle('fulfilled', value)
   }
 
-  /** The first of the two calls counts. */
-  reject(reason: unknown): void {
+  /** The first of the two calls counts. The error is asked for when there is a promise to reject with it. */
+  reject(end: { readonly error: unknown }): void {
     if (this.#state !== 'pending') return
-    this.#awaited?.reject(reason)
-    this.#settle('rejected', reason)
+    this.#awaited?.reject(end.error)
+    this.#settle('rejected', end)
   }
 
   #settle(state: 'fulfilled' | 'rejected', result: unknown): void {
@@ -40,7 +40,7 @@ export class Outcome<T extends object | boolean | undefined> {
     const own = deferred<T>()
     if (this.#state === 'pending') this.#awaited = own
     else if (this.#state === 'fulfilled') own.resolve(this.#result as T)
-    else own.reject(this.#result)
+    else own.reject((this.#result as { readonly error: unknown }).error)
     return own.promise
   }
 }

@@ -7,8 +7,9 @@ import type { DatagramTransport, PathAddress } from '../transport.ts'
 import type { PathId } from '../wire/packet-content.ts'
 import { splitAddress } from '../wire/path-address.ts'
 import { checkSignal, checkTransport } from './checks.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import type { Driver } from './driver.ts'
-import { QuicAddressError, type QuicError, QuicMigrationError } from './errors.ts'
+import { QuicAddressError, QuicMigrationError } from './errors.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 import { parseTarget } from './target.ts'
 
@@ -47,7 +48,7 @@ export class ConnectionPaths {
   #waiting: Map<PathId, Set<Deferred<void>>> | undefined
   #adopted: Set<DatagramTransport> | undefined
   #connection: Connection | undefined
-  #error: QuicError | undefined
+  #end: ConnectionEnd | undefined
 
   /** @param user in whose name transports are adopted. */
   constructor(driver: Driver, user: object) {
@@ -81,11 +82,11 @@ export class ConnectionPaths {
     const { address, signal, timeout } = options
     checkSignal(signal)
     signal?.throwIfAborted()
-    if (this.#error !== undefined) throw this.#error
+    this.#throwIfOver()
     const connection = this.#connection
     if (connection === undefined) throw migrationError('not-confirmed')
     const remoteAddress = await abortable(this.#resolve(transport, address, connection, timeout), signal)
-    if (this.#error !== undefined) throw this.#error
+    this.#throwIfOver()
     const id = this.#begin(connection, { carrier: transport, remoteAddress, purpose, timeout })
     try {
       this.#driver.adopt(transport, this.#user)
@@ -122,15 +123,19 @@ export class ConnectionPaths {
   }
 
   /** The connection is over: nobody waits any more. */
-  end(error: QuicError): void {
-    this.#error ??= error
-    for (const waiting of this.#waiting?.values() ?? []) for (const each of waiting) each.reject(error)
+  end(end: ConnectionEnd): void {
+    this.#end ??= end
+    for (const waiting of this.#waiting?.values() ?? []) for (const each of waiting) each.reject(end.error)
     this.#waiting = undefined
   }
 
   /** Nothing of the connection is left to be sent: it has no use for transports any more. */
   releaseAll(): void {
     for (const transport of this.#adopted ?? []) this.#release(transport)
+  }
+
+  #throwIfOver(): void {
+    if (this.#end !== undefined) throw this.#end.error
   }
 
   #release(transport: DatagramTransport): void {

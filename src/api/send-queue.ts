@@ -1,6 +1,7 @@
 /** What waits in front of the network, and the wait until it is less (`contract.md` §3). */
 import type { Connection } from '../connection/connection.ts'
 import { checkAbortable } from './checks.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import type { Driver } from './driver.ts'
 import { type Abortable, abortable, type Deferred, deferred } from './signal.ts'
 
@@ -61,8 +62,8 @@ export class SendQueueWatch {
   }
 
   /** The connection is over. */
-  end(error: unknown): void {
-    for (const each of this.#waiting ?? []) each.reject(error)
+  end(end: ConnectionEnd): void {
+    for (const each of this.#waiting ?? []) each.reject(end.error)
     this.#waiting?.clear()
   }
 

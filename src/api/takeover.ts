@@ -6,6 +6,7 @@ import type { Time } from '../base/time.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { ConnectionEvent } from '../connection/events.ts'
 import type { Environment } from '../environment.ts'
+import type { ConnectionEnd } from './connection-end.ts'
 import type { Driver } from './driver.ts'
 import type { QuicCloseInfo, QuicError } from './errors.ts'
 
@@ -37,7 +38,7 @@ export class Takeover {
   readonly #driver: Driver
   #layer: ProtocolLayer | undefined
   #connection: Connection | undefined
-  #end: { readonly error: QuicError; readonly info: QuicCloseInfo | undefined } | undefined
+  #end: ConnectionEnd | undefined
 
   constructor(driver: Driver) {
     this.#driver = driver
@@ -65,10 +66,10 @@ export class Takeover {
   }
 
   /** The connection is over. Later calls say nothing new. */
-  end(error: QuicError, info: QuicCloseInfo | undefined): void {
+  end(end: ConnectionEnd): void {
     if (this.#end !== undefined) return
-    this.#end = { error, info }
-    this.#layer?.onEnd(error, info)
+    this.#end = end
+    this.#layer?.onEnd(end.error, end.info)
   }
 
   #start(layer: ProtocolLayer, connection: Connection): void {
