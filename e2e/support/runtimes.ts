@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type BrowserName, launchOptions } from './browsers.ts'
 import { ROOT } from './steps.ts'
 
-const BROWSERS: readonly BrowserName[] = ['chromium', 'firefox']
+/** The browsers of the suite, the slower one first. */
+export const BROWSERS: readonly BrowserName[] = ['firefox', 'chromium']
 const PACKAGES: Readonly<Record<BrowserName, string>> = { chromium: 'chromium', firefox: 'firefox-esr' }
 const PINNED = 'e2e/runtimes'
 /** Its peers are the same versions of the same packages. */

@@ -1,5 +1,6 @@
-/** Runs one step of the tests as a process of its own, shows its output, and counts what it reports. */
+/** Runs the steps of the tests as processes of their own, two at a time, shows their output, and counts what they report. */
 import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +12,9 @@ export const ROOT: string = fileURLToPath(new URL('../../', import.meta.url))
 
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]]
+
+/** What a step runs, by its name. */
+export type Step = readonly [name: string, command: Command]
 
 /** What a step came to. */
 export interface StepResult extends Counts {
@@ -25,6 +29,9 @@ export interface StepResult extends Counts {
 // Far more than any step takes on two cores: what still runs then hangs.
 const LIMIT = 30 * 60_000
 
+// Most steps keep one core busy. With more of them beside each other than that, what runs in real time would feel the crowd.
+const LANES = Math.min(2, availableParallelism())
+
 // What Vitest's plugin for workerd says of every file, and means nothing.
 const NOISE = /node:inspector|node%3Ainspector/
 
@@ -35,11 +42,22 @@ interface Ended {
   readonly complaints: string
 }
 
-/** Runs `command`. A step without a closing line counts as one test; one that fails has at least one failure. */
-export async function runStep(name: string, [program, ...args]: Command): Promise<StepResult> {
+/** Runs `steps`, the first ones first, no more beside each other than the machine has cores for. The results are in the order of `steps`. */
+export async function runSteps(steps: readonly Step[]): Promise<StepResult[]> {
+  const results: StepResult[] = []
+  const waiting = steps.entries()
+  const lane = async (): Promise<void> => {
+    for (const [index, step] of waiting) results[index] = await runStep(step, steps.length > 1 ? `${step[0]} | ` : '')
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+  return results
+}
+
+/** A step without a closing line counts as one test; one that fails has at least one failure. Every line shown begins with `prefix`. */
+async function runStep([name, command]: Step, prefix: string): Promise<StepResult> {
   console.log(`\n== ${name} ==`)
   const started = Date.now()
-  const { code, output, complaints } = await run(program, args)
+  const { code, output, complaints } = await run(command, prefix)
   const counts = readClosingLine(output) ?? { passed: code === 0 ? 1 : 0, failed: 0, skipped: 0 }
   if (code !== 0 && counts.failed === 0) counts.failed = 1
   return {
@@ -51,7 +69,7 @@ export async function runStep(name: string, [program, ...args]: Command): Promis
   }
 }
 
-function run(program: string, args: readonly string[]): Promise<Ended> {
+function run([program, ...args]: Command, prefix: string): Promise<Ended> {
   return new Promise((resolve) => {
     // The scripts a step starts find the same Node as the step itself.
     const PATH = `${dirname(program)}:${join(ROOT, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}`
@@ -66,17 +84,17 @@ function run(program: string, args: readonly string[]): Promise<Ended> {
     let complaints = ''
     const timer = setTimeout(() => {
       output += `\nStopped after ${LIMIT / 60_000} minutes\n`
-      console.error(`Stopped after ${LIMIT / 60_000} minutes`)
+      console.error(`${prefix}Stopped after ${LIMIT / 60_000} minutes`)
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
     }, LIMIT)
-    child.stdout.on('data', (bytes: Uint8Array) => {
-      output += bytes.toString()
-      process.stdout.write(bytes)
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      output += `${line}\n`
+      console.log(prefix + line)
     })
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (NOISE.test(line)) return
       complaints += `\n${line}`
-      console.error(line)
+      console.error(prefix + line)
     })
     child.on('error', (error) => {
       clearTimeout(timer)
