@@ -32,6 +32,9 @@ const LIMIT = 30 * 60_000
 // Most steps keep one core busy. With more of them beside each other than that, what runs in real time would feel the crowd.
 const LANES = Math.min(2, availableParallelism())
 
+// Hundreds of processes load the same TypeScript. What Node made of it is kept for the next one, which then starts in half the time.
+const COMPILE_CACHE = join(ROOT, 'node_modules/.cache/node-compile')
+
 // What Vitest's plugin for workerd says of every file, and means nothing.
 const NOISE = /node:inspector|node%3Ainspector/
 
@@ -76,7 +79,7 @@ function run([program, ...args]: Command, prefix: string): Promise<Ended> {
     const colour = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}
     const child = spawn(program, args, {
       cwd: ROOT,
-      env: { ...process.env, ...colour, PATH },
+      env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, ...colour, PATH },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
