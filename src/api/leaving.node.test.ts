@@ -44,6 +44,8 @@ test('a session of WebTransport, with closed', async () => {
   const { value } = await sessions.read()
   expect(await value?.closed).toEqual({ closeCode: 7, reason: 'bye' })
   await left
+  // The session had its last word, its connection had none: a server that closes would wait for it, and in vain.
+  await server.quic.close()
   await server.close()
 })
 

@@ -284,7 +284,7 @@ describe('A cluster', () => {
     const visitor = await visit(cluster.address)
     const talk = await visitor.talk()
     const closing = cluster.close({ graceful: true })
-    await expect(Visitor.connect(cluster.address, trust)).rejects.toThrow()
+    await expect(Visitor.connect(cluster.address, { ...trust, handshakeTimeout: 2_000 })).rejects.toThrow()
     expect(await talk.say('the last word')).toBe('the last word')
     await visitor.close()
     await closing
