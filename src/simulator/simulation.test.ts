@@ -127,6 +127,19 @@ describe('the public API in virtual time', () => {
     })
   })
 
+  test('stands still for promises, however long their chain', async () => {
+    const simulation = new Simulation({ seed: 1 })
+    await simulation.run(async () => {
+      for (let times = 0; times < 40; times++) {
+        await simulation.sleep(1)
+        const before = simulation.now
+        void simulation.sleep(1)
+        for (let links = 0; links < 500; links++) await undefined
+        expect(simulation.now).toBe(before)
+      }
+    })
+  })
+
   test('stands still while the host works for it: Web Crypto takes no virtual time', async () => {
     const simulation = new Simulation({ seed: 1 })
     const [near, far] = simulation.link({ delay: 10 })
