@@ -3,7 +3,7 @@
  * a handshake needs about forty short calls, which would cost more as promises than as arithmetic.
  */
 import type { HashName } from './provider.ts'
-import { blockLength, digestLength, Sha2 } from './sha2.ts'
+import { blockLength, copyWords, digestLength, Sha2, scratchOf } from './sha2.ts'
 
 /** A hash over bytes that come piece by piece. */
 export interface IncrementalHash {
@@ -21,7 +21,8 @@ export function hashLength(name: HashName): number {
 
 /** The digest of `bytes`. */
 export function hashOf(name: HashName, bytes: Uint8Array): Uint8Array {
-  const hash = new Sha2(name)
+  const hash = scratchOf(name)
+  hash.wipe()
   hash.update(bytes)
   return hash.finish()
 }
@@ -34,13 +35,30 @@ export function incrementalHash(name: HashName): IncrementalHash {
 /** HMAC (RFC 2104). */
 export function hmac(name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array {
   const mac = macOf(name)
-  const output = new Uint8Array(hashLength(name))
   mac.begin(key)
-  mac.restart()
-  mac.update(bytes)
-  mac.finishInto(output)
-  mac.end()
-  return output
+  return mac.finish(bytes)
+}
+
+/** HMAC with a key that serves for long: half of the arithmetic is done when it is made. */
+export class HmacKey {
+  readonly #name: HashName
+  readonly #states: MacStates
+
+  /** @param key not kept, but what is kept serves as well as it. */
+  constructor(name: HashName, key: Uint8Array) {
+    this.#name = name
+    const mac = macOf(name)
+    mac.begin(key)
+    this.#states = mac.save()
+    mac.end()
+  }
+
+  /** The MAC of `bytes`. */
+  mac(bytes: Uint8Array): Uint8Array {
+    const mac = macOf(this.#name)
+    mac.resume(this.#states)
+    return mac.finish(bytes)
+  }
 }
 
 /** HKDF-Extract (RFC 5869 §2.2). An empty salt stands for a digest's length of zeros. */
@@ -55,14 +73,19 @@ export function hkdfExtract(name: HashName, salt: Uint8Array, inputKeyingMateria
  */
 export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   checkLength(name, length)
+  const counted = new Uint8Array(info.length + 1)
+  counted.set(info)
   const mac = macOf(name)
   mac.begin(secret)
-  const output = expand(mac, info, length)
+  const output = expand(mac, counted, length)
   mac.end()
   return output
 }
 
-/** What is expanded from the secret that `mac` has begun with. */
+/**
+ * What is expanded from the secret that `mac` has begun with.
+ * @param info and room for a byte behind it, the number of the block.
+ */
 function expand(mac: Mac, info: Uint8Array, length: number): Uint8Array {
   const output = new Uint8Array(length)
   const { block } = mac
@@ -70,10 +93,10 @@ function expand(mac: Mac, info: Uint8Array, length: number): Uint8Array {
   for (let at = 0, count = 1; at < length; at += size, count++) {
     mac.restart()
     if (count > 1) mac.update(block)
+    info[info.length - 1] = count
     mac.update(info)
-    mac.updateByte(count)
     mac.finishInto(block)
-    output.set(length - at < size ? block.subarray(0, length - at) : block, at)
+    for (let i = 0; i < size && at + i < length; i++) output[at + i] = block[i] ?? 0
   }
   return output
 }
@@ -94,7 +117,8 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  return hkdfExpand(name, secret, labelInfo(label, context, length), length)
+  const [output] = hkdfExpandLabels(name, secret, context, [[label, length]])
+  return output
 }
 
 /**
@@ -107,6 +131,7 @@ export function hkdfExpandLabels<const Labels extends readonly (readonly [label:
   context: Uint8Array,
   labels: Labels,
 ): { [Index in keyof Labels]: Uint8Array } {
+  for (const [, length] of labels) checkLength(name, length)
   const mac = macOf(name)
   mac.begin(secret)
   const outputs = labels.map(([label, length]) => expand(mac, labelInfo(label, context, length), length))
@@ -114,14 +139,15 @@ export function hkdfExpandLabels<const Labels extends readonly (readonly [label:
   return outputs as { [Index in keyof Labels]: Uint8Array }
 }
 
+/** HkdfLabel (RFC 8446 §7.1), and room for a byte behind it. */
 function labelInfo(label: string, context: Uint8Array, length: number): Uint8Array {
-  const info = new Uint8Array(4 + PREFIX.length + label.length + context.length)
+  const info = new Uint8Array(5 + PREFIX.length + label.length + context.length)
   info[0] = length >> 8
   info[1] = length
   info[2] = PREFIX.length + label.length
-  const end = writeAscii(info, 3, PREFIX + label)
+  const end = writeAscii(info, writeAscii(info, 3, PREFIX), label)
   info[end] = context.length
-  info.set(context, end + 1)
+  for (let i = 0; i < context.length; i++) info[end + 1 + i] = context[i] ?? 0
   return info
 }
 
@@ -159,72 +185,101 @@ function writeAscii(bytes: Uint8Array, at: number, text: string): number {
   return at + text.length
 }
 
+/** The two hashes of a MAC after each has taken in the key. */
+interface MacStates {
+  readonly inner: Int32Array
+  readonly outer: Int32Array
+}
+
 /**
  * HMAC (RFC 2104) in memory of its own, which serves one computation after the other: a handshake needs a hundred of them. Between
  * {@link begin} and {@link end} any number with the same key, each from {@link restart} to {@link finishInto}.
  */
 class Mac {
   readonly #name: HashName
-  /** The two hashes, and both after they have taken in the key. */
-  readonly #inner: Sha2
-  readonly #outer: Sha2
-  readonly #innerKeyed: Sha2
-  readonly #outerKeyed: Sha2
+  readonly #hash: Sha2
+  readonly #states: MacStates
   readonly #pad: Uint8Array
-  readonly #byte = new Uint8Array(1)
+  #isWiped = true
   /** Room for a digest. */
   readonly block: Uint8Array
 
   constructor(name: HashName) {
     this.#name = name
-    this.#inner = new Sha2(name)
-    this.#outer = new Sha2(name)
-    this.#innerKeyed = new Sha2(name)
-    this.#outerKeyed = new Sha2(name)
+    this.#hash = new Sha2(name)
+    this.#states = { inner: this.#hash.save(), outer: this.#hash.save() }
     this.#pad = new Uint8Array(blockLength(name))
     this.block = new Uint8Array(digestLength(name))
   }
 
   begin(key: Uint8Array): void {
-    // Had a computation before thrown, it would not have come to its end.
-    this.end()
+    this.#open()
     const pad = this.#pad
     pad.set(key.length > pad.length ? hashOf(this.#name, key) : key)
     for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ 0x36
-    this.#innerKeyed.update(pad)
+    this.#takeIn(this.#states.inner)
     for (let i = 0; i < pad.length; i++) pad[i] = (pad[i] ?? 0) ^ (0x36 ^ 0x5c)
-    this.#outerKeyed.update(pad)
+    this.#takeIn(this.#states.outer)
+  }
+
+  /** Begins with the key of {@link save}. */
+  resume({ inner, outer }: MacStates): void {
+    this.#open()
+    copyWords(inner, this.#states.inner)
+    copyWords(outer, this.#states.outer)
+  }
+
+  /** What came of the key. */
+  save(): MacStates {
+    return { inner: this.#states.inner.slice(), outer: this.#states.outer.slice() }
   }
 
   restart(): void {
-    this.#inner.resume(this.#innerKeyed)
-    this.#outer.resume(this.#outerKeyed)
+    this.#hash.resume(this.#states.inner)
   }
 
   update(bytes: Uint8Array): void {
-    this.#inner.update(bytes)
-  }
-
-  updateByte(byte: number): void {
-    this.#byte[0] = byte
-    this.#inner.update(this.#byte)
+    this.#hash.update(bytes)
   }
 
   finishInto(digest: Uint8Array): void {
     const { block } = this
-    this.#inner.finishInto(block)
-    this.#outer.update(block)
-    this.#outer.finishInto(digest)
+    this.#hash.finishInto(block)
+    this.#hash.resume(this.#states.outer)
+    this.#hash.update(block)
+    this.#hash.finishInto(digest)
+  }
+
+  /** The MAC of `bytes`, and the end. */
+  finish(bytes: Uint8Array): Uint8Array {
+    const digest = new Uint8Array(this.block.length)
+    this.restart()
+    this.update(bytes)
+    this.finishInto(digest)
+    this.end()
+    return digest
   }
 
   /** Wipes what came of the key. */
   end(): void {
     this.#pad.fill(0)
     this.block.fill(0)
-    this.#inner.wipe()
-    this.#outer.wipe()
-    this.#innerKeyed.wipe()
-    this.#outerKeyed.wipe()
+    this.#hash.wipe()
+    this.#states.inner.fill(0)
+    this.#states.outer.fill(0)
+    this.#isWiped = true
+  }
+
+  #open(): void {
+    // Had a computation before thrown, it would not have come to its end.
+    if (!this.#isWiped) this.end()
+    this.#isWiped = false
+  }
+
+  #takeIn(state: Int32Array): void {
+    this.#hash.wipe()
+    this.#hash.update(this.#pad)
+    this.#hash.saveInto(state)
   }
 }
 

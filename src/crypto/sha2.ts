@@ -14,26 +14,34 @@ export class Sha2 {
   /** Bytes so far. */
   #length = 0
 
-  /** @param from a hash of the same algorithm, from whose state this one goes on. */
-  constructor(name: HashName, from?: Sha2) {
+  constructor(name: HashName) {
     this.#name = name
-    this.#state = from === undefined ? knownConstants().initial[name].slice() : from.#state.slice()
-    this.#buffer = from === undefined ? new Uint8Array(blockLength(name)) : from.#buffer.slice()
+    this.#state = knownConstants().initial[name].slice()
+    this.#buffer = new Uint8Array(blockLength(name))
     this.#view = new DataView(this.#buffer.buffer)
-    if (from !== undefined) this.#length = from.#length
   }
 
   /** Forgets everything, and leaves nothing of it in memory: the hash begins anew. */
   wipe(): void {
-    this.#state.set(knownConstants().initial[this.#name])
+    copyWords(knownConstants().initial[this.#name], this.#state)
     this.#buffer.fill(0)
     this.#length = 0
   }
 
-  /** Goes on from where `other` is, a hash of the same algorithm that has come to the end of a block. */
-  resume(other: Sha2): void {
-    this.#state.set(other.#state)
-    this.#length = other.#length
+  /** Its state, from which {@link resume} goes on: after one block. */
+  save(): Int32Array {
+    return this.#state.slice()
+  }
+
+  /** The same, to where an earlier one was saved. */
+  saveInto(state: Int32Array): void {
+    copyWords(this.#state, state)
+  }
+
+  /** Goes on from the state that a hash of the same algorithm had after one block. */
+  resume(state: Int32Array): void {
+    copyWords(state, this.#state)
+    this.#length = this.#buffer.length
   }
 
   update(bytes: Uint8Array): void {
@@ -54,18 +62,23 @@ export class Sha2 {
 
   /** The hash of everything so far; more may follow. */
   digest(): Uint8Array {
-    return this.clone().finish()
+    const scratch = scratchOf(this.#name)
+    scratch.#copy(this)
+    return scratch.finish()
   }
 
   /** A hash of the same bytes that goes on by itself. */
   clone(): Sha2 {
-    return new Sha2(this.#name, this)
+    const clone = new Sha2(this.#name)
+    clone.#copy(this)
+    return clone
   }
 
-  /** The hash of everything; nothing may follow. */
+  /** The hash of everything, of which nothing stays: the hash begins anew. */
   finish(): Uint8Array {
     const digest = new Uint8Array(digestLength(this.#name))
     this.finishInto(digest)
+    this.wipe()
     return digest
   }
 
@@ -92,10 +105,29 @@ export class Sha2 {
     }
   }
 
+  #copy(other: Sha2): void {
+    copyWords(other.#state, this.#state)
+    this.#buffer.set(other.#buffer)
+    this.#length = other.#length
+  }
+
   #compress(): void {
     if (this.#name === 'sha256') compress256(this.#state, this.#view)
     else compress512(this.#state, this.#view)
   }
+}
+
+const scratches: { [name in HashName]?: Sha2 } = {}
+
+/** A hash for what begins and ends in one call. */
+export function scratchOf(name: HashName): Sha2 {
+  scratches[name] ??= new Sha2(name)
+  return scratches[name]
+}
+
+/** For so few words quicker than `set`. */
+export function copyWords(from: Int32Array, to: Int32Array): void {
+  for (let i = 0; i < to.length; i++) to[i] = from[i] ?? 0
 }
 
 /** Bytes of a digest. */
@@ -112,6 +144,8 @@ export function blockLength(name: HashName): number {
 interface Constants {
   /** FIPS 180-4 §4.2: of the cube roots of 80 primes, the first 64 bits of the fractional parts. */
   readonly cubes: Int32Array
+  /** The high halves. */
+  readonly highCubes: Int32Array
   /** FIPS 180-4 §5.3.3, §5.3.4: the same of square roots, of the first eight primes or of the eight after them. */
   readonly initial: Readonly<Record<HashName, Int32Array>>
   /** Room for the schedule of a block. */
@@ -135,9 +169,11 @@ function makeConstants(): Constants {
         return [Number(BigInt.asIntN(32, fraction >> 32n)), Number(BigInt.asIntN(32, fraction))]
       }),
     )
+  const isHigh = (_: number, index: number): boolean => index % 2 === 0
   const squares = words(16, 2)
-  const initial = { sha256: squares.slice(0, 16).filter((_, index) => index % 2 === 0), sha384: squares.slice(16) }
-  return { cubes: words(80, 3), initial, schedule: new Int32Array(160) }
+  const cubes = words(80, 3)
+  const initial = { sha256: squares.slice(0, 16).filter(isHigh), sha384: squares.slice(16) }
+  return { cubes, highCubes: cubes.filter(isHigh), initial, schedule: new Int32Array(160) }
 }
 
 /** The `degree`-th root of `n`, times 2^64. */
@@ -151,9 +187,12 @@ function root(n: number, degree: number): bigint {
   return x
 }
 
-/** FIPS 180-4 §6.2.2. The schedule is kept in one array of all rounds, the working variables in registers. */
+/**
+ * FIPS 180-4 §6.2.2. The schedule is kept in one array of all rounds, the working variables in registers: a round writes two of
+ * them, and in place of moving the others along, the next round gives them other names.
+ */
 function compress256(state: Int32Array, block: DataView): void {
-  const { cubes, schedule: w } = knownConstants()
+  const { highCubes: k, schedule: w } = knownConstants()
   extend256(w, block)
   let a = state[0] ?? 0
   let b = state[1] ?? 0
@@ -163,19 +202,31 @@ function compress256(state: Int32Array, block: DataView): void {
   let f = state[5] ?? 0
   let g = state[6] ?? 0
   let h = state[7] ?? 0
-  for (let i = 0; i < 64; i++) {
-    const s1 = rotate(e, e, 6) ^ rotate(e, e, 11) ^ rotate(e, e, 25)
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (cubes[2 * i] ?? 0) + (w[i] ?? 0)) | 0
-    const s0 = rotate(a, a, 2) ^ rotate(a, a, 13) ^ rotate(a, a, 22)
-    const t2 = s0 + ((a & b) ^ (a & c) ^ (b & c))
-    h = g
-    g = f
-    f = e
-    e = (d + t1) | 0
-    d = c
-    c = b
-    b = a
-    a = (t1 + t2) | 0
+  for (let i = 0; i < 64; i += 4) {
+    h = t1(e, f, g, (((h + (k[i] ?? 0)) | 0) + (w[i] ?? 0)) | 0)
+    d = (d + h) | 0
+    h = t2(a, b, c, h)
+    g = t1(d, e, f, (((g + (k[i + 1] ?? 0)) | 0) + (w[i + 1] ?? 0)) | 0)
+    c = (c + g) | 0
+    g = t2(h, a, b, g)
+    f = t1(c, d, e, (((f + (k[i + 2] ?? 0)) | 0) + (w[i + 2] ?? 0)) | 0)
+    b = (b + f) | 0
+    f = t2(g, h, a, f)
+    e = t1(b, c, d, (((e + (k[i + 3] ?? 0)) | 0) + (w[i + 3] ?? 0)) | 0)
+    a = (a + e) | 0
+    e = t2(f, g, h, e)
+    let old = a
+    a = e
+    e = old
+    old = b
+    b = f
+    f = old
+    old = c
+    c = g
+    g = old
+    old = d
+    d = h
+    h = old
   }
   state[0] = (state[0] ?? 0) + a
   state[1] = (state[1] ?? 0) + b
@@ -185,6 +236,18 @@ function compress256(state: Int32Array, block: DataView): void {
   state[5] = (state[5] ?? 0) + f
   state[6] = (state[6] ?? 0) + g
   state[7] = (state[7] ?? 0) + h
+}
+
+/** T1 of a round (FIPS 180-4 §6.2.2, step 3), of h with what comes to it from the table and the schedule. */
+function t1(e: number, f: number, g: number, h: number): number {
+  const sum = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7))
+  return (((h + sum) | 0) + (g ^ (e & (f ^ g)))) | 0
+}
+
+/** T1 and T2 of a round. */
+function t2(a: number, b: number, c: number, t1: number): number {
+  const sum = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10))
+  return (((t1 + sum) | 0) + ((a & b) | (c & (a | b)))) | 0
 }
 
 /** The schedule of a block (FIPS 180-4 §6.2.2, step 1). */
