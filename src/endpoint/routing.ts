@@ -3,7 +3,7 @@
  * stateless reset (RFC 9000 §5.2, §10.3.1). Keys are strings in `Map`s, whose hash a peer cannot aim at.
  */
 import { toLatin1 } from '../base/bytes.ts'
-import { hmac } from '../crypto/hkdf.ts'
+import { HmacKey } from '../crypto/hkdf.ts'
 import type { Carrier, PathAddress } from '../transport.ts'
 import { type ConnectionId, MAX_CONNECTION_ID_LENGTH, STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
 
@@ -16,7 +16,7 @@ interface Entries {
 
 /** The maps of one endpoint. `C` is its connection. */
 export class Routing<C extends object> {
-  readonly #secret: Uint8Array
+  readonly #secret: HmacKey
   readonly #ids = new Map<string, C>()
   readonly #tokens = new Map<string, C>()
   readonly #addresses = new Map<Carrier, Map<PathAddress, C>>()
@@ -28,7 +28,7 @@ export class Routing<C extends object> {
 
   /** @param secret 32 random bytes, of this object alone. */
   constructor(secret: Uint8Array) {
-    this.#secret = secret.slice()
+    this.#secret = new HmacKey('sha256', secret)
   }
 
   /** How many ids, tokens and addresses there are. */
@@ -161,7 +161,7 @@ export class Routing<C extends object> {
 
   /** RFC 9000 §10.3.1: tokens are kept and compared transformed by a secret, so the time a look-up takes tells nothing of them. */
   #tokenKey(token: Uint8Array, remote: PathAddress): string {
-    return `${toLatin1(hmac('sha256', this.#secret, token))} ${remote}`
+    return `${toLatin1(this.#secret.mac(token))} ${remote}`
   }
 }
 

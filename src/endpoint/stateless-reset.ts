@@ -4,7 +4,7 @@
  */
 import { type RandomSource, randomBytes, randomInteger } from '../base/random.ts'
 import type { Time } from '../base/time.ts'
-import { hmac } from '../crypto/hkdf.ts'
+import { HmacKey } from '../crypto/hkdf.ts'
 import type { PathAddress } from '../transport.ts'
 import { STATELESS_RESET_TOKEN_LENGTH } from '../wire/connection-id.ts'
 import { hostOf } from '../wire/path-address.ts'
@@ -40,8 +40,8 @@ export class StatelessReset {
   readonly #random: RandomSource
   readonly #all: RateLimit
   readonly #hosts = new Map<string, Host>()
-  #key: Uint8Array
-  #previous: Uint8Array | undefined = undefined
+  #key: HmacKey
+  #previous: HmacKey | undefined = undefined
 
   /** @throws RangeError when the key is shorter than 16 bytes. */
   constructor(options: StatelessResetOptions) {
@@ -110,11 +110,11 @@ interface Host {
   answers: number
 }
 
-function tokenOf(key: Uint8Array, id: Uint8Array): Uint8Array {
-  return hmac('sha256', key, id).slice(0, STATELESS_RESET_TOKEN_LENGTH)
+function tokenOf(key: HmacKey, id: Uint8Array): Uint8Array {
+  return key.mac(id).slice(0, STATELESS_RESET_TOKEN_LENGTH)
 }
 
-function checkedKey(key: Uint8Array): Uint8Array {
+function checkedKey(key: Uint8Array): HmacKey {
   if (key.length < 16) throw new RangeError(`A stateless reset key must have at least 16 bytes, got ${key.length}`)
-  return key.slice()
+  return new HmacKey('sha256', key)
 }

@@ -10,12 +10,32 @@ export function deriveHeaderKey(suite: CipherSuite, version: number, secret: Uin
   return hkdfExpandLabel(suite.hash, secret, versionSecrets(version).headerLabel, EMPTY, suite.keyLength)
 }
 
-/** Key and IV of a secret and the secret of the next generation, arrays of the caller's. */
-export function deriveGeneration(
+/** What comes of a secret, arrays of the caller's. */
+export interface Generation {
+  readonly key: Uint8Array
+  readonly iv: Uint8Array
+  /** The secret of the next generation. */
+  readonly next: Uint8Array
+}
+
+/** The first generation, with the header key, which stays. */
+export function deriveFirstGeneration(
   suite: CipherSuite,
   version: number,
   secret: Uint8Array,
-): { readonly key: Uint8Array; readonly iv: Uint8Array; readonly next: Uint8Array } {
+): Generation & { readonly headerKey: Uint8Array } {
+  const { keyLabel, ivLabel, updateLabel, headerLabel } = versionSecrets(version)
+  const [key, iv, next, headerKey] = hkdfExpandLabels(suite.hash, secret, EMPTY, [
+    [keyLabel, suite.keyLength],
+    [ivLabel, NONCE_LENGTH],
+    [updateLabel, hashLength(suite.hash)],
+    [headerLabel, suite.keyLength],
+  ])
+  return { key, iv, next, headerKey }
+}
+
+/** A generation after the first. */
+export function deriveGeneration(suite: CipherSuite, version: number, secret: Uint8Array): Generation {
   const { keyLabel, ivLabel, updateLabel } = versionSecrets(version)
   const [key, iv, next] = hkdfExpandLabels(suite.hash, secret, EMPTY, [
     [keyLabel, suite.keyLength],

@@ -1,7 +1,7 @@
 /** The key generations of one direction, each from the secret before it (RFC 9001 §6.1), one of them derived in advance. */
 import { NONCE_LENGTH } from '../crypto/packet-nonce.ts'
 import type { CipherSuite, PacketEngine, PacketProtector } from '../crypto/provider.ts'
-import { deriveGeneration, deriveHeaderKey } from './derive.ts'
+import { deriveFirstGeneration, deriveGeneration, type Generation } from './derive.ts'
 
 /** Makes one protector after the other. */
 export class KeyLadder {
@@ -14,7 +14,7 @@ export class KeyLadder {
    */
   readonly #material: Uint8Array
   readonly #secretLength: number
-  #isPrepared = false
+  #isPrepared = true
 
   /** @param secret of the first generation; copied. */
   constructor(engine: PacketEngine, suite: CipherSuite, version: number, secret: Uint8Array) {
@@ -23,23 +23,18 @@ export class KeyLadder {
     this.#version = version
     this.#secretLength = secret.length
     this.#material = new Uint8Array(secret.length + 2 * suite.keyLength + NONCE_LENGTH)
-    this.#material.set(secret)
-    const headerKey = deriveHeaderKey(suite, version, secret)
+    const { headerKey, ...first } = deriveFirstGeneration(suite, version, secret)
     this.#material.set(headerKey, secret.length)
     headerKey.fill(0)
+    this.#keep(first)
   }
 
   /** Derives the next generation now, so that {@link take} has nothing to derive when a packet asks for it (RFC 9001 §6.3). */
   prepare(): void {
     if (this.#isPrepared) return
     this.#isPrepared = true
-    const material = this.#material
-    const secret = material.subarray(0, this.#secretLength)
-    const { key, iv, next } = deriveGeneration(this.#suite, this.#version, secret)
-    material.set(key, this.#keyAt)
-    material.set(iv, this.#keyAt + key.length)
-    material.set(next)
-    for (const copied of [key, iv, next]) copied.fill(0)
+    const secret = this.#material.subarray(0, this.#secretLength)
+    this.#keep(deriveGeneration(this.#suite, this.#version, secret))
   }
 
   /** The protector of the next generation, each once; the caller discards it. */
@@ -62,6 +57,13 @@ export class KeyLadder {
   /** Wipes secrets and keys that were not taken. */
   discard(): void {
     this.#material.fill(0)
+  }
+
+  #keep({ key, iv, next }: Generation): void {
+    this.#material.set(key, this.#keyAt)
+    this.#material.set(iv, this.#keyAt + key.length)
+    this.#material.set(next)
+    for (const copied of [key, iv, next]) copied.fill(0)
   }
 
   /** Where the key of the generation that was derived in advance lies, and behind it the IV. */

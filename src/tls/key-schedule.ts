@@ -20,11 +20,15 @@ export interface ApplicationSecrets extends TrafficSecrets {
 export class KeySchedule {
   readonly #hash: HashName
   #secret: Uint8Array
+  /** What the next stage is extracted with, where that is known beforehand. */
+  #salt: Uint8Array | undefined
 
   /** Begins with the early secret. Without a pre-shared key zeros stand in for it (RFC 8446 §7.1). */
   constructor(hash: HashName, psk?: Uint8Array) {
     this.#hash = hash
-    this.#secret = hkdfExtract(hash, EMPTY, psk ?? new Uint8Array(hashLength(hash)))
+    const { secret, salt } = psk === undefined ? beginningWithoutPsk(hash) : { secret: hkdfExtract(hash, EMPTY, psk) }
+    this.#secret = secret
+    this.#salt = salt
   }
 
   /**
@@ -52,7 +56,7 @@ export class KeySchedule {
    * @param transcriptHash over ClientHello to the server's Finished.
    */
   enterApplication(transcriptHash: Uint8Array): ApplicationSecrets {
-    this.#advance(new Uint8Array(hashLength(this.#hash)))
+    this.#advance(zeros(this.#hash))
     const labels = ['c ap traffic', 's ap traffic', 'exp master'] as const
     const [client, server, exporter] = deriveSecrets(this.#hash, this.#secret, labels, transcriptHash)
     return { client, server, exporter }
@@ -74,11 +78,39 @@ export class KeySchedule {
   }
 
   #advance(inputKeyingMaterial: Uint8Array): void {
-    const salt = deriveSecret(this.#hash, this.#secret, 'derived', hashOf(this.#hash, EMPTY))
+    const salt = this.#salt ?? derivedSalt(this.#hash, this.#secret)
+    this.#salt = undefined
     this.discard()
     this.#secret = hkdfExtract(this.#hash, salt, inputKeyingMaterial)
     salt.fill(0)
   }
+}
+
+function derivedSalt(hash: HashName, secret: Uint8Array): Uint8Array {
+  return deriveSecret(hash, secret, 'derived', hashOf(hash, EMPTY))
+}
+
+/** The early secret, and the salt of the handshake stage. */
+interface Beginning {
+  readonly secret: Uint8Array
+  readonly salt?: Uint8Array
+}
+
+const beginningsWithoutPsk: { [name in HashName]?: Required<Beginning> } = {}
+
+/** What follows from zeros in place of a PSK, which is the same in every handshake; a copy. */
+function beginningWithoutPsk(hash: HashName): Beginning {
+  let known = beginningsWithoutPsk[hash]
+  if (known === undefined) {
+    const secret = hkdfExtract(hash, EMPTY, zeros(hash))
+    known = { secret, salt: derivedSalt(hash, secret) }
+    beginningsWithoutPsk[hash] = known
+  }
+  return { secret: known.secret.slice(), salt: known.salt.slice() }
+}
+
+function zeros(hash: HashName): Uint8Array {
+  return new Uint8Array(hashLength(hash))
 }
 
 /**
