@@ -4,9 +4,13 @@ import { connect, listen } from '../src/index.ts'
 import { type TransportPair, transportSuite } from './conformance.ts'
 import { webrtc } from './webrtc.ts'
 
+/** Firefox collects a connection that nobody holds until it is connected. */
+const held = new Set<RTCPeerConnection>()
+
 /** Two pages' ends of a data channel, in one page. */
 async function channels(): Promise<[RTCDataChannel, RTCDataChannel]> {
   const [one, two] = [new RTCPeerConnection(), new RTCPeerConnection()]
+  held.add(one).add(two)
   one.onicecandidate = ({ candidate }) => void two.addIceCandidate(candidate ?? undefined)
   two.onicecandidate = ({ candidate }) => void one.addIceCandidate(candidate ?? undefined)
   const near = one.createDataChannel('quic', { ordered: false, maxRetransmits: 0, protocol: 'isoquic.raw.v1' })
@@ -17,7 +21,12 @@ async function channels(): Promise<[RTCDataChannel, RTCDataChannel]> {
   await two.setRemoteDescription(one.localDescription ?? { type: 'offer' })
   await two.setLocalDescription(await two.createAnswer())
   await one.setRemoteDescription(two.localDescription ?? { type: 'answer' })
-  near.addEventListener('close', () => [one, two].map((each) => each.close()))
+  near.addEventListener('close', () => {
+    for (const each of [one, two]) {
+      each.close()
+      held.delete(each)
+    }
+  })
   return [near, await far]
 }
 
@@ -51,3 +60,33 @@ test('QUIC over a data channel moves 200 KB there and back', async () => {
   await writing
   await connection.close()
 }, 20_000)
+
+// As `launchOptions` has them started: a question to multicast DNS may stay without an answer.
+test('browsers of the suite offer addresses, which nobody has to ask multicast DNS for', async () => {
+  const peer = new RTCPeerConnection()
+  held.add(peer)
+  peer.createDataChannel('')
+  const gathered = new Promise<void>((resolve) => {
+    peer.addEventListener('icegatheringstatechange', () => peer.iceGatheringState === 'complete' && resolve())
+  })
+  await peer.setLocalDescription(await peer.createOffer())
+  await gathered
+  const candidates = peer.localDescription?.sdp.matchAll(/^a=candidate:(?:\S+ ){4}(\S+)/gm) ?? []
+  const hosts = [...candidates].map(([, host = '']) => host)
+  expect(hosts).not.toEqual([])
+  expect(hosts.filter((host) => host.endsWith('.local'))).toEqual([])
+  peer.close()
+  held.delete(peer)
+})
+
+test('a channel that is closed before it has opened is refused, however long it would have waited', async () => {
+  const peer = new RTCPeerConnection()
+  held.add(peer)
+  const channel = peer.createDataChannel('')
+  await peer.setLocalDescription(await peer.createOffer())
+  const opening = webrtc(channel)
+  channel.close()
+  await expect(opening).rejects.toThrow('The data channel was closed before it opened')
+  peer.close()
+  held.delete(peer)
+})

@@ -38,7 +38,8 @@ const MAX_HIGH_WATER_MARK = 1 << 20
 
 /**
  * A transport over `channel`, once it is open. Its `RTCPeerConnection` is the application's to hold: Firefox collects one that nobody
- * holds before it is connected, whatever listens to it, and both ends then wait in vain.
+ * holds before it is connected, whatever listens to it, and both ends then wait in vain. A channel whose ICE comes to nothing stays
+ * `connecting`, and this waits with it: whoever has waited enough closes the channel.
  *
  * @throws RangeError for sizes out of bounds; (as a rejection) Error where the channel closes before it has opened.
  *

@@ -10,10 +10,23 @@ export interface LaunchOptions {
   executablePath: string
   channel?: string
   args?: string[]
+  firefoxUserPrefs?: Readonly<Record<string, boolean>>
 }
+
+/**
+ * Browsers offer WebRTC names of multicast DNS in place of this machine's addresses, and find each other's a second later, or never:
+ * Firefox left 197 of 626 such names unanswered, asked for as they were as soon as it had told them; Chromium asks once, answers for a
+ * name once a second, and Firefox takes ICE for failed after five. Of 749 cases that they played with each other 6 came to nothing.
+ * So addresses are shown: Chromium shows them to pages that may hear a microphone. (`--disable-features` would undo Playwright's own.)
+ */
+const SHOWN_ADDRESSES = {
+  chromium: '--use-fake-ui-for-media-stream',
+  firefox: { 'media.peerconnection.ice.obfuscate_host_addresses': false },
+} as const
 
 // A page of tests needs no network but loopback; root (containers) cannot have Chromium's sandbox.
 const CHROMIUM_ARGS = [
+  SHOWN_ADDRESSES.chromium,
   '--no-sandbox',
   '--disable-background-networking',
   '--disable-component-update',
@@ -32,11 +45,12 @@ export function launchOptions(name: BrowserName): LaunchOptions | undefined {
     ])
     return executablePath === undefined ? undefined : { executablePath, args: CHROMIUM_ARGS }
   }
+  const firefoxUserPrefs = SHOWN_ADDRESSES.firefox
   // A distribution's Firefox is driven over WebDriver BiDi, which is what the channel stands for; Playwright's own build has its own protocol.
   const system = firstExisting([process.env['ISOQUIC_FIREFOX'], '/usr/bin/firefox-esr', '/usr/bin/firefox'])
-  if (system !== undefined) return { executablePath: system, channel: 'moz-firefox' }
+  if (system !== undefined) return { executablePath: system, channel: 'moz-firefox', firefoxUserPrefs }
   const own = firstExisting([firefox.executablePath()])
-  return own === undefined ? undefined : { executablePath: own }
+  return own === undefined ? undefined : { executablePath: own, firefoxUserPrefs }
 }
 
 function firstExisting(paths: readonly (string | undefined)[]): string | undefined {
