@@ -2,6 +2,7 @@
  * What a client of WebTransport is asked to do with the server of `answers.ts`, by W3C's interface alone: the same program
  * in pages, in Deno, and over our own class. What is asked for stands in the path.
  */
+import { SessionWatch } from './watch.ts'
 
 /** How a client makes sessions. */
 export type OpenSession = (path: string) => WebTransport
@@ -168,12 +169,15 @@ export async function dialogue(abilities: Abilities, names: readonly string[] = 
   for (const name of names) {
     const play = CASES[name]
     if (play === undefined) continue
+    const watch = new SessionWatch()
+    const open = watch.watch(abilities.open)
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('nothing came of it')), abilities.limit)
+      const fail = async (): Promise<void> => reject(new Error(`nothing came of it: ${await watch.describe()}`))
+      timer = setTimeout(fail, abilities.limit)
     })
     try {
-      await Promise.race([play(abilities), late])
+      await Promise.race([play({ ...abilities, open }), late])
       verdicts[name] = 'ok'
     } catch (error) {
       verdicts[name] = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
