@@ -26,8 +26,8 @@ export interface StepResult extends Counts {
   readonly failures: readonly string[]
 }
 
-// Far more than any step takes on two cores: what still runs then hangs.
-const LIMIT = 30 * 60_000
+// Far more than any step takes on two cores: what still runs then hangs, and is heard of while the whole may still run.
+const LIMIT = 15 * 60_000
 
 // Most steps keep one core busy. With more of them beside each other than that, what runs in real time would feel the crowd.
 const LANES = Math.min(2, availableParallelism())
