@@ -165,7 +165,7 @@ export class ConnectionStreams {
     this.#streams = undefined
   }
 
-  /** The connection is over. `clean`: the incoming streams end; else they fail with `error`, as everything else does. */
+  /** The connection is over: after a clean end the incoming streams end, else they fail, as everything else does. */
   end(end: ConnectionEnd): void {
     for (const stream of [...(this.#streams?.values() ?? [])]) stream.onConnectionClosed(end.error)
     this.#streams = undefined
