@@ -77,24 +77,24 @@ export function hkdfExpand(name: HashName, secret: Uint8Array, info: Uint8Array,
   counted.set(info)
   const mac = macOf(name)
   mac.begin(secret)
-  const output = expand(mac, counted, length)
+  const output = expand(mac, counted, info.length, length)
   mac.end()
   return output
 }
 
 /**
  * What is expanded from the secret that `mac` has begun with.
- * @param info and room for a byte behind it, the number of the block.
+ * @param info in its first `infoLength` bytes; the byte behind them takes the number of the block.
  */
-function expand(mac: Mac, info: Uint8Array, length: number): Uint8Array {
+function expand(mac: Mac, info: Uint8Array, infoLength: number, length: number): Uint8Array {
   const output = new Uint8Array(length)
   const { block } = mac
   const size = block.length
   for (let at = 0, count = 1; at < length; at += size, count++) {
     mac.restart()
     if (count > 1) mac.update(block)
-    info[info.length - 1] = count
-    mac.update(info)
+    info[infoLength] = count
+    mac.update(info, infoLength + 1)
     mac.finishInto(block)
     for (let i = 0; i < size && at + i < length; i++) output[at + i] = block[i] ?? 0
   }
@@ -134,21 +134,23 @@ export function hkdfExpandLabels<const Labels extends readonly (readonly [label:
   for (const [, length] of labels) checkLength(name, length)
   const mac = macOf(name)
   mac.begin(secret)
-  const outputs = labels.map(([label, length]) => expand(mac, labelInfo(label, context, length), length))
+  const outputs = labels.map(([label, length]) => {
+    const end = writeLabel(mac.info, label, context, length)
+    return expand(mac, mac.info, end, length)
+  })
   mac.end()
   return outputs as { [Index in keyof Labels]: Uint8Array }
 }
 
-/** HkdfLabel (RFC 8446 §7.1), and room for a byte behind it. */
-function labelInfo(label: string, context: Uint8Array, length: number): Uint8Array {
-  const info = new Uint8Array(5 + PREFIX.length + label.length + context.length)
+/** Writes an HkdfLabel (RFC 8446 §7.1) and says where it ends. */
+function writeLabel(info: Uint8Array, label: string, context: Uint8Array, length: number): number {
   info[0] = length >> 8
   info[1] = length
   info[2] = PREFIX.length + label.length
   const end = writeAscii(info, writeAscii(info, 3, PREFIX), label)
   info[end] = context.length
   for (let i = 0; i < context.length; i++) info[end + 1 + i] = context[i] ?? 0
-  return info
+  return end + 1 + context.length
 }
 
 /**
@@ -203,6 +205,8 @@ class Mac {
   #isWiped = true
   /** Room for a digest. */
   readonly block: Uint8Array
+  /** Room for the largest HkdfLabel and a byte more. Nothing in it is secret. */
+  readonly info = new Uint8Array(2 + 2 * 256 + 1)
 
   constructor(name: HashName) {
     this.#name = name
@@ -238,8 +242,8 @@ class Mac {
     this.#hash.resume(this.#states.inner)
   }
 
-  update(bytes: Uint8Array): void {
-    this.#hash.update(bytes)
+  update(bytes: Uint8Array, end?: number): void {
+    this.#hash.update(bytes, end)
   }
 
   finishInto(digest: Uint8Array): void {

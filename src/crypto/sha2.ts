@@ -44,13 +44,14 @@ export class Sha2 {
     this.#length = this.#buffer.length
   }
 
-  update(bytes: Uint8Array): void {
+  /** Takes in `bytes` up to but not `end`. */
+  update(bytes: Uint8Array, end: number = bytes.length): void {
     const buffer = this.#buffer
     const size = buffer.length
     let used = this.#length % size
-    this.#length += bytes.length
-    for (let at = 0; at < bytes.length; ) {
-      const count = Math.min(size - used, bytes.length - at)
+    this.#length += end
+    for (let at = 0; at < end; ) {
+      const count = Math.min(size - used, end - at)
       buffer.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), used)
       at += count
       used += count
