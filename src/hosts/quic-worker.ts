@@ -68,7 +68,7 @@ export class QuicWorker {
   }
 
   /**
-   * As `connect` of `isoquic`: fulfils when the handshake is complete.
+   * As `connect` of `isoquic`: fulfils when the handshake is complete, and the end of the worker cannot go unnoticed any more.
    * @param request what the worker makes a transport from, by the function that it gave to `serveWorker`.
    * @throws (rejects with) what `connect` rejects with; {@link QuicWorkerError} where the worker is gone
    */
@@ -76,7 +76,8 @@ export class QuicWorker {
     const { signal } = options
     signal?.throwIfAborted()
     const connection = this.begin(request, options)
-    await abortable(connection.ready, signal, () => void connection.close({ reason: 'aborted' }))
+    const ready = connection.ready.then(() => this.ready)
+    await abortable(ready, signal, () => void connection.close({ reason: 'aborted' }))
     return connection
   }
 
@@ -105,6 +106,7 @@ export class QuicWorker {
     try {
       const address = await this.#channel.call(ROOT, 'listen', [object, request, rest], { signal, transfer })
       server.onListening(address as PathAddress)
+      await this.ready
       return server
     } catch (error) {
       this.#objects.delete(object)

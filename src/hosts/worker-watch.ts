@@ -40,31 +40,39 @@ export async function watchWorker(
   const { on } = port as NodeWorker
   on?.call(port, 'exit', (code) => onGone(`it ended with ${code}`))
   const name = `isoquic-${crypto.randomUUID?.() ?? String(crypto.getRandomValues(new Uint32Array(4)))}`
+  // It may end before it has its lock.
+  const endBeat = beat(channel, onGone, stop)
   const hasLock = await channel.call(ROOT, 'hello', [name])
   isReady = true
   if (hasLock === true && navigator.locks !== undefined) {
+    endBeat()
     navigator.locks.request(name, { signal: stop }, () => onGone('it was terminated')).catch(() => {})
-  } else {
-    beat(channel, onGone, stop)
   }
 }
 
-function beat(channel: Channel, onGone: (why: string) => void, stop: AbortSignal): void {
-  let heardAt = Date.now()
-  let askedAt = heardAt
-  const timer = setInterval(() => {
+/** Asks until `stop` aborts, or until what it returns is called. Silence counts from the first answer on: a script may load for long. */
+function beat(channel: Channel, onGone: (why: string) => void, stop: AbortSignal): () => void {
+  let heardAt: number | undefined
+  let askedAt = Date.now()
+  const ask = (): void => {
     // A page that slept has not asked, and cannot complain.
-    if (Date.now() - askedAt > 2 * BEAT) heardAt = Date.now()
+    if (heardAt !== undefined && Date.now() - askedAt > 2 * BEAT) heardAt = Date.now()
     askedAt = Date.now()
-    if (askedAt - heardAt > PATIENCE) return onGone(`it did not answer for ${PATIENCE / 1000} s`)
+    if (heardAt !== undefined && askedAt - heardAt > PATIENCE) {
+      return onGone(`it did not answer for ${PATIENCE / 1000} s`)
+    }
     channel.call(ROOT, 'beat').then(
       () => {
         heardAt = Date.now()
       },
       () => {},
     )
-  }, BEAT)
+  }
+  const timer = setInterval(ask, BEAT)
   // Nobody waits for a watch alone.
   ;(timer as { unref?(): void }).unref?.()
-  stop.addEventListener('abort', () => clearInterval(timer), { once: true })
+  const end = (): void => clearInterval(timer)
+  stop.addEventListener('abort', end, { once: true })
+  ask()
+  return end
 }

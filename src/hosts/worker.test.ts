@@ -15,6 +15,7 @@ import type { DatagramTransport } from '../transport.ts'
 import { CertificateError } from '../x509/certificate-error.ts'
 import { QuicWorker } from './quic-worker.ts'
 import { type ServeWorkerOptions, serveWorker } from './serve-worker.ts'
+import type { MessageEnd } from './worker-channel.ts'
 import type { WorkerConnection } from './worker-connection.ts'
 import { QuicWorkerError } from './worker-errors.ts'
 
@@ -42,6 +43,31 @@ function transportOf(transports: Readonly<Record<string, DatagramTransport>>, re
   const transport = transports[String(request)]
   if (transport === undefined) throw new RangeError(`There is no transport ${String(request)}`)
   return transport
+}
+
+type OwnMessage = { readonly isoquic?: { readonly kind: string; readonly what?: string } } | undefined
+
+/** A port whose answers come after the news of a connection that is ready, those to calls before it as well. */
+function answeringLate(port: MessagePort): MessageEnd {
+  const answers: (() => void)[] = []
+  let isReady = false
+  return {
+    postMessage: (message, transfer) => port.postMessage(message, transfer),
+    addEventListener(type, listener) {
+      port.addEventListener(type, (event) => {
+        const { kind, what } = (event as MessageEvent<OwnMessage>).data?.isoquic ?? {}
+        if (kind === 'answer' && !isReady) return void answers.push(() => listener(event))
+        listener(event)
+        if (what !== 'ready') return
+        isReady = true
+        setTimeout(() => {
+          for (const answer of answers.splice(0)) answer()
+        }, 0)
+      })
+    },
+    removeEventListener: (type, listener) => port.removeEventListener(type, listener),
+    start: () => port.start(),
+  }
 }
 
 interface Stage {
@@ -80,6 +106,27 @@ async function readAll(readable: ReadableStream<Uint8Array>): Promise<Uint8Array
 }
 
 describe('a connection in a worker', () => {
+  test('is there once its worker is watched, however early its handshake is complete', async () => {
+    const [near, far] = pipe()
+    const certificate = await devCertificate()
+    const server = await listen(far, { alpn: ['demo'], certificate })
+    const { port1, port2 } = new MessageChannel()
+    serveWorker({ transport: () => near }, port2)
+    const worker = new QuicWorker(answeringLate(port1))
+    ends.push(
+      () => worker.close(),
+      () => port1.close(),
+      () => port2.close(),
+      () => server.close(),
+    )
+    let isWatched = false
+    void worker.ready.then(() => {
+      isWatched = true
+    })
+    await worker.connect('near', { alpn: ['demo'], serverCertificateHashes: [certificate.hash] })
+    expect(isWatched).toBe(true)
+  })
+
   test('has the facts and the numbers of the one it stands for', async () => {
     const { connection, server } = await staged()
     const peer = await peerOf(server)
