@@ -1,7 +1,6 @@
 /** An Express application that answers over HTTP/3, and over TCP on the same port, which tells browsers of it. */
 import { once } from 'node:events'
 import { createServer, get } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { devCertificate } from 'isoquic/dev'
 import { createFetch, serve } from 'isoquic/http3'
@@ -20,9 +19,9 @@ app.post('/sum', (request, response) => {
 
 // Browsers take a certificate of their authorities; a program can be told of one made a moment ago.
 const certificate = await devCertificate()
-const tcp = createServer({ cert: certificate.certificate, key: certificate.privateKey }, app).listen(0, '127.0.0.1')
+const port = Number(process.env['PORT'] ?? 8443)
+const tcp = createServer({ cert: certificate.certificate, key: certificate.privateKey }, app).listen(port, '127.0.0.1')
 await once(tcp, 'listening')
-const { port } = tcp.address() as AddressInfo
 
 // The same application on the same port, over UDP. Its responses over TCP say so, in the field `Alt-Svc`.
 const http3 = await serve(await udp({ host: '127.0.0.1', port }), { certificate }, nodeHandler(app))

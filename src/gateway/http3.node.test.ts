@@ -1,6 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { type MasqueOptions, masque } from '../../transports/masque.ts'
-import { udp } from '../../transports/udp.ts'
+import { type UdpOptions, udp } from '../../transports/udp.ts'
 import { connect } from '../api/client.ts'
 import { type DevCertificate, devCertificate } from '../api/dev.ts'
 import type { ConnectOptions } from '../api/endpoint-core.ts'
@@ -140,6 +140,34 @@ describe('CONNECT-UDP over HTTP/3', () => {
     })
     await to.gateway.close()
     expect(await ended).toBeInstanceOf(Error)
+  })
+
+  test('takes another port where the system chose one that is taken for UDP', async () => {
+    let binds = 0
+    const taken = Object.assign(new Error('bind EADDRINUSE'), { code: 'EADDRINUSE' })
+    vi.doMock('../../transports/udp.ts', async (importReal) => {
+      const real = await importReal<{ readonly udp: typeof udp }>()
+      return { ...real, udp: (options: UdpOptions) => (++binds < 3 ? Promise.reject(taken) : real.udp(options)) }
+    })
+    closing.push(() => vi.doUnmock('../../transports/udp.ts'))
+    const target = await Target.start()
+    closing.push(() => target.stop())
+    const to = await setting({ allow: [`127.0.0.1:${target.port}`] })
+    expect(binds).toBe(3)
+    const transport = await tunnel(to, { target: `127.0.0.1:${target.port}` })
+    transport.close()
+  })
+
+  test('leaves the port alone where it cannot have it for both', async () => {
+    const socket = await udp({ host: '127.0.0.1' })
+    closing.push(() => socket.close())
+    const { port } = socket
+    await expect(setting({ port, allow: ['localhost:1'] })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    const { certificate, privateKey } = await devCertificate()
+    const tls = { certificate, key: privateKey }
+    const gateway = await serveGateway({ port, tls, allow: ['localhost:1'] })
+    expect(gateway.port).toBe(port)
+    await gateway.close()
   })
 
   test('needs a certificate', async () => {

@@ -2,7 +2,8 @@
  * The gateway as a server of Node: WebSockets (by the package `ws`, which is the user's to install) and CONNECT-UDP over
  * HTTP/1.1 Upgrade (RFC 9298 §3.2) on one port, with TLS or behind a reverse proxy that has it.
  */
-import { createServer, type IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -99,12 +100,8 @@ export async function serveGateway(options: GatewayServerOptions): Promise<Gatew
       socket.end(refusalResponse('bad_request'))
     }
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, resolve)
-  })
-  const bound = server.address() as AddressInfo
-  const quic = http3 && tls !== undefined ? await openHttp3(gateway, host, bound.port, tls) : undefined
+  const openQuic = http3 && tls !== undefined ? (at: number) => openHttp3(gateway, host, at, tls) : undefined
+  const { bound, quic } = await listenOn(server, host, port, openQuic)
   const close = async (): Promise<void> => {
     gateway.close()
     await quic?.close()
@@ -119,6 +116,34 @@ export async function serveGateway(options: GatewayServerOptions): Promise<Gatew
     },
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** Tries where the system chooses the port: one that is free for TCP may be taken for UDP. */
+const CHOICES = 16
+
+interface Listening {
+  readonly bound: AddressInfo
+  readonly quic: Http3Server | undefined
+}
+
+/** Listens on one port for both. Where one of them cannot, neither does. */
+async function listenOn(
+  server: Server,
+  host: string,
+  port: number,
+  openQuic: ((port: number) => Promise<Http3Server>) | undefined,
+): Promise<Listening> {
+  for (let left = port === 0 ? CHOICES : 1; ; left--) {
+    server.listen(port, host)
+    await once(server, 'listening')
+    const bound = server.address() as AddressInfo
+    try {
+      return { bound, quic: await openQuic?.(bound.port) }
+    } catch (error) {
+      await new Promise((resolve) => server.close(resolve))
+      if (left <= 1 || (error as { readonly code?: unknown }).code !== 'EADDRINUSE') throw error
+    }
   }
 }
 
