@@ -1,7 +1,16 @@
-import { expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { runSteps, type Step } from './steps.ts'
 
 const program = (name: string, code: string): Step => [name, [process.execPath, '-e', code]]
+
+// What is shown of these steps must not look like failures of the step that tests them.
+beforeEach(() => {
+  const spies = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error')]
+  for (const spy of spies) spy.mockImplementation(() => {})
+  return () => {
+    for (const spy of spies) spy.mockRestore()
+  }
+})
 
 test('steps run beside each other, and their results stand in their order', async () => {
   const results = await runSteps([
