@@ -24,6 +24,12 @@ const SHOWN_ADDRESSES = {
   firefox: { 'media.peerconnection.ice.obfuscate_host_addresses': false },
 } as const
 
+/**
+ * What Chromium may say in place of the code of STOP_SENDING: its page hears now of the code first, now that the pipe to the
+ * network process is closed (e2e/interop/PEERS.md).
+ */
+export const CHROMIUM_INSTEAD_OF_STOP_CODE = 'NetworkError: The stream was aborted by the remote server'
+
 // A page of tests needs no network but loopback; root (containers) cannot have Chromium's sandbox.
 const CHROMIUM_ARGS = [
   SHOWN_ADDRESSES.chromium,

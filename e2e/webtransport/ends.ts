@@ -12,7 +12,7 @@ import { WebTransportError } from '../../src/api/webtransport/error.ts'
 import type { WebTransportDraft } from '../../src/webtransport/negotiation.ts'
 import { udp } from '../../transports/udp.ts'
 import { Program } from '../interop/processes.ts'
-import { type BrowserName, launchOptions } from '../support/browsers.ts'
+import { type BrowserName, CHROMIUM_INSTEAD_OF_STOP_CODE, launchOptions } from '../support/browsers.ts'
 import type { Answering } from './answers.ts'
 import { CASES, dialogue, type Verdicts } from './dialogue.ts'
 
@@ -20,12 +20,6 @@ const HERE = fileURLToPath(new URL('.', import.meta.url))
 
 /** ms for each case. */
 const LIMIT = 8000
-
-/**
- * What Chromium may say in place of the code of STOP_SENDING: its page hears now of the code first, now that the pipe to the
- * network process is closed (e2e/interop/PEERS.md).
- */
-const INSTEAD_OF_STOP_CODE = 'NetworkError: The stream was aborted by the remote server'
 
 /** What a page and Deno do. */
 const PROGRAM = `
@@ -80,7 +74,7 @@ export async function playInBrowser(name: BrowserName, server: Answering, names:
     const tab = await browser.newPage()
     await tab.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`, { waitUntil: 'load' })
     const { port, hash } = server
-    const excused = name === 'chromium' && { insteadOfStopCode: INSTEAD_OF_STOP_CODE }
+    const excused = name === 'chromium' && { insteadOfStopCode: CHROMIUM_INSTEAD_OF_STOP_CODE }
     const facts = { port, hash, names, limit: LIMIT, ...excused }
     return await tab.evaluate((given) => Reflect.get(globalThis, 'play')(given), facts)
   } finally {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { launchOptions } from '../../support/browsers.ts'
+import { CHROMIUM_INSTEAD_OF_STOP_CODE, launchOptions } from '../../support/browsers.ts'
 import type { Role } from '../contract.ts'
 import { CACHE, here, locked, versionIn } from '../peers.ts'
 import type { Built } from '../peers-more.ts'
@@ -239,7 +239,7 @@ const DENO: Http3Peer = contractual(
 
 /** All of them, in the order of the tables. */
 export const HTTP3_PEERS: readonly Http3Peer[] = [
-  browser('chromium', 'chromium', { insteadOfStopCode: 'NetworkError: The stream was aborted by the remote server' }),
+  browser('chromium', 'chromium', { insteadOfStopCode: CHROMIUM_INSTEAD_OF_STOP_CODE }),
   browser('firefox', 'firefox-esr', {
     isMuteOfCodes: true,
     cannot: { client: { 'wt-handshake': NO_PROTOCOLS }, server: {} },
